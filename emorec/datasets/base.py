@@ -1,0 +1,104 @@
+"""What a dataset is in memory: three splits of inputs, labels by name and ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from emorec.errors import BadInput
+from emorec.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset.
+
+    Attributes:
+        name: ``train``, ``validation`` or ``test``; training refuses a ``test`` split as validation data.
+        inputs: N inputs: texts (object array of str), pictures (uint8 (N, H, W) or (N, H, W, 3) RGB, or an object
+            array of paths or pictures), or a dict of modality name to such an array.
+        labels: Object array of N class names; of N tuples of names where the label set is multi-label.
+        ids: Object array of N strings, unique in the dataset and stable between releases of this package.
+        groups: Object array of N strings that must not be split (subject, video, document), or None.
+    """
+
+    name: str
+    inputs: np.ndarray | dict
+    labels: np.ndarray
+    ids: np.ndarray
+    groups: np.ndarray | None = None
+
+    def __post_init__(self):
+        n = len(self.labels)
+        lengths = {"ids": len(self.ids)}
+        if isinstance(self.inputs, dict):
+            lengths |= {f"inputs[{k!r}]": len(v) for k, v in self.inputs.items()}
+        else:
+            lengths["inputs"] = len(self.inputs)
+        if self.groups is not None:
+            lengths["groups"] = len(self.groups)
+        wrong = {k: v for k, v in lengths.items() if v != n}
+        if wrong:
+            raise BadInput(f"Split {self.name!r} has {n} labels, but {wrong}.")
+
+    def __len__(self):
+        return len(self.labels)
+
+    def take(self, positions, name=None):
+        """The split made of the examples at ``positions`` (indices or a boolean array)."""
+        inputs = self.inputs
+        inputs = {k: v[positions] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[positions]
+        groups = None if self.groups is None else self.groups[positions]
+        return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups)
+
+    def sample(self, n, seed=0):
+        """At most ``n`` examples, drawn without replacement and kept in order."""
+        if n >= len(self):
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset with its splits; ``validation`` is for choosing, ``test`` is opened once.
+
+    Attributes:
+        name: The name it was loaded by.
+        train, validation, test: See `Split`.
+        label_set: The ordered class names.
+        card: Its `emorec.datasets.cards.Card`, or None for a reader's own data.
+        protocol: How the splits were made, in words that go beside every number.
+        notes: What reading it met: duplicates, skipped rows, repaired lines.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    label_set: LabelSet
+    card: object = None
+    protocol: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __repr__(self):
+        sizes = " / ".join(str(len(s)) for s in (self.train, self.validation, self.test))
+        return f"<{self.name}: {sizes} (train / validation / test), {len(self.label_set)} classes>"
+
+    def smaller(self, n, seed=0):
+        """The same dataset with at most ``n`` training, ``n // 4`` validation and ``n // 4`` test examples."""
+        part = max(n // 4, 2 * len(self.label_set))
+        return replace(
+            self,
+            train=self.train.sample(n, seed),
+            validation=self.validation.sample(part, seed),
+            test=self.test.sample(part, seed),
+        )
+
+
+def objects(values):
+    """A 1-D object array of any values, strings and tuples included."""
+    values = list(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

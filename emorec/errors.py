@@ -1,0 +1,50 @@
+"""Errors that people meet: each says what is wrong, with what value, and the way out."""
+
+from __future__ import annotations
+
+
+class EmorecError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class BadInput(EmorecError, ValueError):
+    """A value that cannot be used: wrong type, shape, range or name."""
+
+
+class LabelMismatch(BadInput):
+    """Labels that do not belong to the label set at hand."""
+
+
+class DataCorrupt(EmorecError):
+    """A file that is there but is not what it should be: wrong checksum, truncated, HTML instead of data."""
+
+
+class DataMissing(EmorecError, FileNotFoundError):
+    """Data that is not on this machine.
+
+    Args:
+        what: What is missing, e.g. ``"the dataset 'jaffe'"``.
+        looked_in: Every path that was looked at.
+        how_to_get: The exact command, or the page with the form and where to put the file.
+        instead: How to go on without it; the bundled sample unless told otherwise.
+    """
+
+    def __init__(self, what, looked_in=(), how_to_get="", instead=""):
+        self.what = what
+        self.looked_in = [str(path) for path in looked_in]
+        self.how_to_get = how_to_get
+        self.instead = instead
+        super().__init__(str(self))
+
+    def __str__(self):
+        lines = [f"{self.what} is not on this machine."]
+        if self.looked_in:
+            lines.append("Looked in: " + ", ".join(self.looked_in))
+        if self.how_to_get:
+            lines.append("To get it: " + self.how_to_get)
+        if self.instead:
+            lines.append("Without it: " + self.instead)
+        return "\n".join(lines)
+
+    def __reduce__(self):  # joblib workers send errors back by pickle
+        return type(self), (self.what, self.looked_in, self.how_to_get, self.instead)

@@ -1,0 +1,142 @@
+"""Ordered label sets by name, and the maps between them: the only place where a label order is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emorec.errors import LabelMismatch
+
+# Spellings seen in the official files, and the name they have here.
+ALIASES = {
+    "angry": "anger", "an": "anger",
+    "disgusted": "disgust", "di": "disgust",
+    "afraid": "fear", "fearful": "fear", "fe": "fear",
+    "happy": "happiness", "joy": "happiness", "ha": "happiness",
+    "sad": "sadness", "sa": "sadness",
+    "surprised": "surprise", "su": "surprise", "suprise": "surprise",
+    "ne": "neutral", "neutrality": "neutral",
+    "pos": "positive", "neg": "negative", "neu": "neutral",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """An ordered set of class names.
+
+    Args:
+        name: The set's own name.
+        names: Class names; position is the class index of every model trained on the set.
+        multi_label: Whether an example may carry several of them, or none.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    multi_label: bool = False
+    _index: dict = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "names", tuple(self.names))
+        if len(set(self.names)) != len(self.names):
+            raise LabelMismatch(f"Label set {self.name!r} repeats a name: {list(self.names)}.")
+        object.__setattr__(self, "_index", {label: i for i, label in enumerate(self.names)})
+
+    def __len__(self):
+        return len(self.names)
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __contains__(self, label):
+        return label in self._index
+
+    def index(self, label):
+        """Class index of one name, or of one of its known spellings (``happy`` for ``happiness``).
+
+        Raises:
+            LabelMismatch: The set holds no such class.
+        """
+        if label in self._index:
+            return self._index[label]
+        plain = str(label).strip().lower()
+        for candidate in (plain, ALIASES.get(plain)):
+            if candidate in self._index:
+                return self._index[candidate]
+        raise LabelMismatch(f"Unknown label {label!r}; label set {self.name!r} has {', '.join(self.names)}.")
+
+    def encode(self, labels):
+        """Names to indices.
+
+        Args:
+            labels: A sequence of N names; for a multi-label set N collections of names.
+
+        Returns:
+            int64 array (N,), or for a multi-label set a float32 0/1 array (N, C).
+        """
+        if not self.multi_label:
+            known = {}
+            return np.array([known.setdefault(x, self.index(x)) for x in labels], dtype="int64")
+        rows = np.zeros((len(labels), len(self)), dtype="float32")
+        for row, names in zip(rows, labels):
+            if isinstance(names, str):
+                raise LabelMismatch(f"Label set {self.name!r} is multi-label: give a tuple of names, not {names!r}.")
+            row[[self.index(x) for x in names]] = 1
+        return rows
+
+    def decode(self, indices):
+        """Indices (N,) to an array of names; a 0/1 array (N, C) of a multi-label set to N tuples of names."""
+        if not self.multi_label:
+            return np.array(self.names, dtype=object)[np.asarray(indices, dtype="int64")]
+        decoded = np.empty(len(indices), dtype=object)
+        decoded[:] = [tuple(n for n, on in zip(self.names, row) if on) for row in np.asarray(indices)]
+        return decoded
+
+    def check_same(self, other):
+        """Refuses a label set with other names or another order than this one."""
+        if tuple(other) != self.names:
+            raise LabelMismatch(f"Label order differs: expected {list(self.names)}, received {list(other)}.")
+
+
+POLARITY = LabelSet("polarity", ("negative", "positive"))
+POLARITY3 = LabelSet("polarity-3", ("negative", "neutral", "positive"))
+SUBJECTIVITY = LabelSet("subjectivity", ("objective", "subjective"))
+FINEGRAINED = LabelSet("finegrained", ("negative", "neutral", "positive", "mixed", "not relevant"))
+SST5 = LabelSet("sst-5", ("very negative", "negative", "neutral", "positive", "very positive"))
+
+# Ekman's six and neutral, in the order of the FER-2013 file (0 = angry ... 6 = neutral).
+EMOTIONS7 = LabelSet("emotions-7", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"))
+EMOTIONS6 = LabelSet("emotions-6", EMOTIONS7.names[:6])
+FERPLUS = LabelSet(
+    "ferplus", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+)
+AFFECTNET = LabelSet(
+    "affectnet", ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+)
+CKPLUS = LabelSet("ckplus", ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"))
+DAIR_AI = LabelSet("dair-ai", ("sadness", "joy", "love", "anger", "fear", "surprise"))
+ISEAR = LabelSet("isear", ("joy", "fear", "anger", "sadness", "disgust", "shame", "guilt"))
+MELD = LabelSet("meld", ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"))
+IEMOCAP6 = LabelSet("iemocap-6", ("happiness", "sadness", "neutral", "anger", "excitement", "frustration"))
+IEMOCAP4 = LabelSet("iemocap-4", ("happiness", "sadness", "neutral", "anger"))
+GOEMOTIONS = LabelSet(
+    "goemotions",
+    (
+        "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire",
+        "disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear", "gratitude", "grief",
+        "joy", "love", "nervousness", "optimism", "pride", "realization", "relief", "remorse", "sadness",
+        "surprise", "neutral",
+    ),
+    multi_label=True,
+)  # fmt: skip
+
+
+def shared(first, second):
+    """Names common to two label sets, spellings unified, in the order of the first.
+
+    Returns:
+        A list of triples ``(canonical name, name in first, name in second)``.
+    """
+    theirs = {ALIASES.get(name, name): name for name in second}
+    pairs = [(ALIASES.get(name, name), name) for name in first]
+    return [(common, name, theirs[common]) for common, name in pairs if common in theirs]
