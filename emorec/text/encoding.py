@@ -1,0 +1,260 @@
+"""From what a person types to ids and back: the one path that training and scoring share.
+
+The encoder is fitted on the training part alone, saved in the same file as the weights, and used by every later call.
+Id 0 is padding, always on the right; id 1 is the unknown word, which is trained: words seen fewer than `min_count`
+times share it, so that it has a meaning when a reader's sentence holds a new word.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.errors import BadInput
+
+PADDING, UNKNOWN = 0, 1
+SPECIAL = ("<pad>", "<unk>")
+SENTENCE_END = frozenset({".", "!", "?", "...", "…"})
+CLOSING = frozenset({'"', "'", ")", "]", "”", "’"})
+KEEP = ("start", "end", "both")
+
+_ABBREVIATIONS = r"(?:mr|mrs|ms|dr|st|jr|sr|vs|prof|e\.g|i\.e)\.(?=\s+\w)"
+_TOKEN = re.compile(rf"{_ABBREVIATIONS}|\w+(?:'\w+)*|\.{{3}}|[^\w\s]", re.IGNORECASE)
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\x85": " ", "\x00": " "})
+
+
+class TextNotice(UserWarning):
+    """Said, never silent: a text was cut, or holds no word the model knows."""
+
+
+def check_texts(texts):
+    """A list of texts, each with at least one character that is not white space.
+
+    Raises:
+        BadInput: Names the position, the value and the way out.
+    """
+    if isinstance(texts, str):
+        raise BadInput(f"Give a list of texts, not one string: [{texts[:40]!r}].")
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise BadInput(f"Give a list of texts; received {type(texts).__name__} {texts!r}.") from None
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise BadInput(f"Text {i} is {type(text).__name__} {str(text)[:60]!r}; each text must be a string.")
+        if not tokenise(text[:10_000]) and not tokenise(text):
+            raise BadInput(f"Text {i} holds no word: {text[:40]!r}. Give at least one word or sign.")
+    return texts
+
+
+def tokenise(text, lowercase=True):
+    """Words (with inner apostrophes, so "don't" stays whole), numbers, and each other sign on its own."""
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
+    return _TOKEN.findall(text.lower() if lowercase else text)
+
+
+def sentence_spans(tokens):
+    """(start, end) of each sentence in a list of tokens; a sentence ends after . ! ? and closing quotes."""
+    spans, start, i = [], 0, 0
+    while i < len(tokens):
+        i += 1
+        if tokens[i - 1] in SENTENCE_END:
+            while i < len(tokens) and (tokens[i] in SENTENCE_END or tokens[i] in CLOSING):
+                i += 1
+            spans.append((start, i))
+            start = i
+    if start < len(tokens):
+        spans.append((start, len(tokens)))
+    return spans
+
+
+@dataclass(frozen=True)
+class EncodingReport:
+    """What encoding lost.
+
+    Attributes:
+        texts, tokens: How many were encoded (tokens before cutting).
+        cut_texts, cut_tokens: How many texts were longer than the limit, and how many tokens that cost.
+        unknown_tokens, unknown_types: Tokens (and distinct words) that became the unknown id.
+        types: Distinct words.
+    """
+
+    texts: int
+    tokens: int
+    types: int
+    cut_texts: int
+    cut_tokens: int
+    unknown_tokens: int
+    unknown_types: int
+
+    def __str__(self):
+        share = 100 * self.unknown_tokens / max(self.tokens, 1)
+        types = 100 * self.unknown_types / max(self.types, 1)
+        return (
+            f"{self.texts:,} texts, {self.tokens:,} tokens; unknown: {share:.1f} % of tokens, {types:.1f} % of "
+            f"distinct words; cut: {self.cut_texts:,} texts, {self.cut_tokens:,} tokens"
+        )
+
+
+class TextEncoder:
+    """Texts to right-padded ids.
+
+    Args:
+        max_words: Size limit of the vocabulary, special ids not counted.
+        min_count: A word seen fewer times in training shares the unknown id, unless `fit` is told that
+            pretrained vectors know it.
+        max_length: Longest text in tokens (of a sentence, where `max_sentences` is set); None takes the 99th
+            percentile of the training texts.
+        max_sentences: Encode to (N, S, T) with this many sentences at most; None encodes to (N, T).
+        lowercase: Fold case before looking words up.
+        keep: Which part of a longer text is kept: ``start``, ``end`` or ``both`` halves.
+    """
+
+    def __init__(
+        self, *, max_words=20_000, min_count=2, max_length=None, max_sentences=None, lowercase=True, keep="start"
+    ):
+        if keep not in KEEP:
+            raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")
+        for name, value in {"max_length": max_length, "max_sentences": max_sentences}.items():
+            if value is not None and value < 1:
+                raise BadInput(f"{name} must be at least 1 or None; received {value}.")
+        self.max_words, self.min_count, self.max_length = max_words, min_count, max_length
+        self.max_sentences, self.lowercase, self.keep = max_sentences, lowercase, keep
+        self.words = list(SPECIAL)
+        self._ids = {}
+
+    @property
+    def vocabulary_size(self):
+        return len(self.words)
+
+    def fit(self, texts, known=()):
+        """Builds the vocabulary from training texts alone.
+
+        Args:
+            texts: N strings.
+            known: Words with a pretrained vector; they are kept however rare they are.
+        """
+        token_lists = [tokenise(t, self.lowercase) for t in texts]
+        counts = Counter(w for tokens in token_lists for w in tokens)
+        kept = [w for w, n in counts.items() if n >= self.min_count or w in known]
+        kept.sort(key=lambda w: (-counts[w], w))
+        self.words = [*SPECIAL, *kept[: self.max_words]]
+        self._ids = {w: i for i, w in enumerate(self.words) if i > UNKNOWN}
+        if self.max_length is None:
+            parts = token_lists
+            if self.max_sentences:
+                parts = [t[a:b] for t in token_lists for a, b in sentence_spans(t)]
+            self.max_length = max(4, int(np.ceil(np.percentile([len(p) for p in parts], 99))))
+        return self
+
+    def tokenise(self, text):
+        """The tokens of one text as the model sees them: after case folding and cutting."""
+        return self._cut(tokenise(text, self.lowercase))
+
+    def _cut(self, tokens):
+        if self.max_sentences is None:
+            return self._cut_to(tokens, self.max_length)
+        spans = self._cut_to(sentence_spans(tokens), self.max_sentences)
+        return [w for a, b in spans for w in self._cut_sentence(tokens[a:b])]
+
+    def _cut_sentence(self, sentence):
+        if len(sentence) <= self.max_length:
+            return sentence
+        end = [w for w in sentence if w in SENTENCE_END][:1]  # kept, so that cutting twice changes nothing
+        return sentence[: self.max_length - len(end)] + end
+
+    def _cut_to(self, items, limit):
+        if limit is None or len(items) <= limit:
+            return items
+        if self.keep == "start":
+            return items[:limit]
+        if self.keep == "end":
+            return items[-limit:]
+        return items[: limit - limit // 2] + items[-(limit // 2) :] if limit > 1 else items[:1]
+
+    def spans(self, tokens):
+        """(start, end) of the sentences of cut tokens: the rows of the (S, T) encoding, or one row without them."""
+        return sentence_spans(tokens) if self.max_sentences else [(0, len(tokens))]
+
+    def encode(self, texts, full=False):
+        """Texts to int32 ids (N, T), or (N, S, T) where `max_sentences` is set.
+
+        T is the longest text at hand, rounded up to a multiple of 8, and `max_length` at most; padding changes no
+        output, and few distinct shapes keep compiled functions few. With ``full`` T is `max_length`.
+        """
+        return self.encode_tokens([self.tokenise(t) for t in texts], full)
+
+    def encode_tokens(self, token_lists, full=False):
+        """Like `encode`, from lists of tokens."""
+        rows = [[tokens[a:b] for a, b in self.spans(tokens)] for tokens in map(self._cut, token_lists)]
+        lookup = self._ids.get
+        longest = max((len(s) for row in rows for s in row), default=1)
+        length = self.max_length if full else self._padded(longest, self.max_length)
+        if self.max_sentences is None:
+            ids = np.zeros((len(rows), length), dtype="int32")
+            for i, (row,) in enumerate(rows):
+                ids[i, : len(row)] = [lookup(w, UNKNOWN) for w in row]
+            return ids
+        height = self.max_sentences if full else self._padded(max(map(len, rows), default=1), self.max_sentences)
+        ids = np.zeros((len(rows), height, length), dtype="int32")
+        for i, row in enumerate(rows):
+            for j, sentence in enumerate(row):
+                ids[i, j, : len(sentence)] = [lookup(w, UNKNOWN) for w in sentence]
+        return ids
+
+    @staticmethod
+    def _padded(longest, limit):
+        return max(1, min(limit, -(-longest // 8) * 8))
+
+    def report(self, texts):
+        """Counts what encoding these texts loses: an `EncodingReport`."""
+        tokens = cut = unknown = cut_texts = 0
+        types, unknown_types = set(), set()
+        for text in texts:
+            all_tokens = tokenise(text, self.lowercase)
+            lost = len(all_tokens) - len(self._cut(all_tokens))
+            missing = [w for w in all_tokens if w not in self._ids]
+            tokens += len(all_tokens)
+            cut, cut_texts = cut + lost, cut_texts + bool(lost)
+            unknown += len(missing)
+            types.update(all_tokens)
+            unknown_types.update(missing)
+        return EncodingReport(len(texts), tokens, len(types), cut_texts, cut, unknown, len(unknown_types))
+
+    def notify(self, texts):
+        """Warns (`TextNotice`) of texts that are cut or hold no known word."""
+        for i, text in enumerate(texts):
+            tokens = tokenise(text, self.lowercase)
+            kept = self._cut(tokens)
+            shown = text if len(text) <= 40 else text[:37] + "..."
+            if len(kept) < len(tokens):
+                warnings.warn(
+                    f"Text {i} ({shown!r}) has {len(tokens)} tokens; only {len(kept)} of them were read.",
+                    TextNotice,
+                    stacklevel=3,
+                )
+            if not any(w in self._ids for w in kept):
+                warnings.warn(
+                    f"Text {i} ({shown!r}) holds no word the model has seen; its score says nothing about it.",
+                    TextNotice,
+                    stacklevel=3,
+                )
+
+    def get_config(self):
+        """Everything needed to rebuild the encoder, as JSON values."""
+        names = ("max_words", "min_count", "max_length", "max_sentences", "lowercase", "keep", "words")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        words = config.pop("words")
+        encoder = cls(**config)
+        encoder.words = list(words)
+        encoder._ids = {w: i for i, w in enumerate(words) if i > UNKNOWN}
+        return encoder
