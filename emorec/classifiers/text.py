@@ -1,0 +1,231 @@
+"""TextClassifier: raw sentences in, class probabilities and an explanation out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emorec import explain, training
+from emorec.classifiers.base import Classifier
+from emorec.errors import BadInput
+from emorec.text.encoding import TextEncoder, check_texts
+from emorec.text.models import attention_outputs, build_text_model
+
+
+class TextClassifier(Classifier):
+    """A recurrent, convolutional or feed-forward encoder under an attention mechanism.
+
+    Args:
+        encoder: One of `emorec.text.models.ENCODERS`, e.g. ``bilstm``, ``gru``, ``cnn``.
+        attention: One of `emorec.text.models.ATTENTIONS`: ``none``, ``uniform``, ``global``, ``self``,
+            ``structured``, ``hierarchical``.
+        embedding: ``learned``; ``cbow`` or ``skip-gram`` (word2vec trained on the training texts); or the path of a
+            word2vec or GloVe file, of which only the rows that the vocabulary needs are read.
+        embedding_dim: Size of a word vector where it is not given by a file.
+        embedding_trainable: True, False, or the number of epochs for which the vectors stay frozen first.
+        oov: Vectors of words that a file does not hold: ``normal`` (its own variance), ``zeros``, ``subword``.
+        units: Size of the encoder's state, per direction.
+        attention_units: Size of the attention's hidden layer.
+        layers: Depth of a stacked encoder.
+        dropout, recurrent_dropout: Rates; dropout acts on embeddings and before the logits.
+        heads, hops: Of self-attention and structured self-attention.
+        filters, kernel_sizes: Of the convolutional encoders.
+        max_words, min_count, max_length, max_sentences, lowercase, keep: See `emorec.text.encoding.TextEncoder`;
+            `max_sentences` acts with hierarchical attention only.
+        epochs, batch_size, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
+            `emorec.training.fit`.
+        class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+        seed: Of weights, dropout and the order of examples.
+    """
+
+    def __init__(
+        self,
+        encoder="bilstm",
+        attention="global",
+        *,
+        embedding="learned",
+        embedding_dim=100,
+        embedding_trainable=True,
+        oov="normal",
+        units=64,
+        attention_units=64,
+        layers=1,
+        dropout=0.3,
+        recurrent_dropout=0.0,
+        heads=1,
+        hops=4,
+        filters=100,
+        kernel_sizes=(3, 4, 5),
+        max_words=20_000,
+        min_count=2,
+        max_length=None,
+        max_sentences=20,
+        lowercase=True,
+        keep="start",
+        epochs=20,
+        batch_size=64,
+        learning_rate=1e-3,
+        schedule="constant",
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        class_weight=None,
+        patience=3,
+        monitor="loss",
+        seed=0,
+    ):
+        self.encoder, self.attention = encoder, attention
+        self.embedding, self.embedding_dim, self.oov = embedding, embedding_dim, oov
+        self.embedding_trainable = embedding_trainable
+        self.units, self.attention_units, self.layers = units, attention_units, layers
+        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
+        self.heads, self.hops, self.filters, self.kernel_sizes = heads, hops, filters, kernel_sizes
+        self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
+        self.max_length, self.max_sentences = max_length, max_sentences
+        self.epochs, self.batch_size, self.learning_rate, self.schedule = epochs, batch_size, learning_rate, schedule
+        self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
+        self.patience, self.monitor, self.seed = patience, monitor, seed
+
+    def _check(self, texts):
+        return check_texts(texts)
+
+    def _fit_encoding(self, texts):
+        self.encoding = TextEncoder(
+            max_words=self.max_words,
+            min_count=self.min_count,
+            max_length=self.max_length,
+            max_sentences=self.max_sentences if self.attention == "hierarchical" else None,
+            lowercase=self.lowercase,
+            keep=self.keep,
+        )
+        self.coverage = None
+        if self.embedding == "learned":
+            self.encoding.fit(texts)
+            self._matrix = None
+            return
+        from emorec.text.embeddings import embedding_matrix
+
+        self._matrix, self.coverage = embedding_matrix(
+            self.embedding, texts, self.encoding, dim=self.embedding_dim, oov=self.oov, seed=self.seed
+        )
+
+    def _encode(self, texts):
+        return self.encoding.encode(texts, full=self.encoder == "mlp")
+
+    def _build(self, classes):
+        return build_text_model(
+            vocabulary_size=self.encoding.vocabulary_size,
+            classes=classes,
+            encoder=self.encoder,
+            attention=self.attention,
+            embedding_dim=self.embedding_dim,
+            embedding_matrix=self._matrix,
+            trainable_embedding=self.embedding_trainable is True,
+            units=self.units,
+            attention_units=self.attention_units,
+            layers=self.layers,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            heads=self.heads,
+            hops=self.hops,
+            filters=self.filters,
+            kernel_sizes=tuple(self.kernel_sizes),
+            max_length=self.encoding.max_length,
+            seed=self.seed,
+        )
+
+    def _train(self, train, validation, *, checkpoint=None, progress=print):
+        frozen = self.embedding_trainable
+        if isinstance(frozen, bool) or self._matrix is None:
+            return super()._train(train, validation, checkpoint=checkpoint, progress=progress)
+        total, self.epochs = self.epochs, frozen
+        try:
+            first = super()._train(train, validation, progress=progress)
+            self.model.get_layer("embedding").trainable = True
+            self.epochs = total - frozen
+            second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
+        finally:
+            self.epochs = total
+        best = first.best_epoch if not second.epochs else frozen + second.best_epoch
+        return training.History(first.epochs + second.epochs, best, second.best_value or first.best_value)
+
+    # Explanations
+
+    def tokenise(self, text):
+        """The tokens of one text as the model sees them: case folded, and cut at the length limit."""
+        self._check_fitted()
+        return self.encoding.tokenise(text)
+
+    def ids_from_tokens(self, token_lists):
+        """Lists of tokens to int32 ids (N, T), or (N, S, T) with hierarchical attention."""
+        return self.encoding.encode_tokens(token_lists, full=self.encoder == "mlp")
+
+    def proba_from_tokens(self, token_lists):
+        """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
+        return self._probabilities(training.predict(self.model, self.ids_from_tokens(token_lists)))
+
+    def logits(self, inputs):
+        self._check_fitted()
+        self.encoding.notify(self._check(inputs))
+        return super().logits(inputs)
+
+    def explain(self, text, method=None, target=None):
+        """Which words the answer came from.
+
+        Args:
+            text: One text.
+            method: ``attention`` (where the model has it), ``integrated-gradients`` or ``leave-one-out``; None
+                takes attention where there is one, else integrated gradients.
+            target: Class name the gradient methods explain; None takes the predicted one.
+
+        Returns:
+            `emorec.explain.Explanation` with ``tokens``, ``weights``, ``label`` and ``probabilities``.
+        """
+        self._check_fitted()
+        if not isinstance(text, str):
+            raise BadInput(f"explain takes one text; received {type(text).__name__} {str(text)[:60]!r}.")
+        self._check([text])
+        self.encoding.notify([text])
+        has_attention = self.attention != "none"
+        method = method or ("attention" if has_attention else "integrated-gradients")
+        if method == "integrated-gradients":
+            return explain.integrated_gradients(self, text, target)
+        if method == "leave-one-out":
+            return explain.leave_one_out(self, text, target)
+        if method != "attention":
+            raise BadInput(
+                f"method={method!r} is unknown; choose attention, integrated-gradients or leave-one-out."
+            )
+        if not has_attention:
+            raise BadInput("This model has no attention; choose method='integrated-gradients' or 'leave-one-out'.")
+        return self._explain_attention(text)
+
+    def _explain_attention(self, text):
+        tokens = self.tokenise(text)
+        ids = self.ids_from_tokens([tokens])
+        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model).predict_on_batch(ids)]
+        probabilities = self._probabilities(outputs[0][None])[0]
+        present = ids[0] > 0
+        sentences = self.encoding.spans(tokens) if present.ndim == 2 else None
+        return explain.Explanation(
+            tokens=tokens,
+            weights=outputs[1][present],
+            label=self._label(probabilities),
+            probabilities=dict(zip(self.label_set, probabilities.tolist())),
+            label_set=self.label_set,
+            method=f"{self.attention} attention",
+            sentences=sentences,
+            sentence_weights=outputs[2][: len(sentences)] if sentences else None,
+        )
+
+    def _label(self, probabilities):
+        return self.label_set.names[int(probabilities.argmax())]
+
+    # One file
+
+    def _state(self):
+        return {"encoding": self.encoding.get_config()}
+
+    def _restore(self, state):
+        self.encoding = TextEncoder.from_config(state["encoding"])
+        self._matrix = self.coverage = None
+
+

@@ -1,0 +1,114 @@
+"""Declared experiments: a grid of runs -> results/*.json -> tables."""
+
+from __future__ import annotations
+
+from emorec.errors import BadInput
+from emorec.experiments.runs import Run, execute, load_results
+from emorec.experiments.tables import differing, summary, table, write
+
+__all__ = ["Run", "declared", "differing", "execute", "load_results", "names", "perform", "summary", "table", "write"]
+
+
+def _experiments():
+    from emorec.experiments import text
+
+    return dict(text.EXPERIMENTS)
+
+
+def names():
+    """Names of the declared experiments."""
+    return sorted(_experiments())
+
+
+def declared(name, dataset=None, seeds=None, folds=None):
+    """The runs of an experiment.
+
+    Args:
+        name: One of `names()`.
+        dataset: Only the runs on this dataset.
+        seeds, folds: Only the runs with these seeds, or of these folds.
+
+    Raises:
+        BadInput: There is no such experiment, or nothing of it is left.
+    """
+    found = _experiments()
+    if name not in found:
+        raise BadInput(f"There is no experiment {name!r}; declared are {', '.join(sorted(found))}.")
+    runs = [
+        run
+        for run in found[name]()
+        if (dataset is None or run.dataset == dataset)
+        and (seeds is None or run.seed in seeds)
+        and (folds is None or run.fold is None or run.fold in folds)
+    ]
+    if not runs:
+        raise BadInput(f"Experiment {name!r} has no run on dataset={dataset!r}, seeds={seeds}, folds={folds}.")
+    return runs
+
+
+def perform(runs, jobs=1, folder=None, progress=print):
+    """Executes the runs that have no JSON yet; each writes its own when it is done, so a kill loses one run.
+
+    Args:
+        runs: From `declared`.
+        jobs: Processes at once; through joblib, so ``joblib.parallel_config(backend="dask")`` spreads them
+            over a cluster.
+        folder: Where the JSON files go; None takes the checkout's results/.
+        progress: Receives a line per run; None is silent.
+    """
+    import joblib
+
+    from emorec.experiments.runs import results_folder
+
+    pending = [r for r in runs if not r.path(folder or results_folder()).exists()]
+    if progress is not None:
+        progress(f"{len(runs) - len(pending)} of {len(runs)} runs are there already.")
+    outcomes = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        joblib.delayed(execute)(run, folder) for run in pending
+    )
+    for i, content in enumerate(outcomes):
+        if progress is not None:
+            run, metrics = content["run"], content["metrics"]
+            first = ", ".join(f"{k} {_number(v):.4f}" for k, v in list(metrics.items())[:2])
+            fold = "" if run["fold"] is None else f" fold {run['fold']}"
+            progress(f"{i + 1}/{len(pending)} {run['dataset']} {run['model']}{fold} seed {run['seed']}: {first}"
+                     f" ({content['seconds']} s)")  # fmt: skip
+    return [execute(run, folder) for run in runs]
+
+
+def _number(value):
+    return value[0] if isinstance(value, (list, tuple)) else value
+
+
+# Command line
+
+
+def add_parsers(subparsers):
+    """Adds ``experiment`` and ``results`` to the command line."""
+    parser = subparsers.add_parser("experiment", help="run a declared experiment; resumes run by run")
+    parser.add_argument("name", nargs="?", help="left out: lists them")
+    parser.add_argument("--dataset")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--folds", type=int, nargs="+")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
+    parser.set_defaults(run=_experiment_command)
+    parser = subparsers.add_parser("results", help="write the tables of README and notebooks from results/")
+    parser.add_argument("--check", action="store_true", help="only say which differ; exit status 1 if any does")
+    parser.set_defaults(run=_results_command)
+
+
+def _experiment_command(options):
+    if options.name is None:
+        for name, runs in sorted(_experiments().items()):
+            print(f"{name}: {len(runs())} runs. {runs.__doc__.splitlines()[0]}")
+        return 0
+    perform(declared(options.name, options.dataset, options.seeds, options.folds), options.jobs)
+    print(table(options.name))
+    return 0
+
+
+def _results_command(options):
+    changed = differing() if options.check else write()
+    for path in changed:
+        print(("differs: " if options.check else "written: ") + str(path))
+    return int(bool(changed) and options.check)

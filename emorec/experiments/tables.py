@@ -1,0 +1,152 @@
+"""Tables written from results/*.json into the README and the notebooks, and the check that they agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from emorec.experiments.runs import ROOT, load_results
+
+BLOCK = re.compile(
+    r"(?P<head>^(?P<mark># |)<!-- results: (?P<name>[\w/.-]+) -->\n).*?(?P<tail>^(?P=mark)<!-- /results -->)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def summary(experiment, folder=None):
+    """Mean and 95 % interval of each metric, per dataset and model.
+
+    Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Over
+    seeds on one test split it joins the seeds' variance with the sampling error of that split, so that it never
+    shrinks below what the size of the test split allows.
+
+    Returns:
+        List of dicts with ``dataset``, ``model``, ``baseline``, ``runs``, ``protocol`` and
+        ``metrics``: name to (mean, low, high).
+    """
+    groups = {}
+    for content in load_results(experiment, folder):
+        run = content["run"]
+        groups.setdefault((run["dataset"], run["model"]), []).append(content)
+    rows = []
+    for (dataset, model), contents in groups.items():
+        names = [n for n in contents[0]["metrics"] if all(n in c["metrics"] for c in contents)]
+        rows.append(
+            {
+                "dataset": dataset,
+                "model": model,
+                "baseline": contents[0]["run"]["baseline"],
+                "runs": len(contents),
+                "protocol": contents[0].get("protocol", ""),
+                "metrics": {n: _interval([c["metrics"][n] for c in contents], contents) for n in names},
+            }
+        )
+    return sorted(rows, key=lambda r: (r["dataset"], not r["baseline"], _first(r)))
+
+
+def _first(row):
+    return next(iter(row["metrics"].values()))[0] if row["metrics"] else 0.0
+
+
+def _interval(values, contents):
+    from scipy import stats
+
+    points = np.array([v[0] if isinstance(v, list) else v for v in values], dtype=float)
+    mean, k = float(points.mean()), len(points)
+    spread = points.var(ddof=1) if k > 1 else 0.0
+    folds = contents[0]["run"]["folds"]
+    if folds:
+        variance = spread * (1 / k + 1 / (folds - 1))
+    else:
+        widths = [(v[2] - v[1]) / (2 * 1.96) for v in values if isinstance(v, list)]
+        variance = spread / k + (float(np.mean(np.square(widths))) if widths else 0.0)
+    if variance == 0.0:
+        return mean, mean, mean
+    factor = float(stats.t.ppf(0.975, k - 1)) if folds and k > 1 else 1.96
+    half = factor * float(np.sqrt(variance))
+    return mean, mean - half, mean + half
+
+
+def table(experiment, folder=None, metrics=None):
+    """A Markdown table of an experiment: a row per dataset and model, baselines first."""
+    rows = summary(experiment, folder)
+    if not rows:
+        return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
+    columns = metrics or list(dict.fromkeys(n for r in rows for n in r["metrics"] if n in SHOWN))
+    lines = [
+        "| data | model | " + " | ".join(SHOWN[c] for c in columns) + " | runs |",
+        "|---|---|" + "---|" * len(columns) + "---|",
+    ]
+    for row in rows:
+        cells = [_cell(row["metrics"].get(c)) for c in columns]
+        model = f"*{row['model']}*" if row["baseline"] else row["model"]
+        lines.append(f"| {row['dataset']} | {model} | " + " | ".join(cells) + f" | {row['runs']} |")
+    protocols = dict.fromkeys((r["dataset"], r["protocol"]) for r in rows if r["protocol"])
+    return "\n".join([*lines, "", *(f"{dataset}: {text}." for dataset, text in protocols)]).rstrip()
+
+
+# Metric names as tables show them; all but the last two are fractions, shown in per cent.
+SHOWN = {
+    "accuracy": "accuracy, % [95 %]",
+    "macro_f1": "macro-F1, % [95 %]",
+    "macro_recall": "macro-recall, % [95 %]",
+    "weighted_f1": "weighted F1, % [95 %]",
+    "micro_f1": "micro-F1, % [95 %]",
+}
+
+
+def _cell(value):
+    if value is None:
+        return "–"
+    mean, low, high = (100 * v for v in value)
+    return f"{mean:.1f}" if low == high else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def documents():
+    """The files that may hold tables: the README and the notebooks' scripts."""
+    return [ROOT / "README.md", *sorted((ROOT / "notebooks").rglob("*.py"))]
+
+
+def filled(text, folder=None):
+    """A document's text with every block between ``<!-- results: NAME -->`` marks written anew."""
+
+    def block(match):
+        mark = match["mark"]
+        lines = table(match["name"], folder).split("\n")
+        return match["head"] + "".join(f"{mark}{line}".rstrip() + "\n" for line in lines) + match["tail"]
+
+    return BLOCK.sub(block, text)
+
+
+def write(folder=None):
+    """Writes the tables of all documents, and of the built notebooks; returns the changed files."""
+    changed = []
+    for path in documents():
+        if path.exists():
+            changed += _replace(path, filled(path.read_text(encoding="utf-8"), folder))
+    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                text = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+                cell["source"] = filled(text, folder)
+        changed += _replace(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return changed
+
+
+def _replace(path, text):
+    if text == path.read_text(encoding="utf-8"):
+        return []
+    Path(path).write_text(text, encoding="utf-8")
+    return [path]
+
+
+def differing(folder=None):
+    """Documents whose tables differ from the results; a check fails where this is not empty."""
+    texts = {p: p.read_text(encoding="utf-8") for p in documents() if p.exists()}
+    return [p for p, text in texts.items() if filled(text, folder) != text]
+
+

@@ -1,0 +1,340 @@
+"""Notebooks: read from their percent scripts, executed, stamped, checked.
+
+The script ``notebooks/NAME.py`` is the source of truth; ``notebooks/NAME.ipynb`` is built from it by executing it on
+the bundled sample. Cells that matter carry tags: ``set-up``, ``parameters``, ``user-input``, ``results``.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+import tomllib
+from datetime import date
+from pathlib import Path
+
+from emorec import reporting
+from emorec.errors import BadInput, EmorecError
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "notebooks"
+SIZE_LIMIT = 300_000
+TAGS = ("set-up", "parameters", "user-input", "results")
+SECTIONS = (
+    "Set-up", "Parameters", "Data", "Look at it", "Model", "Train", "Evaluate", "Explain", "Save and load",
+    "Evaluate on external data", "Results",
+)  # fmt: skip
+
+SET_UP = '''\
+# Installs the package where it is missing (on Colab, say); does nothing otherwise.
+import importlib.util, os, pathlib, subprocess, sys
+
+repository = os.environ.get("EMOREC_REPOSITORY", "{repository}")
+clone = [p for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "emorec/version.py").exists()]
+if importlib.util.find_spec("emorec") is None and clone:
+    sys.path.insert(0, str(clone[0]))
+elif importlib.util.find_spec("emorec") is None:
+    assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{{repository}}"])
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
+
+import emorec
+
+print("emorec", emorec.__version__, "on", emorec.reporting.device())'''
+
+
+class NotebookFailed(EmorecError):
+    """A cell of a notebook raised."""
+
+
+def names():
+    """All notebooks, as ``text/global_attention``."""
+    return sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.rglob("*.py"))
+
+
+def script(name):
+    """Path of a notebook's script.
+
+    Raises:
+        BadInput: There is no such notebook; lists those there are.
+    """
+    name = re.sub(r"^notebooks/|\.(py|ipynb)$", "", str(name))
+    path = FOLDER / f"{name}.py"
+    if not path.exists():
+        import difflib
+
+        close = difflib.get_close_matches(name, names(), 3, 0.4)
+        raise BadInput(f"There is no notebook {name!r}. Did you mean {', '.join(close) or 'one of ' + ', '.join(names())}?")
+    return path
+
+
+def read(name):
+    """The notebook of a script, without outputs."""
+    import jupytext
+
+    notebook = jupytext.read(script(name))
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i:02d}"
+    return notebook
+
+
+def digest(name):
+    """sha256 of a notebook's script: the stamp that tells whether its outputs are fresh."""
+    return hashlib.sha256(script(name).read_bytes()).hexdigest()
+
+
+def tagged(notebook, tag):
+    """The cells that carry a tag."""
+    return [c for c in notebook.cells if tag in c.metadata.get("tags", [])]
+
+
+def assign(notebook, tag, values):
+    """Replaces the right-hand sides of simple assignments in the cells that carry a tag.
+
+    Raises:
+        BadInput: No such cell assigns one of the names.
+    """
+    missing = set(values)
+    for cell in tagged(notebook, tag):
+        lines = cell.source.split("\n")
+        for node in ast.parse(cell.source).body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if isinstance(target, ast.Name) and target.id in values:
+                comment = re.search(r"\s+# @param.*$", lines[node.lineno - 1])
+                new = f"{target.id} = {values[target.id]!r}" + (comment[0] if comment else "")
+                lines[node.lineno - 1 : node.end_lineno] = [new] + [None] * (node.end_lineno - node.lineno)
+                missing.discard(target.id)
+        cell.source = "\n".join(line for line in lines if line is not None)
+    if missing:
+        known = sorted({t.id for c in tagged(notebook, tag) for n in ast.parse(c.source).body
+                        if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)})  # fmt: skip
+        raise BadInput(f"The {tag} cell has no {', '.join(sorted(missing))}; it has {', '.join(known)}.")
+    return notebook
+
+
+def execute(notebook, folder=None, timeout=3600, progress=print, env=None):
+    """Runs every cell in a fresh kernel of this Python; outputs are kept in the notebook, also when a cell fails.
+
+    Args:
+        notebook: From `read`.
+        folder: Working directory; None takes the current one.
+        timeout: Seconds allowed to one cell.
+        progress: Receives a line per code cell; None is silent.
+        env: Environment variables added for the kernel.
+
+    Raises:
+        NotebookFailed: With the cell, its error and the section it stands in.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+    kernel_env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    kernel_env |= {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
+    where = {"metadata": {"path": str(folder or Path.cwd())}}
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=where)
+    section, count = "", sum(c.cell_type == "code" for c in notebook.cells)
+    done, started = 0, time.perf_counter()
+    with client.setup_kernel(env=kernel_env):
+        for i, cell in enumerate(notebook.cells):
+            if cell.cell_type == "markdown":
+                headings = re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE)
+                section = headings[-1] if headings else section
+                continue
+            try:
+                client.execute_cell(cell, i)
+            except (CellExecutionError, CellTimeoutError) as error:
+                raise NotebookFailed(f"A cell under {section!r} failed:\n{cell.source}\n\n{error}") from error
+            done += 1
+            if progress is not None:
+                progress(f"cell {done:>2}/{count} · {time.perf_counter() - started:6.1f} s · {section}")
+    _clean(notebook)
+    return notebook
+
+
+def _clean(notebook):
+    """Keeps what a reader sees; drops what changes with every run."""
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in cell.outputs:
+                output.get("metadata", {}).clear()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+
+
+def results(notebook):
+    """What the ``results`` cell published: name to number or ``[estimate, low, high]``; empty when nothing."""
+    found = {}
+    for cell in tagged(notebook, "results"):
+        for output in cell.get("outputs", []):
+            found |= output.get("data", {}).get(reporting.RESULTS_MIME, {})
+    return found
+
+
+def build(name, fast=False, progress=print):
+    """Executes a notebook on the bundled sample and writes its ``.ipynb``, stamped with its script's digest."""
+    import nbformat
+
+    notebook = read(name)
+    if fast:
+        assign(notebook, "parameters", {"fast": True})
+    execute(notebook, folder=script(name).parent, progress=progress)
+    notebook.metadata["emorec"] = {
+        "source_sha256": digest(name),
+        "verified": date.today().isoformat(),
+        "versions": reporting.versions(),
+        "fast": fast,
+    }
+    nbformat.validate(notebook)
+    path = script(name).with_suffix(".ipynb")
+    temporary = path.with_suffix(".writing")
+    temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return notebook
+
+
+def run(name, parameters=None, output="output", progress=print):
+    """Executes a notebook with other parameters; writes the executed notebook and an HTML page.
+
+    Returns:
+        (results, path of the notebook, path of the page)
+    """
+    import nbformat
+
+    notebook = assign(read(name), "parameters", parameters or {})
+    stem = Path(output).absolute() / script(name).relative_to(FOLDER).with_suffix("")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        execute(notebook, folder=stem.parent, progress=progress)
+    finally:  # also what ran before a failure is worth looking at
+        nbformat.write(notebook, stem.with_suffix(".ipynb"))
+        stem.with_suffix(".html").write_text(to_html(notebook, name), encoding="utf-8")
+    return results(notebook), stem.with_suffix(".ipynb"), stem.with_suffix(".html")
+
+
+def to_html(notebook, title):
+    """The notebook as one HTML page with its figures inside."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(embed_images=True)
+    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+
+
+# Static checks, in seconds
+
+
+def repository():
+    """The project's public address from pyproject.toml, or an empty string while it has none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project.get("urls", {}).get("Repository", "")
+
+
+def problems(name):
+    """What is wrong with a notebook, found without running it; an empty list when nothing is."""
+    import nbformat
+
+    source, found = read(name), []
+    code = [c.source for c in source.cells if c.cell_type == "code"]
+    text = [c.source for c in source.cells if c.cell_type == "markdown"]
+    headings = [h for t in text for h in re.findall(r"^## +(.+?)\s*$", t, re.MULTILINE)]
+    ordered = [h for h in headings if h in SECTIONS]
+    if ordered != [s for s in SECTIONS if s in ordered]:
+        found.append(f"sections out of order: {ordered}")
+    found += [f"section {s!r} is missing" for s in ("Set-up", "Parameters", "Results") if s not in headings]
+    found += [f"no cell is tagged {tag!r}" for tag in ("set-up", "parameters", "results") if not tagged(source, tag)]
+    lines = sorted(len(c.split("\n")) for c in code if c.strip() and "importlib.util" not in c)
+    if lines and (lines[len(lines) // 2] > 6 or lines[-1] > 25):
+        found.append(f"code cells too long: median {lines[len(lines) // 2]}, longest {lines[-1]} lines")
+    if len(text) < len(code):
+        found.append(f"{len(text)} text cells for {len(code)} code cells")
+    for cell in tagged(source, "set-up"):
+        if cell.source != SET_UP.format(repository=repository()):
+            found.append("the set-up cell differs from the common one: run `python -m emorec notebooks sync`")
+    path = script(name).with_suffix(".ipynb")
+    if not path.exists():
+        return [*found, f"{path.name} is not built: run `python -m emorec notebooks build {name}`"]
+    built = nbformat.read(path, as_version=4)
+    if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
+        found.append(f"{path.name} is stale: run `python -m emorec notebooks build {name}`")
+    if [c.source for c in built.cells] != [c.source for c in source.cells]:
+        found.append(f"{path.name} and its script hold different cells")
+    if built.metadata.get("emorec", {}).get("fast"):
+        found.append(f"{path.name} was built in its fast form")
+    if any(c.cell_type == "code" and c.source.strip() and c.execution_count is None for c in built.cells):
+        found.append(f"{path.name} holds a cell that was not run")
+    if path.stat().st_size > SIZE_LIMIT:
+        found.append(f"{path.name} has {path.stat().st_size:,} bytes; the limit is {SIZE_LIMIT:,}")
+    return found
+
+
+def sync():
+    """Writes the common set-up cell, with the project's address, into every script; returns the changed names."""
+    changed = []
+    pattern = re.compile(r'(# %% tags=\["set-up"\]\n)(.*?)(?=\n# %%|\Z)', re.DOTALL)
+    for name in names():
+        text = script(name).read_text(encoding="utf-8")
+        cell = SET_UP.format(repository=repository())
+        new = pattern.sub(lambda m, cell=cell: m[1] + cell + "\n", text)
+        if new != text:
+            script(name).write_text(new, encoding="utf-8")
+            changed.append(name)
+    return changed
+
+
+# Command line
+
+
+def add_parsers(subparsers):
+    """Adds ``run`` and ``notebooks`` to the command line."""
+    parser = subparsers.add_parser("run", help="execute a notebook and write it with an HTML page")
+    parser.add_argument("notebook", help="e.g. text/global_attention")
+    parser.add_argument("--dataset", help="name of a dataset; the bundled sample where left out")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another form field")
+    parser.add_argument("--fast", action="store_true", help="fewer examples and epochs")
+    parser.add_argument("--output", default="output", help="folder to write to")
+    parser.set_defaults(run=_run_command)
+    parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
+    parser.add_argument("action", choices=("list", "build", "check", "sync"))
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.set_defaults(run=_notebooks_command)
+
+
+def _run_command(options):
+    parameters = {"dataset": options.dataset} if options.dataset else {}
+    if options.fast:
+        parameters["fast"] = True
+    for item in options.set:
+        name, _, value = item.partition("=")
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name] = value
+    found, notebook, page = run(options.notebook, parameters, options.output)
+    print()
+    for label, value in found.items():
+        print(f"{label}: {reporting.show(value)}")
+    print(f"\nThe page to look at: {page}\nThe executed notebook: {notebook}")
+    return 0
+
+
+def _notebooks_command(options):
+    chosen = options.names or names()
+    if options.action == "sync":
+        print("changed: " + (", ".join(sync()) or "nothing"))
+        return 0
+    failed = 0
+    for name in chosen:
+        if options.action == "build":
+            print(f"== {name}", flush=True)
+            build(name)
+        found = problems(name) if options.action != "list" else []
+        failed += bool(found)
+        print(f"{name}: " + ("; ".join(found) or "ok") if options.action != "list" else name, file=sys.stdout)
+    return int(failed > 0)

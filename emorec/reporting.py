@@ -1,0 +1,67 @@
+"""What a notebook says of itself: the device it runs on, and its results in a form that both people and checks read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+
+RESULTS_MIME = "application/vnd.emorec.results+json"
+PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "scikit-learn", "gensim", "opencv-python")
+
+
+def versions():
+    """Versions of Python, this package and those it stands on, for provenance: name to version."""
+    found = {"python": platform.python_version()}
+    for name in ("emorec", *PACKAGES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def device():
+    """One line: the accelerator Keras sees, or the number of CPU cores."""
+    import keras
+
+    backend = keras.backend.backend()
+    found = [d for d in keras.distribution.list_devices() if not d.startswith("cpu")] if backend != "torch" else []
+    if backend == "torch":
+        import torch
+
+        found = ["cuda"] if torch.cuda.is_available() else []
+    if found:
+        return f"{len(found)} GPU ({backend})"
+    return f"CPU, {os.cpu_count()} cores ({backend})"
+
+
+def publish(results, title="Results"):
+    """Shows a notebook's results as a table, and leaves them readable for checks.
+
+    Args:
+        results: Name to number, or to ``(estimate, low, high)`` for a number with its 95 % interval; fractions are
+            shown as they are.
+        title: The table's caption.
+    """
+    rows = {name: [float(x) for x in value] if isinstance(value, (tuple, list)) else float(value)
+            for name, value in results.items()}  # fmt: skip
+    lines = [f"{name}: {show(value)}" for name, value in rows.items()]
+    if "IPython" not in sys.modules:
+        print("\n".join([title, *lines]))
+        return
+    from html import escape
+
+    from IPython.display import display
+
+    body = "".join(f"<tr><th style='text-align:left'>{escape(n)}</th><td>{show(v)}</td></tr>" for n, v in rows.items())
+    table = f"<table><caption style='text-align:left'><b>{escape(title)}</b></caption>{body}</table>"
+    display({"text/plain": "\n".join(lines), "text/html": table, RESULTS_MIME: rows}, raw=True)
+
+
+def show(value):
+    """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number."""
+    if isinstance(value, (tuple, list)):
+        return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]" if len(value) == 3 else ", ".join(map(show, value))
+    return f"{value:.3f}"

@@ -1,0 +1,48 @@
+"""The linear floors."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from emorec import baselines
+from emorec.errors import BadInput
+from emorec.labels import LabelSet
+
+TEXTS = ["good film", "good fun", "fine good", "bad film", "bad mess", "dull bad"] * 4
+LABELS = (["positive"] * 3 + ["negative"] * 3) * 4
+POLARITY = LabelSet("p", ("negative", "positive"))
+
+
+@pytest.mark.parametrize("name", ["tfidf-lr", "tfidf-svm", "nbsvm"])
+def test_planted_words_are_learnt(name):
+    model = baselines.text(name, POLARITY).fit(TEXTS, LABELS)
+    assert list(model.predict(["a GOOD thing", "bad, very"])) == ["positive", "negative"]
+
+
+def test_majority():
+    model = baselines.text("majority", POLARITY).fit(TEXTS + ["x"], [*LABELS, "negative"])
+    assert set(model.predict(["good"])) == {"negative"}
+
+
+def test_log_count_ratio_by_hand():
+    x, y = csr_matrix(np.array([[1, 0], [1, 1], [0, 1]])), np.array([1, 1, 0])
+    ratio = baselines.NBSVM(alpha=1.0).fit(x, y).ratio_
+    # positive counts + 1 = (3, 2), negative counts + 1 = (1, 2)
+    np.testing.assert_allclose(ratio, np.log([(3 / 5) / (1 / 3), (2 / 5) / (2 / 3)]))
+
+
+def test_several_classes_and_several_labels():
+    three = LabelSet("t", ("a", "b", "c"))
+    model = baselines.text("nbsvm", three).fit(["x x", "y y", "z z"] * 5, ["a", "b", "c"] * 5)
+    assert list(model.predict(["z", "x"])) == ["c", "a"]
+    multi = LabelSet("m", ("a", "b"), multi_label=True)
+    model = baselines.text("tfidf-lr", multi).fit(["x q", "y q", "x y", "q"] * 5, [("a",), ("b",), ("a", "b"), ()] * 5)
+    assert model.predict(["x y"]) == [("a", "b")]
+    assert model.predict_proba(["x"]).shape == (1, 2)
+
+
+def test_bad_names():
+    with pytest.raises(BadInput, match="majority, tfidf-lr"):
+        baselines.text("svm", POLARITY)
+    with pytest.raises(BadInput, match="binary"):
+        baselines.NBSVM().fit(csr_matrix(np.eye(3)), np.array([0, 1, 2]))
