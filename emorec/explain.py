@@ -1,0 +1,480 @@
+"""Which words a text classifier used: attention, integrated gradients, leave-one-out, and how far each can be
+believed.
+
+Every function takes a classifier ``clf`` with ``label_set``, ``tokenise(text) -> tokens``,
+``proba_from_tokens(token lists) -> (N, C)`` and ``explain(text) -> Explanation`` (its attention). The two
+that open the network also use ``ids_from_tokens(token lists) -> ids`` and ``model``, a functional Keras model
+from ids to logits with layers named ``embedding``, ``mask`` and, for `permuted_attention`, ``attention``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+
+from emorec.errors import BadInput
+from emorec.plots import shown_token
+
+BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
+WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
+BATCH = 256
+
+
+# -------------------------------------------------------------------------------------------- explanation
+
+
+@dataclass
+class Explanation:
+    """One prediction and the weight of each word in it; draws itself in a notebook.
+
+    Attributes:
+        tokens: T words, as the model saw them (after cutting).
+        weights: float (T,). Attention: in [0, 1]. Attributions: signed, in units of the probability of the
+            target.
+        label: The most probable class.
+        probabilities: Class name to probability.
+        label_set: The model's `emorec.labels.LabelSet`.
+        method: Where the weights come from, e.g. ``"global attention"``, ``"integrated gradients"``.
+        sentences: (start, end) of every sentence in ``tokens``, for hierarchical models.
+        sentence_weights: One weight for each of them, in [0, 1].
+        matrix: (T, T), or (heads, T, T): weight that the row's word gives to the column's; for
+            self-attention.
+        target: The class that an attribution is about.
+        gap: Integrated gradients only: difference of the output minus the sum of the weights; near 0 if there
+            were enough steps.
+    """
+
+    tokens: list
+    weights: np.ndarray
+    label: str
+    probabilities: dict
+    label_set: object = None
+    method: str = "attention"
+    sentences: list | None = None
+    sentence_weights: np.ndarray | None = None
+    matrix: np.ndarray | None = field(default=None)
+    target: str | None = None
+    gap: float | None = None
+
+    def __post_init__(self):
+        self.tokens, self.weights = list(self.tokens), np.asarray(self.weights)
+        if self.weights.shape != (len(self.tokens),):
+            raise BadInput(f"{len(self.tokens)} tokens need as many weights, not shape {self.weights.shape}.")
+        if self.sentence_weights is not None and len(self.sentence_weights) != len(self.sentences or ()):
+            raise BadInput(
+                f"{len(self.sentences or ())} sentences, {len(self.sentence_weights)} sentence weights."
+            )
+
+    def __repr__(self):
+        words = ", ".join(f"{shown_token(token)} {weight:.3f}" for token, weight in self.top(5))
+        about = "" if self.target in (None, self.label) else f" about {self.target}"
+        return f"<{self._headline()}; {self.method}{about}: {words}>"
+
+    def _headline(self):
+        p = self.probabilities.get(self.label)
+        return self.label if p is None else f"{self.label} ({100 * p:.1f} %)"
+
+    def top(self, k=5):
+        """The k words of largest absolute weight: list of (token, weight), largest first, ties in text
+        order."""
+        order = np.argsort(-np.abs(self.weights), kind="stable")[:k]
+        return [(self.tokens[i], float(self.weights[i])) for i in order]
+
+    def to_frame(self):
+        """DataFrame with a row for each word: token, weight, and for documents sentence and
+        sentence_weight."""
+        import pandas as pd
+
+        frame = pd.DataFrame({"token": self.tokens, "weight": self.weights})
+        if self.sentences is not None:
+            where = np.zeros(len(self.tokens), dtype="int64")
+            for s, (start, end) in enumerate(self.sentences):
+                where[start:end] = s
+            frame["sentence"] = where
+            if self.sentence_weights is not None:
+                frame["sentence_weight"] = np.asarray(self.sentence_weights)[where]
+        return frame
+
+    def plot(self, kind=None, *, ax=None):
+        """Draws the explanation.
+
+        Args:
+            kind: ``"words"``, ``"document"`` or ``"matrix"``; by default the richest that this explanation
+                has.
+            ax: Axes to draw on, or None for a new figure.
+
+        Returns:
+            The Axes.
+        """
+        from emorec import plots
+
+        if kind is None:
+            kind = "matrix" if self.matrix is not None else "document" if self.sentences else "words"
+        title = f"{self._headline()} · {self.method}"
+        if kind == "words":
+            return plots.attention(self.tokens, self.weights, title=title, ax=ax)
+        if kind == "document" and self.sentences:
+            words, weights = ([x[a:b] for a, b in self.sentences] for x in (self.tokens, self.weights))
+            return plots.document(words, weights, self.sentence_weights, title=title, ax=ax)
+        if kind == "matrix" and self.matrix is not None:
+            return plots.attention_matrix(self.tokens, self.matrix, title=title, ax=ax)
+        raise BadInput(f"This explanation ({self.method}) cannot be drawn as {kind!r}.")
+
+    def _repr_html_(self):
+        about = "" if self.target in (None, self.label) else f", about {self.target}"
+        return (
+            '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
+            f"<div><b>{escape(self._headline())}</b> · {escape(self.method + about)}</div>"
+            f"{_bars_html(self.probabilities)}{self._words_html()}</div>"
+        )
+
+    def _words_html(self):
+        strongest = float(np.abs(self.weights).max(initial=0.0)) or 1.0
+        words = [_word_html(t, float(w), strongest) for t, w in zip(self.tokens[:WORDS_SHOWN], self.weights)]
+        hidden = len(self.tokens) - len(words)
+        more = f"<div>… and {hidden} more words</div>" if hidden > 0 else ""
+        if not self.sentences:
+            return f'<div style="line-height:2">{" ".join(words)}</div>{more}'
+        drawn = self.sentence_weights is not None
+        bars = np.asarray(self.sentence_weights if drawn else np.zeros(len(self.sentences)))
+        top, rows = float(bars.max(initial=0.0)) or 1.0, []
+        for (start, end), weight in zip(self.sentences, bars):
+            if start >= len(words):
+                break
+            bar = _bar_html(weight / top, 5) + f" {weight:.2f}" if drawn else ""
+            cell = f'<td style="{_CELL};white-space:nowrap;vertical-align:top">{bar}</td>'
+            text = f'<td style="{_CELL}">{" ".join(words[start:end])}</td>'
+            rows.append(f'<tr style="background:none">{cell}{text}</tr>')
+        return f'<table style="border:none">{"".join(rows)}</table>{more}'
+
+
+# Half-transparent colours over the page's own background leave the text readable in light and in dark themes.
+_CELL, _NAME = "text-align:left;line-height:2", "display:inline-block;width:9em"
+
+
+def _word_html(token, weight, strongest):
+    colour = "230,159,0" if weight >= 0 else "0,114,178"
+    shade = f"background:rgba({colour},{0.55 * abs(weight) / strongest:.3f})"
+    style = f"{shade};padding:2px 3px;border-radius:3px"
+    word = escape(shown_token(token))
+    return f'<bdi style="{style}" title="{word}: {weight:.4f}">{word}</bdi>'
+
+
+def _bar_html(share, width):
+    size = f"width:{width * float(share):.2f}em;height:0.7em"
+    return f'<span style="display:inline-block;{size};background:#56B4E9"></span>'
+
+
+def _bars_html(probabilities):
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    rows = "".join(
+        f'<div style="white-space:nowrap"><span style="{_NAME}">{escape(str(name))}</span>'
+        f"{_bar_html(p, 10)} {100 * p:.1f} %</div>"
+        for name, p in ranked[:CLASSES_SHOWN]
+    )
+    more = len(ranked) - CLASSES_SHOWN
+    return f'<div style="margin:4px 0">{rows}' + (f"… and {more} more classes" if more > 0 else "") + "</div>"
+
+
+# ----------------------------------------------------------------------------------------------- methods
+
+
+def leave_one_out(clf, text, target=None):
+    """How much of the target's probability goes when a word goes (Li et al. 2016, arXiv:1612.08220).
+
+    Args:
+        clf: See the module.
+        text: One string.
+        target: Class name; the most probable class where it is None.
+
+    Returns:
+        An `Explanation`; ``weights[i]`` = p(target | text) - p(target | text without word i).
+    """
+    tokens, row, c = _predict(clf, text, target)
+    without = _proba(clf, [tokens[:i] + tokens[i + 1 :] for i in range(len(tokens))], len(row))
+    return _explanation(clf, tokens, row, c, row[c] - without[:, c], "leave-one-out")
+
+
+def integrated_gradients(clf, text, target=None, steps=32):
+    """Integrated gradients of the target's probability (Sundararajan et al. 2017, arXiv:1703.01365, eq. 1).
+
+    The path runs from all-zero word vectors to the text's own, at the text's own length; a word's weight is
+    the sum over its vector. The integral is a Gauss-Legendre sum.
+
+    Args:
+        clf, text, target: As for `leave_one_out`.
+        steps: Points on the path; ``gap`` of the result says whether they were enough.
+
+    Returns:
+        An `Explanation` whose weights sum to p(target | text) - p(target | zero vectors), up to ``gap``.
+
+    Raises:
+        BadInput: The model has no word vectors, e.g. TF-IDF.
+    """
+    import keras
+
+    from emorec.gradients import gradient
+
+    tokens, row, c = _predict(clf, text, target)
+    look, head = _split_at_embedding(clf)
+    found = look(clf.ids_from_tokens([tokens]), training=False)
+    vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
+    vectors, mask = vectors.astype("float32"), mask.astype(bool)
+    if mask.sum() != len(tokens):
+        raise BadInput(
+            f"The mask has {mask.sum()} real steps for {len(tokens)} tokens: ids_from_tokens cut them."
+        )
+    squash = keras.ops.sigmoid if clf.label_set.multi_label else keras.ops.softmax
+    temperature = getattr(clf, "temperature", 1.0)
+
+    def probability(x):
+        logits = head([x, np.repeat(mask, len(x), axis=0)], training=False)
+        return squash(keras.ops.cast(logits, "float32") / temperature)[:, c]
+
+    points, shares = np.polynomial.legendre.leggauss(steps)
+    path = vectors * ((points + 1) / 2).reshape(-1, *[1] * (vectors.ndim - 1)).astype("float32")
+    slope = np.tensordot(shares / 2, gradient(probability, path), axes=1)
+    weights = (vectors[0] * slope).sum(axis=-1)[mask[0]]
+    ends = keras.ops.convert_to_numpy(probability(np.concatenate([0 * vectors, vectors])))
+    result = _explanation(clf, tokens, row, c, weights, "integrated gradients")
+    result.gap = float(ends[1] - ends[0] - weights.sum())
+    return result
+
+
+def random_attribution(clf, text, target=None, seed=0):
+    """Random weights in [0, 1): what any method has to beat."""
+    tokens, row, c = _predict(clf, text, target)
+    return _explanation(clf, tokens, row, c, np.random.default_rng(seed).random(len(tokens)), "random")
+
+
+def uniform_attribution(clf, text, target=None):
+    """Equal weights that sum to 1. Ties rank in text order, so as a ranking this is "the first words"."""
+    tokens, row, c = _predict(clf, text, target)
+    return _explanation(clf, tokens, row, c, np.full(len(tokens), 1 / max(len(tokens), 1)), "uniform")
+
+
+def attention_attribution(clf, text, target=None):
+    """The classifier's own explanation, as a method beside the others (attention has no target)."""
+    return clf.explain(text)
+
+
+METHODS = {
+    "attention": attention_attribution,
+    "integrated gradients": integrated_gradients,
+    "leave-one-out": leave_one_out,
+    "uniform": uniform_attribution,
+    "random": random_attribution,
+}
+
+
+def _predict(clf, text, target):
+    tokens = list(clf.tokenise(text))
+    row = np.asarray(clf.proba_from_tokens([tokens]), dtype="float64")[0]
+    return tokens, row, int(row.argmax()) if target is None else clf.label_set.index(target)
+
+
+def _proba(clf, token_lists, classes):
+    """(N, C), in batches: leaving each word out of a long text is as many texts as it has words."""
+    parts = [clf.proba_from_tokens(token_lists[i : i + BATCH]) for i in range(0, len(token_lists), BATCH)]
+    return np.concatenate([np.zeros((0, classes)), *parts])
+
+
+def _explanation(clf, tokens, row, c, weights, method):
+    names = clf.label_set.names
+    probabilities = {name: float(p) for name, p in zip(names, row)}
+    label = names[int(row.argmax())]
+    return Explanation(tokens, weights, label, probabilities, clf.label_set, method, target=names[c])
+
+
+def _layer(clf, name, need):
+    model = getattr(clf, "model", None)
+    if name not in {layer.name for layer in getattr(model, "layers", ())}:
+        raise BadInput(f"This classifier's model has no layer {name!r}, so {need}; use leave_one_out.")
+    return model.get_layer(name)
+
+
+def _split_at_embedding(clf):
+    """The model in two: ids -> (word vectors, mask), and (word vectors, mask) -> logits."""
+    import keras
+
+    inside = [_layer(clf, name, "it has no word vectors to follow").output for name in ("embedding", "mask")]
+    return keras.Model(clf.model.inputs, inside), keras.Model(inside, clf.model.output)
+
+
+# ------------------------------------------------------------------------------------------- faithfulness
+
+
+def comprehensiveness(clf, explanation, bins=BINS):
+    """Loss of the target's probability when the most important words go (DeYoung et al. 2020,
+    arXiv:1911.03429, eq. 1).
+
+    The mean over ``bins``: for each, the ceil(share x T) words of largest weight are taken away. High is
+    good.
+    """
+    return float(_erase(clf, explanation, bins, keep=False).mean())
+
+
+def sufficiency(clf, explanation, bins=BINS):
+    """Loss of the target's probability when only the most important words stay (DeYoung et al. 2020, eq. 2).
+
+    The mean over ``bins``, as in `comprehensiveness`. Low is good; it may be negative.
+    """
+    return float(_erase(clf, explanation, bins, keep=True).mean())
+
+
+def _erase(clf, explanation, bins, keep):
+    """Loss of the target's probability for each bin, words kept in their order."""
+    tokens, n = explanation.tokens, len(explanation.tokens)
+    if not n:
+        raise BadInput("An explanation without words cannot be tested.")
+    order = np.argsort(-explanation.weights, kind="stable")
+    reduced = []
+    for share in bins:
+        chosen = np.zeros(n, dtype=bool)
+        chosen[order[: int(np.ceil(share * n - 1e-9))]] = True
+        reduced.append([t for t, kept in zip(tokens, chosen == keep) if kept])
+    rows = np.asarray(clf.proba_from_tokens([tokens, *reduced]), dtype="float64")
+    target = explanation.target
+    c = int(rows[0].argmax()) if target is None else clf.label_set.index(target)
+    return rows[0, c] - rows[1:, c]
+
+
+def rank_agreement(first, second):
+    """Kendall's tau-b of two explanations (or weight arrays) of one text, in [-1, 1]; NaN where one has only
+    ties."""
+    from scipy.stats import kendalltau
+
+    a, b = (np.asarray(getattr(x, "weights", x), dtype="float64") for x in (first, second))
+    if a.shape != b.shape:
+        raise BadInput(f"Explanations of different texts: {len(a)} and {len(b)} words.")
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(kendalltau(a, b).statistic)
+
+
+def compare_explanations(clf, texts, *, methods=METHODS, seed=0, progress=None):
+    """How faithful the methods are on the same texts, beside random and uniform weights.
+
+    Args:
+        clf: See the module. All methods explain its most probable class.
+        texts: Texts with at least one word.
+        methods: Dict of name to ``method(clf, text) -> Explanation``.
+        seed: Of the random weights, a different draw for each text.
+        progress: Wraps the texts, e.g. ``tqdm``.
+
+    Returns:
+        DataFrame indexed by method: n; comprehensiveness and sufficiency, each with the 95 % t interval of
+            its mean
+        over the texts (``_low``, ``_high``; NaN for a single text); agreement: mean Kendall tau with
+        leave-one-out.
+    """
+    import pandas as pd
+
+    texts, rows = list(texts), {name: [] for name in methods}
+    if not texts:
+        raise BadInput("There are no texts to explain.")
+    for i, text in enumerate(progress(texts) if progress else texts):
+        reference = leave_one_out(clf, text)
+        for name, method in methods.items():
+            if method is random_attribution:
+                found = random_attribution(clf, text, seed=[seed, i])
+            else:
+                found = reference if method is leave_one_out else method(clf, text)
+            rows[name].append(
+                (comprehensiveness(clf, found), sufficiency(clf, found), rank_agreement(found, reference))
+            )
+    table = {name: _summary(np.array(values)) for name, values in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
+
+
+def _summary(values):
+    from emorec.metrics import mean_interval
+
+    row = {"n": len(values)}
+    for name, column in (("comprehensiveness", values[:, 0]), ("sufficiency", values[:, 1])):
+        mean, low, high = mean_interval(column) if len(column) > 1 else (column[0], np.nan, np.nan)
+        row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    tau = values[:, 2][np.isfinite(values[:, 2])]
+    return row | {"agreement": tau.mean() if len(tau) else np.nan}
+
+
+def permuted_attention(clf, texts, *, permutations=100, seed=0):
+    """How far the prediction moves when the weights are dealt to other words (Jain & Wallace 2019,
+    arXiv:1902.10186, section 4.2.1). Where it hardly moves, the weights do not explain it.
+
+    The model is cut at its layer ``attention``: the states go in, their weighted mean comes out. The mean is
+    formed again with permuted weights and sent through the rest of the network.
+
+    Args:
+        clf: See the module; its ``attention`` must return weighted means of its input (global, structured,
+            uniform).
+        texts: N texts.
+        permutations: Number of permutations for each text.
+        seed: Of the permutations.
+
+    Returns:
+        DataFrame, one row a text: tokens, largest_weight, and moved, the median over permutations of the
+            total
+        variation distance of the two predictions, in [0, 1] (multi-label: the largest change of a
+        probability).
+
+    Raises:
+        BadInput: No such layer, or one whose output is no weighted mean of its input.
+    """
+    import keras
+    import pandas as pd
+
+    from emorec.metrics import probabilities
+
+    layer = _layer(clf, "attention", "there are no weights to permute")
+    look, head = _split_at_attention(clf, layer)
+    rng, rows = np.random.default_rng(seed), []
+    for text in texts:
+        tokens = list(clf.tokenise(text))
+        states, mask, weights = _attention_parts(layer, look, clf.ids_from_tokens([tokens]))
+        real = np.flatnonzero(mask)
+        dealt = np.repeat(weights[None], permutations + 1, axis=0)
+        for k in range(1, permutations + 1):
+            dealt[k][..., real] = weights[..., rng.permutation(real)]
+        logits = keras.ops.convert_to_numpy(head(dealt @ states, training=False))
+        p = probabilities(logits, clf.label_set.multi_label, getattr(clf, "temperature", 1.0))
+        change = np.abs(p[1:] - p[0])
+        distance = change.max(axis=1) if clf.label_set.multi_label else change.sum(axis=1) / 2
+        rows.append((len(tokens), float(weights.max(initial=0.0)), float(np.median(distance))))
+    return pd.DataFrame(rows, columns=["tokens", "largest_weight", "moved"])
+
+
+def _split_at_attention(clf, layer):
+    """The model in two: ids -> (states, mask), and pooled states -> logits."""
+    import keras
+
+    states = layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
+    pooled = layer.output[0] if isinstance(layer.output, (list, tuple)) else layer.output
+    mask = _layer(clf, "mask", "its padding is not known").output
+    if len(states.shape) != 3 or len(mask.shape) != 2:
+        raise BadInput(f"Layer 'attention' ({type(layer).__name__}) pools no plain sequence of words.")
+    try:
+        head = keras.Model(pooled, clf.model.output)
+    except ValueError as error:
+        raise BadInput("The prediction depends on more than the output of layer 'attention'.") from error
+    return keras.Model(clf.model.inputs, [states, mask]), head
+
+
+def _attention_parts(layer, look, ids):
+    """States (T, D) with padding at 0, mask (T,), weights (T,) or (hops, T) of one text."""
+    import keras
+
+    states, mask = look(ids, training=False)
+    pooled, weights = layer(states, mask=mask, return_attention_scores=True, training=False)
+    states, mask, pooled, weights = (
+        keras.ops.convert_to_numpy(x)[0].astype("float32") for x in (states, mask, pooled, weights)
+    )
+    mask = mask.astype(bool)
+    states = np.where(mask[:, None], states, 0)
+    mean = weights @ states if weights.shape[-1] == len(states) else np.zeros(0)
+    loose = 0.01 * (1 + np.abs(pooled).max(initial=0.0))  # float16 models agree to this
+    if mean.shape != pooled.shape or not np.allclose(mean, pooled, atol=loose):
+        raise BadInput(f"Layer 'attention' ({type(layer).__name__}) returns no weighted mean of its input.")
+    return states, mask, weights
