@@ -202,18 +202,21 @@ def predict(model, x, batch_size=512):
 def _one_epoch(model, x, y, batch_size, class_weight, rng):
     weights = None if class_weight is None else (y @ np.asarray(class_weight, dtype="float32"))
     if isinstance(x, Batches):
-        return _finite(x.train(model, y, weights, batch_size, rng))
+        return _finite(x.train(model, y, weights, batch_size, rng), model)
     order = rng.permutation(len(y))
     y, weights = y[order], None if weights is None else weights[order]
     x = {k: v[order] for k, v in x.items()} if isinstance(x, dict) else x[order]
     log = model.fit(x, y, sample_weight=weights, batch_size=batch_size, shuffle=False, verbose=0)
-    return _finite(log.history["loss"][-1])
+    return _finite(log.history["loss"][-1], model)
 
 
-def _finite(loss):
+def _finite(loss, model):
     loss = float(loss)
-    if not np.isfinite(loss):
-        raise BadInput(f"The training loss became {loss}; lower the learning rate or look for NaN in the inputs.")
+    # The loss alone does not tell: a rectifier turns NaN into 0.
+    if not np.isfinite(loss) or not all(np.isfinite(w).all() for w in model.get_weights()):
+        raise BadInput(
+            f"Training broke down (loss {loss}, weights not finite); lower the learning rate or look for NaN in the inputs."
+        )
     return loss
 
 
