@@ -1,0 +1,109 @@
+"""What the attention layers have in common: checks of their arguments, and pooling by weights."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+
+import keras
+from keras import ops
+
+from emorec.attention.masking import boolean_mask, check_mask, zero_padding
+from emorec.errors import BadInput
+
+
+def positive_int(layer, name, value):
+    """``value`` as an int, or BadInput: it must be a whole number of at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise BadInput(f"{layer}: {name} must be a whole number of at least 1, got {value!r}.")
+    return number
+
+
+def fraction(layer, name, value):
+    """``value`` as a float, or BadInput: a dropout rate lies in [0, 1)."""
+    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise BadInput(f"{layer}: {name} must be a number from 0 to below 1, got {value!r}.")
+    return float(value)
+
+
+def check_states(layer, shape, axes=("batch", "steps", "features")):
+    """BadInput unless ``shape`` has one entry for each of ``axes`` and a known last one."""
+    wanted = f"({', '.join(axes)})"
+    if len(shape) != len(axes):
+        raise BadInput(f"{layer} needs an input of shape {wanted}; got {tuple(shape)}, rank {len(shape)}.")
+    if shape[-1] is None:
+        raise BadInput(f"{layer} needs a known number of {axes[-1]}; got {tuple(shape)}.")
+
+
+def output_spec(layer, shapes):
+    """Symbolic tensors of ``layer``'s compute dtype for one shape or for a tuple of shapes."""
+    if isinstance(shapes[0], tuple):
+        return tuple(keras.KerasTensor(shape, dtype=layer.compute_dtype) for shape in shapes)
+    return keras.KerasTensor(shapes, dtype=layer.compute_dtype)
+
+
+def call_with_mask(layer, states, mask):
+    """``layer(states)``, with the mask for a layer that takes one; Dense and its like have no use for it."""
+    takes_mask = "mask" in inspect.signature(layer.call).parameters
+    return layer(states, mask=mask) if takes_mask else layer(states)
+
+
+class AttentionPooling(keras.layers.Layer):
+    """Base of the layers that turn states (B, T, D) into weighted sums of them.
+
+    A subclass says how in ``attend(states, mask) -> weights``: (B, T), or (B, rows, T) for several sums.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+        return_attention_scores: Also return the weights.
+        training: Whether dropout is on.
+    """
+
+    rows = None  # sums per sequence; None: a single one, without an axis of its own
+
+    def __init__(self, dropout=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.dropout = fraction(type(self).__name__, "dropout", dropout)
+        self.seed = seed
+        self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
+
+    def build(self, states_shape):
+        check_states(type(self).__name__, states_shape)
+        self.drop.build(states_shape)
+
+    def attend(self, states, mask):
+        raise NotImplementedError
+
+    def call(self, states, mask=None, return_attention_scores=False, training=None):
+        mask = boolean_mask(type(self).__name__, states, mask)
+        states = zero_padding(states, mask)
+        scores = self.attend(states, mask)
+        # The scores handed out are those before dropout: they sum to 1.
+        weights = self.drop(scores, training=training)
+        if self.rows is None:
+            context = ops.squeeze(ops.matmul(ops.expand_dims(weights, 1), states), 1)
+        else:
+            context = ops.matmul(weights, states)
+        return (context, scores) if return_attention_scores else context
+
+    def compute_mask(self, states, mask=None):
+        return None  # the steps are gone
+
+    def compute_output_shape(self, states_shape, return_attention_scores=False):
+        batch, steps, features = states_shape
+        rows = () if self.rows is None else (self.rows,)
+        context = (batch, *rows, features)
+        return (context, (batch, *rows, steps)) if return_attention_scores else context
+
+    def compute_output_spec(self, states, mask=None, return_attention_scores=False, training=None):
+        check_mask(type(self).__name__, states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape, return_attention_scores))
+
+    def get_config(self):
+        return {**super().get_config(), "dropout": self.dropout, "seed": self.seed}

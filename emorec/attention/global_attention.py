@@ -1,0 +1,61 @@
+"""One weight per word: additive attention as a pooling layer."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from emorec.attention.base import AttentionPooling, positive_int
+from emorec.attention.masking import masked_softmax
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class GlobalAttention(AttentionPooling):
+    """Additive attention that pools a sequence into one vector.
+
+    The scoring of Bahdanau et al. (2015, arXiv:1409.0473, section A.1.2) without the decoder's state, as
+    Yang et al. (2016, eq. 5-7) use it to classify:
+
+    1. ``u_t = tanh(W h_t + b)``
+    2. ``score_t = v . u_t``
+    3. ``a = softmax(score)`` over the real steps; a padded step gets exactly 0
+    4. ``context = sum_t a_t h_t``
+
+    A sequence without any real step gets weights 0 and context 0. Padding may hold anything, NaN included.
+
+    Args:
+        units: Width of ``u``, at least 1.
+        dropout: Share of the weights dropped in training, in [0, 1).
+        seed: Seed of the dropout.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+        return_attention_scores: Also return the weights.
+
+    Returns:
+        Context (B, D), or (context, weights) with weights (B, T) in [0, 1] that sum to 1; the mask ends here.
+
+    Raises:
+        BadInput: ``units`` or ``dropout`` out of range; states not of rank 3; a mask that does not fit.
+    """
+
+    def __init__(self, units=64, dropout=0.0, seed=None, **kwargs):
+        super().__init__(dropout=dropout, seed=seed, **kwargs)
+        self.units = positive_int("GlobalAttention", "units", units)
+
+    def build(self, states_shape):
+        super().build(states_shape)
+        self.project = keras.layers.Dense(
+            self.units, activation="tanh", dtype=self.dtype_policy, name="project"
+        )
+        self.project.build(states_shape)
+        # No bias: it would add the same to every step, which the softmax takes away again.
+        self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
+        self.score.build((*states_shape[:-1], self.units))
+
+    def attend(self, states, mask):
+        return masked_softmax(ops.squeeze(self.score(self.project(states)), -1), mask)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,62 @@
+"""Exact masks, shared by every layer that looks at a sequence: a padded step weighs 0.0, not nearly 0.0."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from emorec.errors import BadInput
+
+
+def masked_softmax(scores, mask=None, axis=-1):
+    """Softmax in which masked positions get exactly 0.
+
+    Computed in float32 at least, so float16 scores neither overflow nor lose small weights.
+
+    Args:
+        scores: Float tensor of any shape.
+        mask: Boolean tensor that broadcasts to ``scores``, ``True`` at real positions; ``None``: all real.
+        axis: The axis the weights sum to 1 over.
+
+    Returns:
+        Weights of the shape and dtype of ``scores``; all zeros (not NaN) where every position is masked.
+    """
+    wide = scores if scores.dtype == "float64" else ops.cast(scores, "float32")
+    if mask is None:
+        return ops.cast(ops.softmax(wide, axis=axis), scores.dtype)
+    keep = ops.broadcast_to(ops.cast(mask, "bool"), ops.shape(wide))
+    highest = ops.max(ops.where(keep, wide, ops.full_like(wide, -1e30)), axis=axis, keepdims=True)
+    # `where` before `exp`: what stands in the padding, infinity and NaN included, reaches no gradient.
+    shifted = ops.where(keep, wide - ops.stop_gradient(highest), ops.zeros_like(wide))
+    powers = ops.exp(shifted) * ops.cast(keep, wide.dtype)
+    nobody = ops.cast(ops.logical_not(ops.any(keep, axis=axis, keepdims=True)), wide.dtype)
+    return ops.cast(powers / (ops.sum(powers, axis=axis, keepdims=True) + nobody), scores.dtype)
+
+
+def uniform_weights(states, mask=None):
+    """Weights (B, T) of 1 / length on the real steps of ``states`` (B, T, D), exactly 0 elsewhere."""
+    return masked_softmax(ops.zeros_like(states[..., 0]), mask)
+
+
+def zero_padding(states, mask=None):
+    """States (..., T, D) with every masked step set to 0, whatever it held (NaN included)."""
+    if mask is None:
+        return states
+    return ops.where(ops.expand_dims(mask, -1), states, ops.zeros_like(states))
+
+
+def check_mask(layer, states, mask):
+    """BadInput unless ``mask`` is None or covers the steps of ``states`` (..., D)."""
+    if mask is None:
+        return
+    expected, given = tuple(states.shape[:-1]), tuple(mask.shape)
+    if len(expected) != len(given) or any(a != b for a, b in zip(expected, given) if None not in (a, b)):
+        raise BadInput(
+            f"{layer}: a mask of shape {given} does not fit states of shape {tuple(states.shape)}; "
+            f"it needs the shape {expected}, True at real steps."
+        )
+
+
+def boolean_mask(layer, states, mask):
+    """``mask`` as booleans, after ``check_mask``; ``None`` stays None."""
+    check_mask(layer, states, mask)
+    return None if mask is None else ops.cast(mask, "bool")

@@ -1,0 +1,129 @@
+"""Every word looks at every word."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+from emorec.attention.base import check_states, fraction, output_spec, positive_int
+from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, zero_padding
+from emorec.errors import BadInput
+
+SCORINGS = ("dot", "additive")
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class SelfAttention(keras.layers.Layer):
+    """Each step becomes a weighted sum over all real steps, in one head or several.
+
+    1. ``q, k, v = W_q h, W_k h, W_v h``, each cut into ``heads`` parts of ``units / heads``
+    2. "dot": ``score_ij = q_i . k_j / sqrt(units / heads)`` (Vaswani et al. 2017, arXiv:1706.03762, eq. 1);
+       "additive": ``score_ij = w . tanh(q_i + k_j)`` (Bahdanau et al. 2015, arXiv:1409.0473, section A.1.2)
+    3. ``a_i = softmax_j(score_ij)`` over the real steps j; a padded step gets exactly 0
+    4. ``state_i = W_o [sum_j a_ij v_j of every head] + b``
+
+    No residual connection and no normalisation: the layer is the attention alone. A padded step looks
+    nowhere: its row of weights and its new state are 0. Additive scoring holds B x T x T x units numbers.
+
+    Args:
+        units: Width of queries, keys and values over all heads together; a multiple of ``heads``.
+        heads: Number of heads, at least 1.
+        scoring: "dot" or "additive".
+        dropout: Share of the weights dropped in training, in [0, 1).
+        seed: Seed of the dropout.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+        return_attention_scores: Also return the weights.
+
+    Returns:
+        States (B, T, D), or (states, weights) with weights (B, heads, T, T), the looking step before the step
+        looked at; each row of a real step sums to 1. The mask stays with the states.
+
+    Raises:
+        BadInput: ``units``, ``heads``, ``scoring`` or ``dropout`` out of range; states not of rank 3; a mask
+            that does not fit.
+    """
+
+    def __init__(self, units=64, heads=1, scoring="dot", dropout=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.units = positive_int("SelfAttention", "units", units)
+        self.heads = positive_int("SelfAttention", "heads", heads)
+        if self.units % self.heads:
+            raise BadInput(f"SelfAttention: units={units} cannot be shared equally between heads={heads}.")
+        if scoring not in SCORINGS:
+            raise BadInput(f"SelfAttention: scoring must be one of {', '.join(SCORINGS)}; got {scoring!r}.")
+        self.scoring = scoring
+        self.dropout = fraction("SelfAttention", "dropout", dropout)
+        self.seed = seed
+        self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
+
+    def build(self, states_shape):
+        check_states("SelfAttention", states_shape)
+        self.drop.build(states_shape)
+
+        def dense(units, name, use_bias=True):
+            return keras.layers.Dense(units, use_bias=use_bias, dtype=self.dtype_policy, name=name)
+
+        # A bias of the keys would move all dot scores of a query alike, and one of the values ends up in the
+        # output's; additive scoring needs a single bias inside its tanh, which the queries carry.
+        self.query = dense(self.units, "query")
+        self.key = dense(self.units, "key", use_bias=False)
+        self.value = dense(self.units, "value", use_bias=False)
+        self.output_projection = dense(states_shape[-1], "output")
+        for layer in (self.query, self.key, self.value):
+            layer.build(states_shape)
+        self.output_projection.build((*states_shape[:-1], self.units))
+        if self.scoring == "additive":
+            self.score_kernel = self.add_weight(
+                shape=(self.heads, self.units // self.heads),
+                initializer="glorot_uniform",
+                name="score_kernel",
+            )
+
+    def call(self, states, mask=None, return_attention_scores=False, training=None):
+        mask = boolean_mask("SelfAttention", states, mask)
+        states = zero_padding(states, mask)
+        queries, keys, values = (
+            self._split(project(states)) for project in (self.query, self.key, self.value)
+        )
+        pairs = None if mask is None else ops.logical_and(mask[:, None, :, None], mask[:, None, None, :])
+        scores = masked_softmax(self._score(queries, keys), pairs)
+        attended = ops.matmul(self.drop(scores, training=training), values)  # (B, heads, T, units / heads)
+        merged = ops.reshape(ops.transpose(attended, (0, 2, 1, 3)), (-1, ops.shape(states)[1], self.units))
+        outputs = zero_padding(self.output_projection(merged), mask)
+        return (outputs, scores) if return_attention_scores else outputs
+
+    def _split(self, projected):
+        """(B, T, units) to (B, heads, T, units / heads)."""
+        width = self.units // self.heads
+        parts = ops.reshape(projected, (-1, ops.shape(projected)[1], self.heads, width))
+        return ops.transpose(parts, (0, 2, 1, 3))
+
+    def _score(self, queries, keys):
+        if self.scoring == "dot":
+            # Scale before the product, so that float16 scores stay in range.
+            scaled = queries / math.sqrt(self.units // self.heads)
+            return ops.matmul(scaled, ops.transpose(keys, (0, 1, 3, 2)))
+        summed = ops.tanh(queries[:, :, :, None, :] + keys[:, :, None, :, :])
+        return ops.einsum("bhijd,hd->bhij", summed, ops.cast(self.score_kernel, summed.dtype))
+
+    def compute_mask(self, states, mask=None):
+        return mask
+
+    def compute_output_shape(self, states_shape, return_attention_scores=False):
+        batch, steps, _ = states_shape
+        weights = (batch, self.heads, steps, steps)
+        return (tuple(states_shape), weights) if return_attention_scores else tuple(states_shape)
+
+    def compute_output_spec(self, states, mask=None, return_attention_scores=False, training=None):
+        check_mask("SelfAttention", states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape, return_attention_scores))
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("units", "heads", "scoring", "dropout", "seed")}
+        return {**super().get_config(), **own}

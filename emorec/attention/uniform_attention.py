@@ -1,0 +1,32 @@
+"""The control: attention that cannot look anywhere."""
+
+from __future__ import annotations
+
+import keras
+
+from emorec.attention.base import AttentionPooling
+from emorec.attention.masking import uniform_weights
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class UniformAttention(AttentionPooling):
+    """Equal weight on every real step: the mean, in the shape of an attention layer, with nothing to learn.
+
+    What an attention layer gains over this one is the gain of looking (Wiegreffe & Pinter 2019,
+    arXiv:1908.04626, section 3.2).
+
+    Args:
+        dropout: Share of the weights dropped in training, in [0, 1).
+        seed: Seed of the dropout.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+        return_attention_scores: Also return the weights.
+
+    Returns:
+        Mean (B, D), or (mean, weights) with weights (B, T): 1 / length on real steps, exactly 0 on padding.
+    """
+
+    def attend(self, states, mask):
+        return uniform_weights(states, mask)
