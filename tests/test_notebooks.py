@@ -1,0 +1,121 @@
+"""Notebooks: the machinery, the static checks, and every notebook executed in its fast form without a network."""
+
+import copy
+import math
+import sys
+
+import nbformat
+import pytest
+
+from emorec import notebooks
+from emorec.errors import BadInput
+
+# Refuses every connection that leaves the machine; loaded by each Python that finds it first.
+BLOCK_NETWORK = """
+import socket
+real = socket.socket.connect
+def connect(self, address, *rest):
+    if self.family != socket.AF_UNIX and str(address[0]) not in ("127.0.0.1", "::1", "localhost"):
+        raise OSError(f"the network is blocked in this test: {address}")
+    return real(self, address, *rest)
+socket.socket.connect = connect
+"""
+SENTENCES = [
+    "Nobody told me the bridge was out.",
+    "zxqv blorp",
+    "WOW!!! 😀😀",
+    "هذا يوم جميل",
+    "One. Two. Three? Four! " * 200,
+]
+
+
+def notebook_of(*cells):
+    notebook = nbformat.v4.new_notebook()
+    for source, tags in cells:
+        notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
+    return notebook
+
+
+def test_assign_keeps_form_fields_and_other_lines():
+    notebook = notebook_of(('a = 1  # @param {type:"integer"}\nb = [\n    1,\n]\nprint(a)', ["parameters"]))
+    notebooks.assign(notebook, "parameters", {"a": 7, "b": "x"})
+    assert notebook.cells[0].source == "a = 7  # @param {type:\"integer\"}\nb = 'x'\nprint(a)"
+    with pytest.raises(BadInput, match="has no c; it has a, b"):
+        notebooks.assign(notebook, "parameters", {"c": 1})
+
+
+def test_a_failing_cell_is_named(tmp_path):
+    notebook = notebook_of(("x = 1", []), ("1 / 0", []))
+    with pytest.raises(notebooks.NotebookFailed, match="(?s)1 / 0.*ZeroDivisionError"):
+        notebooks.execute(notebook, folder=tmp_path, progress=None)
+    assert notebook.cells[0].execution_count == 1
+
+
+def test_published_results_are_read_back(tmp_path):
+    notebook = notebook_of(
+        ("from emorec import reporting", []),
+        ("reporting.publish({'accuracy': (0.5, 0.4, 0.6), 'n': 3})", ["results"]),
+    )
+    notebooks.execute(notebook, folder=tmp_path, progress=None)
+    assert notebooks.results(notebook) == {"accuracy": [0.5, 0.4, 0.6], "n": 3.0}
+    assert "0.500 [0.400, 0.600]" in notebook.cells[1].outputs[0].data["text/plain"]
+
+
+def test_the_blocker_blocks(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BLOCK_NETWORK)
+    notebook = notebook_of(("import urllib.request\nurllib.request.urlopen('http://192.0.2.1', timeout=5)", []))
+    with pytest.raises(notebooks.NotebookFailed, match="the network is blocked"):
+        notebooks.execute(notebook, folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
+
+
+def test_unknown_names_get_a_suggestion():
+    with pytest.raises(BadInput, match="text/global_attention"):
+        notebooks.script("text/global_atention")
+    assert notebooks.script("notebooks/text/global_attention.ipynb").exists()
+
+
+def test_set_up_fails_loudly_without_a_source(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.path[:] = [p for p in sys.path if 'emorec' not in p and not p.endswith('/main')]\n"
+        "import importlib.util\nreal = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == 'emorec' else real(name, *a)\n"
+    )
+    source = notebooks.SET_UP.format(repository="")
+    with pytest.raises(notebooks.NotebookFailed, match="set EMOREC_REPOSITORY"):
+        notebooks.execute(
+            notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)}
+        )
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_notebook_is_in_order_and_fresh(name):
+    assert notebooks.problems(name) == []
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BLOCK_NETWORK)
+    notebook = notebooks.assign(notebooks.read(name), "parameters", {"fast": True})
+    before = len(notebook.cells)
+    for sentence in SENTENCES:
+        for cell in notebooks.tagged(notebook, "user-input")[:1]:
+            if "test_sentence" in cell.source:
+                twin = copy.deepcopy(cell)
+                twin.metadata["tags"] = ["mine"]
+                notebooks.assign(nbformat.v4.new_notebook(cells=[twin]), "mine", {"test_sentence": sentence})
+                twin["id"] = f"mine-{len(notebook.cells)}"
+                notebook.cells.append(twin)
+    notebooks.execute(notebook, folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
+    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    assert all(c.execution_count for c in code)
+    found = notebooks.results(notebook)
+    numbers = [x for v in found.values() for x in (v if isinstance(v, list) else [v])]
+    assert numbers and all(math.isfinite(x) for x in numbers)
+    for cell in notebook.cells[before:]:
+        assert cell.outputs, f"no answer for {cell.source}"
+
+
+def test_kernel_is_this_python(tmp_path):
+    notebook = notebook_of(("import sys; print(sys.prefix)", []))
+    notebooks.execute(notebook, folder=tmp_path, progress=None)
+    assert notebook.cells[0].outputs[0].text.strip() == sys.prefix
