@@ -1,0 +1,65 @@
+"""Datasets by name: cards, a cache, readers of the official formats, and splits that are functions of a seed."""
+
+from __future__ import annotations
+
+import importlib
+
+from emorec.datasets.base import Dataset, Split
+from emorec.datasets.cards import get as card
+from emorec.datasets.cards import names
+
+# Public functions of rooms that are imported only when they are used.
+_LAZY = {"from_table": "text", "meld_table": "text"}
+
+__all__ = ["Dataset", "Split", "card", "load", "names", *_LAZY]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1, download=True, **options):
+    """A dataset by name.
+
+    Args:
+        name: One of `names`.
+        path: The folder, archive or file that holds it; found below the data roots where None.
+        root: The data root; ``$EMOREC_DATA``, then the user cache, where None.
+        fold: Which fold is the test set, for datasets without an official split.
+        folds: How many folds.
+        seed: Seed of the folds and of a validation part carved from train.
+        validation: Share of the training rows carved for validation where there is no official part.
+        download: Fetch it from its official home if it is not here and no form is in the way.
+        **options: For its reader, e.g. ``level="document"`` for finegrained-sentiment.
+
+    Returns:
+        A `Dataset`; its ``notes`` tell of duplicates, dropped rows and counts other than the published ones.
+
+    Raises:
+        BadInput: An unknown name, or a fold that does not apply.
+        DataMissing: Not on this machine, and what to do about it.
+        DataCorrupt: There, but truncated or not data.
+    """
+    import warnings
+
+    from emorec.datasets import sample, splits, store
+    from emorec.errors import DataMissing
+
+    found = card(name)
+    try:
+        place = sample.sample_root() if found.bundled else store.locate(found, path, root)
+    except DataMissing:
+        if not (download and found.urls and path is None):
+            raise
+        place = store.fetch(found, root)
+    rows = found.read(place, **options)
+    if isinstance(rows, Dataset):
+        return rows
+    problems = store.count_problems(rows, found.expected if rows.expected is None else rows.expected)
+    if problems:
+        problem = f"{name} in {place}: {'; '.join(problems)}. A truncated or altered copy?"
+        warnings.warn(problem, stacklevel=2)
+        rows.notes = (problem, *rows.notes)
+    return splits.assemble(name, rows, card=found, fold=fold, folds=folds, seed=seed, validation=validation)

@@ -1,0 +1,168 @@
+"""The datasets by name, read from cards.toml, and the page that is written from it.
+
+To add a dataset, add a table to cards.toml; its ``reader`` is imported only when it is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emorec import labels
+from emorec.errors import BadInput
+from emorec.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Card:
+    """What there is to know about a dataset.
+
+    Attributes:
+        name: As in `emorec.datasets.load`.
+        title: As in its paper.
+        modality: ``text``, ``faces`` or ``multimodal``.
+        task: In a few words.
+        label_set: The ordered class names.
+        size: Examples, in words.
+        how: How it was collected and labelled.
+        home: The official page.
+        licence: Licence or terms, with their source where it matters.
+        citation: What to cite.
+        reader: ``module:function`` of ``function(path, **options)``, which returns `splits.Rows` or a `Dataset`.
+        protocol: How it is split here.
+        files: Alternatives, each a list of patterns of files that must all be there; any alternative will do.
+        folders: Other names of its folder below a data root.
+        urls: Files to download without a form; empty where a form, an account or a purchase stands in the way.
+        sha256: Official checksums by file name, of downloads or of what they hold.
+        get: How to get it by hand, where ``home`` does not say enough.
+        expected: Published row counts by part or class, checked by ``get`` and ``verify``.
+        faults: Known faults of the data and of common ways to use it.
+        results: Published results, each with protocol and source.
+        instead: The bundled sample to go on with.
+        beside: Another dataset whose files it needs.
+        bundled: Whether it travels with the package.
+    """
+
+    name: str
+    title: str
+    modality: str
+    task: str
+    label_set: LabelSet
+    size: str
+    how: str
+    home: str
+    licence: str
+    citation: str
+    reader: str
+    protocol: str
+    files: list = field(default_factory=list)
+    folders: list = field(default_factory=list)
+    urls: list = field(default_factory=list)
+    sha256: dict = field(default_factory=dict)
+    get: str = ""
+    expected: dict = field(default_factory=dict)
+    faults: list = field(default_factory=list)
+    results: list = field(default_factory=list)
+    instead: str = "sample-sentences"
+    beside: str = ""
+    bundled: bool = False
+
+    @property
+    def access(self):
+        """How it is had: ``bundled``, ``automatic`` or ``by hand``."""
+        return "bundled" if self.bundled else "automatic" if self.urls else "by hand"
+
+    @property
+    def wanted(self):
+        """The files it needs, in words."""
+        return " or ".join(" + ".join(together) for together in self.files)
+
+    def read(self, path, **options):
+        """What the card's reader makes of ``path``."""
+        module, function = self.reader.split(":")
+        return getattr(importlib.import_module(module), function)(path, **options)
+
+
+@functools.cache
+def cards():
+    """Every card by name, in the order of the review."""
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["dataset"]
+    made = (Card(**table | {"label_set": getattr(labels, table["label_set"])}) for table in tables)
+    return {card.name: card for card in made}
+
+
+def names():
+    """The names that `emorec.datasets.load` knows, in the order of the review."""
+    return tuple(cards())
+
+
+def get(name):
+    """The card of a dataset.
+
+    Raises:
+        BadInput: An unknown name, with those that come close and the list of all.
+    """
+    if isinstance(name, str) and name in cards():
+        return cards()[name]
+    close = difflib.get_close_matches(str(name).lower(), cards(), n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise BadInput(f"Unknown dataset {name!r}.{hint} Known: {', '.join(cards())}.")
+
+
+INTRODUCTION = """\
+# Data
+
+Written by `python -m emorec data readme` from the dataset cards in `emorec/datasets/cards.toml`; edit those, not this file.
+
+`sample/` is bundled and needs no network (its own card: [sample/README.md](sample/README.md)); `folds/` holds the fold \
+numbers of the two datasets that are evaluated by 10-fold cross-validation. Everything else is fetched from its official \
+home, never from here:
+
+```
+python -m emorec data list                    what there is, and what is on this machine
+python -m emorec data get movie-polarity      download it, check it, put it into the cache
+python -m emorec data where                   the folders where data is looked for
+python -m emorec data verify movie-polarity   checksums and row counts of what is here
+```
+
+Files are looked for in `$EMOREC_DATA/<name>`, then in `<user cache>/emorec/<name>`; archives are read as they are. A table \
+of your own: `emorec.datasets.from_table("reviews.csv", text="text", label="label")`.
+
+| name | what | classes | size | how it is had |
+|---|---|---|---|---|
+"""
+
+
+def readme():
+    """The text of data/README.md."""
+    row = "| [{0.name}](#{0.name}) | {0.task} | {1} | {0.size} | {0.access} |\n"
+    text = INTRODUCTION + "".join(row.format(card, len(card.label_set)) for card in cards().values())
+    for card in cards().values():
+        text += f"\n## {card.name}\n\n{card.title}: {card.task}; {card.how}.\n\n"
+        text += "".join(f"- **{key}**: {value}\n" for key, value in _facts(card) if value)
+    return text
+
+
+def _facts(card):
+    yield "Classes", ", ".join(card.label_set) + (" (several at once)" if card.label_set.multi_label else "")
+    yield "Home", card.home
+    if card.urls:
+        recorded = f"sha256 of {', '.join(card.sha256)} recorded" if card.sha256 else "sha256 not recorded"
+        counts = ", row counts checked" if card.expected else ""
+        yield (
+            "Download",
+            f"`python -m emorec data get {card.name}` ({recorded}{counts}): {', '.join(card.urls)}",
+        )
+    yield "By hand", card.get
+    if not card.bundled:
+        files = " or ".join(" + ".join(f"`{pattern}`" for pattern in together) for together in card.files)
+        yield "Goes to", f"{files} in `{'` or `'.join([card.name, *card.folders])}`"
+    yield "Split", card.protocol
+    yield "Known faults", "; ".join(card.faults)
+    yield "Published", "; ".join(card.results)
+    yield "Terms", card.licence
+    yield "Cite", card.citation

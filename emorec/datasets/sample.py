@@ -1,0 +1,48 @@
+"""The bundled sample: small data written or drawn for this project, found without a network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from emorec.datasets import store
+from emorec.datasets.base import objects
+from emorec.datasets.splits import Rows
+from emorec.labels import EMOTIONS7, POLARITY
+
+
+def sample_root():
+    """The folder of the bundled sample: inside an installed package, or ``data/sample`` of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_sample"
+    return installed if installed.is_dir() else package.parent / "data" / "sample"
+
+
+def _rows(path, stem, label_set):
+    name, data = store.read_one(path, f"{stem}.csv", f"{stem}.jsonl", what="the bundled sample")
+    text = store.decode(data)
+    if name.endswith(".jsonl"):
+        table = [json.loads(line) for line in text.split("\n") if line.strip()]
+    else:
+        table = list(csv.DictReader(io.StringIO(text)))
+    return Rows(
+        inputs=objects(row["text"] for row in table),
+        labels=[label_set.names[label_set.index(row["label"])] for row in table],
+        ids=[row["id"] for row in table],
+        label_set=label_set,
+        parts=[row["split"] for row in table] if table and table[0].get("split") else None,
+        groups=None,
+        protocol="the sample's own split",
+    )
+
+
+def sentences(path):
+    """One to two sentences each, seven emotions; see data/sample/README.md."""
+    return _rows(path, "sentences", EMOTIONS7)
+
+
+def reviews(path):
+    """Reviews of three to eight sentences, positive and negative, on film, food, travel and products."""
+    return _rows(path, "reviews", POLARITY)

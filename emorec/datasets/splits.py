@@ -1,0 +1,240 @@
+"""Splits as pure functions of ids, labels and a seed: the order of the rows and the library versions do not matter.
+
+Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt in the order
+of a hash of their ids, each to the part that it brings closest to its share of every class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+
+from emorec.datasets.base import Dataset, Split, objects
+from emorec.errors import BadInput
+from emorec.labels import LabelSet
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass
+class Rows:
+    """What a reader hands over: every row of a dataset, split only where its authors split it.
+
+    Attributes:
+        inputs: As in `emorec.datasets.base.Split`.
+        labels: N class names, or tuples of names.
+        ids: N unique strings.
+        label_set: The ordered class names.
+        parts: N names of official parts (``train``, ``validation``, ``test``), or None where there is no official split.
+        groups: N strings (subject, film, document), or None.
+        content: N keys whose equality means duplicates; None takes the normalised text of text inputs.
+        keep: What a made split keeps together: ``("content", "groups")`` or one of them.
+        notes: What reading met.
+        expected: Published counts by part or class name, where they differ from the card's.
+        protocol: A word on the official split, where the card's does not do.
+    """
+
+    inputs: np.ndarray | dict
+    labels: list
+    ids: list
+    label_set: LabelSet
+    parts: list | None = None
+    groups: list | None = None
+    content: list | None = None
+    keep: tuple[str, ...] = ("content", "groups")
+    notes: tuple[str, ...] = ()
+    expected: dict | None = None
+    protocol: str = ""
+
+
+def normalise(text):
+    """The text by which duplicates are found: case folded, white space collapsed."""
+    return " ".join(str(text).casefold().split())
+
+
+def _units(n, keys):
+    """Numbers of the connected components of rows that share any of the keys."""
+    parent = list(range(n))
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for key in keys:
+        first = {}
+        for i, value in enumerate(key):
+            j = first.setdefault(value, i)
+            if j != i:
+                parent[root(i)] = root(j)
+    return np.unique([root(i) for i in range(n)], return_inverse=True)[1].ravel()
+
+
+def _class_counts(labels, unit):
+    """Rows of each class in each unit, int64 (units, classes)."""
+    names = [label if isinstance(label, (tuple, list, set, frozenset)) else (label,) for label in labels]
+    index = {name: i for i, name in enumerate(sorted({n for row in names for n in row}, key=str))}
+    counts = np.zeros((unit.max() + 1, max(len(index), 1)), dtype="int64")
+    for u, row in zip(unit, names):
+        for name in row:
+            counts[u, index[name]] += 1
+    return counts
+
+
+def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
+    """Deals rows into parts, stratified by class, never tearing duplicates or groups apart.
+
+    Args:
+        ids: N unique strings; with the seed they alone decide the order of dealing.
+        labels: N class names, or tuples of names.
+        shares: P positive numbers, e.g. ``(0.8, 0.1, 0.1)``.
+        seed: Any int or string.
+        content: N keys, equal for duplicates, e.g. normalised texts; None where there are none.
+        groups: N keys, equal for rows of one subject or document.
+
+    Returns:
+        int64 array (N,) of part numbers.
+
+    Raises:
+        BadInput: Lengths differ, ids repeat, or there is nothing to split.
+    """
+    n = len(ids)
+    keys = [key for key in (content, groups) if key is not None]
+    if n == 0 or len(set(ids)) != n:
+        raise BadInput(f"Splitting needs unique ids; received {n}, of which {len(set(ids))} are different.")
+    if any(len(key) != n for key in [labels, *keys]):
+        raise BadInput(f"{n} ids, but {[len(key) for key in [labels, *keys]]} labels and keys.")
+    unit = _units(n, keys) if keys else np.arange(n)
+    counts, size = _class_counts(labels, unit), np.bincount(unit)
+    smallest = {}
+    for u, name in zip(unit.tolist(), ids):
+        smallest[u] = min(smallest.get(u, str(name)), str(name))
+    digest = {
+        u: hashlib.blake2b(f"{seed}|{key}".encode(), digest_size=8).digest() for u, key in smallest.items()
+    }
+    order = sorted(range(len(size)), key=lambda u: (-size[u], digest[u]))
+    # Integers throughout: argmax over rounded floats could differ between machines.
+    fractions = [Fraction(share).limit_denominator(1000) for share in shares]
+    weights = np.array([int(f * lcm(*(g.denominator for g in fractions))) for f in fractions], dtype="int64")
+    missing = weights[:, None] * counts.sum(axis=0)
+    missing_rows = weights * n
+    part = np.empty(len(size), dtype="int64")
+    for u in order:
+        # The part whose squared distances to its class targets shrink most; rows still missing decide a tie.
+        gain = missing @ counts[u]
+        best = np.flatnonzero(gain == gain.max())
+        part[u] = p = best[np.argmax(missing_rows[best])]
+        missing[p] -= weights.sum() * counts[u]
+        missing_rows[p] -= weights.sum() * size[u]
+    return part[unit]
+
+
+def k_fold(ids, labels, *, folds=10, seed=0, content=None, groups=None):
+    """Fold numbers 0 to ``folds - 1``, int64 (N,); see `assign` for the arguments."""
+    if not 2 <= folds <= len(ids):
+        raise BadInput(f"folds must lie between 2 and the {len(ids)} rows; received {folds!r}.")
+    return assign(ids, labels, [Fraction(1, folds)] * folds, seed=seed, content=content, groups=groups)
+
+
+def holdout(ids, labels, *, shares=(0.8, 0.1, 0.1), seed=0, content=None, groups=None):
+    """Part names, object array (N,), in the given shares of train, validation and test; see `assign`."""
+    return objects(PARTS)[assign(ids, labels, shares, seed=seed, content=content, groups=groups)]
+
+
+def fold_parts(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
+    """Part names of one fold, object array (N,): test is the fold, validation a share of the rest, train what is left."""
+    if fold not in range(folds):
+        raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
+    number = k_fold(ids, labels, folds=folds, seed=seed, content=content, groups=groups)
+    parts = objects(np.where(number == fold, "test", "train"))
+    return carve(parts, ids, labels, share=validation, seed=f"{seed}/{fold}", content=content, groups=groups)
+
+
+def carve(parts, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
+    """A copy of ``parts`` in which a stratified share of the ``train`` rows is called ``validation``."""
+    rows = [i for i, part in enumerate(parts) if part == "train"]
+    if not 0 < share < 1 or len(rows) < 2:
+        raise BadInput(f"Cannot carve a share of {share!r} for validation from {len(rows)} training rows.")
+    only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
+    share = Fraction(share).limit_denominator(1000)
+    drawn = assign(
+        only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups)
+    )
+    parts = objects(parts)
+    parts[rows] = objects(("train", "validation"))[drawn]
+    return parts
+
+
+def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1):
+    """Makes the three splits of a `Dataset` from a reader's rows, and the notes and protocol that go with them.
+
+    Raises:
+        BadInput: ``fold`` is given where the split is official, or a part would be empty.
+    """
+    ids, labels = list(rows.ids), list(rows.labels)
+    content = rows.content
+    if (
+        content is None
+        and not isinstance(rows.inputs, dict)
+        and all(isinstance(x, str) for x in rows.inputs[:1])
+    ):
+        content = [normalise(text) for text in rows.inputs]
+    together = {
+        "content": content if "content" in rows.keep else None,
+        "groups": rows.groups if "groups" in rows.keep else None,
+    }
+    share = f"{100 * float(validation):g} %"
+    if rows.parts is None:
+        parts = fold_parts(ids, labels, fold=fold, folds=folds, seed=seed, validation=validation, **together)
+        protocol = (
+            f"fold {fold} of {folds} is the test set, {share} of the others the validation set (seed {seed})"
+        )
+    else:
+        if fold:
+            raise BadInput(f"{name!r} has an official split, so fold={fold!r} does not apply; leave it out.")
+        parts, protocol = objects(rows.parts), rows.protocol or "official split"
+        if "validation" not in rows.parts:
+            parts = carve(parts, ids, labels, share=validation, seed=seed, **together)
+            protocol += f"; validation: {share} of the training part (seed {seed})"
+    splits = {part: _split(name, part, rows, parts) for part in PARTS}
+    notes = (
+        (*rows.notes, *duplicate_notes(content, labels, parts)) if content is not None else tuple(rows.notes)
+    )
+    return Dataset(name, label_set=rows.label_set, card=card, protocol=protocol, notes=notes, **splits)
+
+
+def _split(name, part, rows, parts):
+    where = np.flatnonzero(parts == part)
+    if not len(where):
+        raise BadInput(
+            f"{name!r}: the {part} part would be empty; {len(parts)} rows are too few or split oddly."
+        )
+    inputs = rows.inputs
+    inputs = {k: v[where] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[where]
+    groups = None if rows.groups is None else objects(rows.groups)[where]
+    return Split(part, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
+
+
+def duplicate_notes(content, labels, parts):
+    """Sentences on duplicates inside a dataset and across its parts; empty where there are none."""
+    seen = {}
+    for key, label, part in zip(content, labels, parts):
+        seen.setdefault(key, []).append((part, label if isinstance(label, str) else tuple(label)))
+    repeated = [rows for rows in seen.values() if len(rows) > 1]
+    notes = []
+    if repeated:
+        conflicting = sum(len({label for _, label in rows}) > 1 for rows in repeated)
+        notes.append(
+            f"{sum(map(len, repeated)) - len(repeated)} rows repeat an earlier one (case and spaces aside); "
+            f"{conflicting} of the repeated texts carry different labels."
+        )
+    for part in ("validation", "test"):
+        leaked = sum(p == part for rows in repeated if any(q == "train" for q, _ in rows) for p, _ in rows)
+        if leaked:
+            notes.append(f"{leaked} {part} rows have a text that also stands in the training part.")
+    return tuple(notes)
