@@ -1,0 +1,299 @@
+"""What text models need beside attention: masks, exact pooling, and encoders that padding cannot reach."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from emorec.attention.base import call_with_mask, check_states, output_spec, positive_int
+from emorec.attention.hierarchical import with_a_step
+from emorec.attention.masking import boolean_mask, check_mask, uniform_weights, zero_padding
+from emorec.errors import BadInput
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class PaddingMask(keras.layers.Layer):
+    """Integer ids (..., T) to booleans of the same shape: ``True`` at words, ``False`` where the id is 0."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"autocast": False, **kwargs})
+        self.built = True
+
+    def call(self, ids):
+        return ops.not_equal(ids, 0)
+
+    def compute_output_spec(self, ids):
+        return keras.KerasTensor(ids.shape, dtype="bool")
+
+    def compute_output_shape(self, ids_shape):
+        return ids_shape
+
+
+class MaskedPooling(keras.layers.Layer):
+    """Base of the layers that pool states (B, T, D) to (B, D); all zeros where no step is real.
+
+    A subclass says how in ``pool(states, mask)``; the states it gets are 0 on padding, the mask may be None.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, states_shape):
+        check_states(type(self).__name__, states_shape)
+
+    def call(self, states, mask=None):
+        mask = boolean_mask(type(self).__name__, states, mask)
+        return self.pool(zero_padding(states, mask), mask)
+
+    def compute_mask(self, states, mask=None):
+        return None  # the steps are gone
+
+    def compute_output_shape(self, states_shape):
+        return (states_shape[0], states_shape[-1])
+
+    def compute_output_spec(self, states, mask=None):
+        check_mask(type(self).__name__, states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape))
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class MaskedMean(MaskedPooling):
+    """Mean of the real steps: (B, T, D) to (B, D)."""
+
+    def pool(self, states, mask):
+        return ops.squeeze(ops.matmul(uniform_weights(states, mask)[:, None, :], states), 1)
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class MaskedMax(MaskedPooling):
+    """Largest value of each feature over the real steps: (B, T, D) to (B, D)."""
+
+    def pool(self, states, mask):
+        if mask is None:
+            return ops.max(states, axis=1)
+        # The smallest value of float16 fits every float type and is below any state that fits float16.
+        highest = ops.max(ops.where(mask[..., None], states, ops.full_like(states, -65504.0)), axis=1)
+        return ops.where(ops.any(mask, axis=1, keepdims=True), highest, ops.zeros_like(highest))
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class MaskedLast(MaskedPooling):
+    """The state at the last real step: (B, T, D) to (B, D).
+
+    Args:
+        bidirectional: The second half of the features was read backwards, so its last state is at the first
+            real step (the states of ``keras.layers.Bidirectional`` with ``return_sequences=True``).
+    """
+
+    def __init__(self, bidirectional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.bidirectional = bool(bidirectional)
+
+    def pool(self, states, mask):
+        if mask is None:
+            first, last = states[:, 0], states[:, -1]
+        else:
+            steps = ops.arange(ops.shape(mask)[1])
+            last = self._at(states, ops.max(ops.where(mask, steps, 0), axis=1))
+            first = self._at(states, ops.argmax(ops.cast(mask, "int32"), axis=1))
+        if not self.bidirectional:
+            return last
+        half = states.shape[-1] // 2
+        return ops.concatenate([last[:, :half], first[:, half:]], axis=-1)
+
+    def _at(self, states, step):
+        return ops.squeeze(ops.take_along_axis(states, step[:, None, None], axis=1), 1)
+
+    def get_config(self):
+        return {**super().get_config(), "bidirectional": self.bidirectional}
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class FixedLengthFlatten(MaskedPooling):
+    """States cut or zero-padded to ``length`` steps and laid end to end: (B, T, D) to (B, length * D).
+
+    For networks that look at positions: every batch has the same width, however long its longest text is.
+
+    Args:
+        length: Number of steps, at least 1.
+    """
+
+    def __init__(self, length, **kwargs):
+        super().__init__(**kwargs)
+        self.length = positive_int("FixedLengthFlatten", "length", length)
+
+    def pool(self, states, mask):
+        longer = ops.pad(states[:, : self.length], [[0, 0], [0, self.length], [0, 0]])
+        return ops.reshape(longer[:, : self.length], (-1, self.length * states.shape[-1]))
+
+    def compute_output_shape(self, states_shape):
+        return (states_shape[0], self.length * states_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "length": self.length}
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class MultiplicativeLSTMCell(keras.layers.LSTMCell):
+    """The multiplicative LSTM of Krause et al. (2016, arXiv:1609.07959), for ``keras.layers.RNN``.
+
+    1. ``m_t = (W_mx x_t) * (W_mh h_{t-1})``, elementwise
+    2. an LSTM step from ``x_t`` with ``m_t`` in the place of ``h_{t-1}``; its gates are those of ``LSTMCell``
+
+    Every input word thus has its own transition between hidden states. Arguments are those of
+    ``keras.layers.LSTMCell``; ``dropout`` falls on ``x_t`` on its way to the gates, ``recurrent_dropout`` on
+    ``m_t``.
+
+    Call arguments:
+        inputs: Float tensor (B, E).
+        states: Hidden state and carry, each (B, units).
+
+    Returns:
+        Hidden state (B, units), and the list of the new hidden state and carry.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.factor_kernel = self.add_weight(
+            shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="factor_kernel"
+        )
+        self.recurrent_factor_kernel = self.add_weight(
+            shape=(self.units, self.units),
+            initializer=self.recurrent_initializer,
+            name="recurrent_factor_kernel",
+        )
+
+    def call(self, inputs, states, training=False):
+        hidden, carry = states
+        factor = ops.matmul(inputs, self.factor_kernel) * ops.matmul(hidden, self.recurrent_factor_kernel)
+        return super().call(inputs, [factor, carry], training=training)
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class MaskedConv1D(keras.layers.Layer):
+    """Convolutions of one or several widths over the real steps (Kim 2014, aclanthology.org/D14-1181).
+
+    Padded steps are 0 before and after, and the ends of a text are padded with 0 ("same"), so appending
+    padding changes nothing. The feature maps of all widths stand side by side.
+
+    Args:
+        filters: Feature maps of each width, at least 1.
+        kernel_sizes: A width in steps, or several.
+        activation: Of the feature maps.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+
+    Returns:
+        Feature maps (B, T, filters * number of widths); the mask stays.
+
+    Raises:
+        BadInput: ``filters`` or a width out of range; states not of rank 3; a mask that does not fit.
+    """
+
+    def __init__(self, filters, kernel_sizes=3, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.filters = positive_int("MaskedConv1D", "filters", filters)
+        sizes = kernel_sizes if isinstance(kernel_sizes, (list, tuple)) else [kernel_sizes]
+        if not sizes:
+            raise BadInput("MaskedConv1D: kernel_sizes must name at least one width, got none.")
+        self.kernel_sizes = [positive_int("MaskedConv1D", "kernel_sizes", size) for size in sizes]
+        self.activation = keras.activations.get(activation)
+
+    def build(self, states_shape):
+        check_states("MaskedConv1D", states_shape)
+        self.convolutions = [
+            keras.layers.Conv1D(
+                self.filters, size, padding="same", activation=self.activation, dtype=self.dtype_policy
+            )
+            for size in self.kernel_sizes
+        ]
+        for convolution in self.convolutions:
+            convolution.build(states_shape)
+
+    def call(self, states, mask=None):
+        mask = boolean_mask("MaskedConv1D", states, mask)
+        states = zero_padding(states, mask)
+        maps = [convolution(states) for convolution in self.convolutions]
+        return zero_padding(ops.concatenate(maps, axis=-1), mask)
+
+    def compute_mask(self, states, mask=None):
+        return mask
+
+    def compute_output_shape(self, states_shape):
+        return (*states_shape[:-1], self.filters * len(self.kernel_sizes))
+
+    def compute_output_spec(self, states, mask=None):
+        check_mask("MaskedConv1D", states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape))
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        own = {"filters": self.filters, "kernel_sizes": self.kernel_sizes, "activation": activation}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class SequenceEncoder(keras.layers.Layer):
+    """Layers one after the other, each with the mask, padding at 0 before the first and after the last.
+
+    A row without a real step is harmless: recurrent layers, which cuDNN does not let have one, see a single
+    step of zeros there, and what they make of it is zeroed.
+
+    Args:
+        parts: Keras layers that map (B, T, D) to (B, T, D'), with or without a ``mask`` argument; none at all
+            gives the states back.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+
+    Returns:
+        States (B, T, D'), 0 on padding; the mask stays.
+    """
+
+    def __init__(self, parts, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.parts = list(parts)
+
+    def build(self, states_shape):
+        check_states("SequenceEncoder", states_shape)
+        for part in self.parts:
+            if not part.built:
+                part.build(states_shape)
+            states_shape = part.compute_output_shape(states_shape)
+
+    def call(self, states, mask=None):
+        mask = boolean_mask("SequenceEncoder", states, mask)
+        states, safe = zero_padding(states, mask), with_a_step(mask)
+        for part in self.parts:
+            states = call_with_mask(part, states, safe)
+        return zero_padding(states, mask)
+
+    def compute_mask(self, states, mask=None):
+        return mask
+
+    def compute_output_shape(self, states_shape):
+        for part in self.parts:
+            states_shape = part.compute_output_shape(states_shape)
+        return tuple(states_shape)
+
+    def compute_output_spec(self, states, mask=None):
+        check_mask("SequenceEncoder", states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape))
+
+    def get_config(self):
+        return {**super().get_config(), "parts": [keras.saving.serialize_keras_object(p) for p in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = [keras.saving.deserialize_keras_object(part) for part in config["parts"]]
+        return super().from_config({**config, "parts": parts})

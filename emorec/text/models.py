@@ -1,0 +1,310 @@
+"""Text classifiers as Keras models: every encoder under every attention, from ids to logits.
+
+A model is a functional one whose layers are found by name: ``ids`` (input), ``mask``, ``embedding``,
+``encoder``, ``attention`` (or ``pooling`` where there is none), ``logits``. Nothing after ``embedding`` and ``mask`` looks at
+the ids again.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+from keras import ops
+
+from emorec.attention import (
+    GlobalAttention,
+    HierarchicalAttention,
+    SelfAttention,
+    StructuredSelfAttention,
+    UniformAttention,
+)
+from emorec.attention.base import fraction, positive_int
+from emorec.errors import BadInput
+from emorec.text.layers import (
+    FixedLengthFlatten,
+    MaskedConv1D,
+    MaskedLast,
+    MaskedMax,
+    MaskedMean,
+    MultiplicativeLSTMCell,
+    PaddingMask,
+    SequenceEncoder,
+)
+
+ENCODERS = (
+    "mlp", "mlp-average", "rnn", "birnn", "lstm", "bilstm", "gru", "bigru", "mlstm", "bimlstm",
+    "stacked-lstm", "stacked-bilstm", "cnn", "cnn-average", "none",
+)  # fmt: skip
+ATTENTIONS = ("none", "uniform", "global", "self", "structured", "hierarchical")
+POOLINGS = ("mean", "max", "last")
+
+_SHOWN = (
+    WeakKeyDictionary()
+)  # attention_outputs of models in use: a new one would be traced anew at each call
+
+
+def build_text_model(
+    *,
+    vocabulary_size,
+    classes,
+    encoder="bilstm",
+    attention="global",
+    embedding_dim=100,
+    embedding_matrix=None,
+    trainable_embedding=True,
+    units=64,
+    attention_units=64,
+    layers=1,
+    dropout=0.0,
+    recurrent_dropout=0.0,
+    heads=1,
+    hops=4,
+    penalty=0.0,
+    filters=100,
+    kernel_sizes=(3, 4, 5),
+    pooling=None,
+    hidden=0,
+    max_length=None,
+    seed=None,
+):
+    """A text classifier.
+
+    Without attention, a recurrent encoder ends in its last state (of both directions), "cnn" in the maximum,
+    "cnn-average", "mlp-average" and "none" in the mean over the real words. "mlp" lays the vectors of the first
+    ``max_length`` words end to end below its hidden layers; under an attention there are no fixed positions, so
+    its hidden layers work on each word, as those of "mlp-average" do. "self" is followed by the mean, or by
+    ``pooling``. "structured" lays its hops end to end. "hierarchical" uses the encoder twice: over the words
+    of a sentence and over the sentences.
+
+    Args:
+        vocabulary_size: Number of ids, padding (0) included.
+        classes: Number of logits.
+        encoder: One of ``ENCODERS``; "none" leaves the embeddings as they are. The stacked ones have at least
+            two layers, the bidirectional ones ``units`` in each direction.
+        attention: One of ``ATTENTIONS``.
+        embedding_dim: Size of a word vector; a matrix brings its own.
+        embedding_matrix: Float array (vocabulary_size, E) to start from; None starts at random.
+        trainable_embedding: Whether word vectors are trained.
+        units: Size of the encoder's state.
+        attention_units: Width of the attention.
+        layers: Number of encoder layers.
+        dropout: Rate on the embeddings and before the logits.
+        recurrent_dropout: Rate between the steps of a recurrent encoder; it costs the fast cuDNN kernels.
+        heads: Of "self"; divides ``attention_units``.
+        hops, penalty: Of "structured".
+        filters, kernel_sizes: Of "cnn" and "cnn-average".
+        pooling: "mean", "max" or "last" in the place of the default, for attention "none" and "self".
+        hidden: Units of a ReLU layer before the logits; 0 is none.
+        max_length: Number of positions of "mlp" without attention, which needs it.
+        seed: Of the initial weights and of dropout; None draws one. Global seeds are left as they are.
+
+    Returns:
+        ``keras.Model``: int32 ids (B, T), for "hierarchical" (B, S, T), to float32 logits (B, classes), no
+        softmax. Padding (0) may be appended at will.
+
+    Raises:
+        BadInput: An unknown name; a number out of range; a matrix of another size than the vocabulary.
+    """
+    choice("encoder", encoder, ENCODERS)
+    choice("attention", attention, ATTENTIONS)
+    choice("pooling", pooling, (None, *POOLINGS))
+    if pooling and attention not in ("none", "self"):
+        raise BadInput(f"pooling={pooling!r} has no place under attention={attention!r}, which pools itself.")
+    for name, value in (("vocabulary_size", vocabulary_size), ("classes", classes), ("layers", layers)):
+        positive_int("build_text_model", name, value)
+    dropout = fraction("build_text_model", "dropout", dropout)
+    flat = encoder == "mlp" and attention == "none" and not pooling
+    if flat and max_length is None:
+        raise BadInput(
+            "encoder='mlp' looks at fixed positions: give max_length, the number of words it sees."
+        )
+
+    def encode(name="encoder"):
+        parts = [] if flat else encoder_layers(
+            encoder, units, layers=layers, recurrent_dropout=recurrent_dropout,
+            filters=filters, kernel_sizes=kernel_sizes,
+        )  # fmt: skip
+        return SequenceEncoder(parts, name=name)
+
+    with seeded(seed):
+        ids = keras.Input((None, None) if attention == "hierarchical" else (None,), dtype="int32", name="ids")
+        mask = PaddingMask(name="mask")(ids)
+        states = embedding(vocabulary_size, embedding_dim, embedding_matrix, trainable_embedding)(ids)
+        states = keras.layers.Dropout(dropout, name="embedding_dropout")(states)
+        if attention == "hierarchical":
+            layer = HierarchicalAttention(
+                attention_units, encode("word_encoder"), encode("sentence_encoder"), name="attention"
+            )
+        else:
+            states = encode()(states, mask=mask)
+            layer = attention_layer(attention, attention_units, heads=heads, hops=hops, penalty=penalty)
+        if layer is not None:
+            states, *_ = layer(states, mask=mask, return_attention_scores=True)
+        if flat:
+            states = FixedLengthFlatten(max_length, name="pooling")(states, mask=mask)
+            for number in range(1, layers + 1):
+                states = keras.layers.Dense(units, activation="relu", name=f"dense_{number}")(states)
+        elif attention in ("none", "self"):
+            states = pooling_layer(pooling, encoder, attention)(states, mask=mask)
+        elif attention == "structured":
+            states = keras.layers.Reshape((hops * states.shape[-1],), name="hops")(states)
+        return keras.Model(ids, head(states, classes, hidden, dropout), name="text_model")
+
+
+def build_vector_model(dim, classes, hidden=(64,), dropout=0.0, seed=None):
+    """A multi-layer perceptron over fixed vectors such as TF-IDF.
+
+    Args:
+        dim: Size of a vector.
+        classes: Number of logits.
+        hidden: Units of each ReLU layer.
+        dropout: Rate after each of them.
+        seed: Of the initial weights and of dropout; None draws one.
+
+    Returns:
+        ``keras.Model``: float32 (B, dim) to float32 logits (B, classes), no softmax.
+    """
+    positive_int("build_vector_model", "dim", dim)
+    positive_int("build_vector_model", "classes", classes)
+    dropout = fraction("build_vector_model", "dropout", dropout)
+    with seeded(seed):
+        states = vectors = keras.Input((dim,), name="vectors")
+        for number, units in enumerate(hidden, 1):
+            units = positive_int("build_vector_model", "hidden", units)
+            states = keras.layers.Dense(units, activation="relu", name=f"dense_{number}")(states)
+            states = keras.layers.Dropout(dropout, name=f"dropout_{number}")(states)
+        return keras.Model(vectors, head(states, classes), name="vector_model")
+
+
+def attention_outputs(model):
+    """The same model with its attention on show; it shares the weights.
+
+    Args:
+        model: From ``build_text_model``, with an attention.
+
+    Returns:
+        ``keras.Model`` from ids to [logits (B, C), word weights (B, T)], or, for hierarchical attention, to
+        [logits, word weights (B, S, T), sentence weights (B, S)]. One weight a word: of structured attention
+        the mean over the hops; of self-attention the mean attention a word receives, over heads and over the
+        real words that look (what each word's value weighs in the mean over the new states). They sum to 1, in
+        each sentence for hierarchical attention; padding has exactly 0.
+
+    Raises:
+        BadInput: The model has no attention.
+    """
+    if model in _SHOWN:
+        return _SHOWN[model]
+    layer = next((layer for layer in model.layers if layer.name == "attention"), None)
+    if layer is None:
+        raise BadInput("This model has no attention to show: it was built with attention='none'.")
+    _, weights, *of_sentences = layer.output
+    if isinstance(layer, StructuredSelfAttention):
+        weights = ops.mean(weights, axis=1)
+    elif isinstance(layer, SelfAttention):
+        received = ops.sum(weights, axis=(1, 2))  # (B, heads, T, T): a padded word's row is 0
+        # The total is heads times the number of real words: at least 1, or 0 in an empty text.
+        weights = received / ops.maximum(ops.sum(received, axis=1, keepdims=True), 1.0)
+    shown = keras.Model(model.inputs, [*model.outputs, weights, *of_sentences], name="attention_outputs")
+    return _SHOWN.setdefault(model, shown)
+
+
+def encoder_layers(encoder, units, *, layers=1, recurrent_dropout=0.0, filters=100, kernel_sizes=(3, 4, 5)):
+    """The Keras layers, (B, T, E) to (B, T, D) each, that the name of an encoder stands for."""
+    choice("encoder", encoder, ENCODERS)
+    if encoder == "none":
+        return []
+    if encoder in ("mlp", "mlp-average"):
+        return [keras.layers.Dense(units, activation="relu") for _ in range(layers)]
+    if encoder in ("cnn", "cnn-average"):
+        return [MaskedConv1D(filters, kernel_sizes) for _ in range(layers)]
+    depth = max(layers, 2) if encoder.startswith("stacked-") else layers
+    kind = encoder.removeprefix("stacked-")
+    return [recurrent_layer(kind, units, recurrent_dropout) for _ in range(depth)]
+
+
+def recurrent_layer(kind, units, recurrent_dropout):
+    """A recurrent layer that returns all states; "bi" before its kind reads in both directions."""
+    arguments = {"recurrent_dropout": fraction("build_text_model", "recurrent_dropout", recurrent_dropout)}
+    name = kind.removeprefix("bi")
+    if name == "mlstm":
+        layer = keras.layers.RNN(MultiplicativeLSTMCell(units, **arguments), return_sequences=True)
+    else:
+        plain = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[name]
+        layer = plain(units, return_sequences=True, **arguments)
+    return keras.layers.Bidirectional(layer) if kind.startswith("bi") else layer
+
+
+def attention_layer(attention, units, *, heads, hops, penalty):
+    """The layer "attention" over a plain sequence, or None."""
+    if attention == "none":
+        return None
+    return {
+        "uniform": lambda: UniformAttention(name="attention"),
+        "global": lambda: GlobalAttention(units, name="attention"),
+        "self": lambda: SelfAttention(units, heads, name="attention"),
+        "structured": lambda: StructuredSelfAttention(units, hops, penalty, name="attention"),
+    }[attention]()
+
+
+def pooling_layer(pooling, encoder, attention):
+    """The layer "pooling": the one asked for, or the encoder's own."""
+    if pooling is None:
+        averaged = attention == "self" or encoder in ("mlp", "mlp-average", "cnn-average", "none")
+        pooling = "mean" if averaged else "max" if encoder == "cnn" else "last"
+    if pooling == "last":
+        both_ways = attention == "none" and encoder.removeprefix("stacked-").startswith("bi")
+        return MaskedLast(bidirectional=both_ways, name="pooling")
+    return {"mean": MaskedMean, "max": MaskedMax}[pooling](name="pooling")
+
+
+def embedding(vocabulary_size, dim, matrix, trainable):
+    """The layer "embedding", with the rows of ``matrix`` where one is given."""
+    if matrix is not None:
+        matrix = np.asarray(matrix, "float32")
+        if matrix.ndim != 2 or len(matrix) != vocabulary_size:
+            raise BadInput(
+                f"embedding_matrix of shape {matrix.shape} does not fit vocabulary_size={vocabulary_size}: "
+                f"it needs one row for each id, ({vocabulary_size}, dimension)."
+            )
+        dim = matrix.shape[1]
+    positive_int("build_text_model", "embedding_dim", dim)
+    layer = keras.layers.Embedding(vocabulary_size, dim, trainable=trainable, name="embedding")
+    layer.build((None, None))
+    if matrix is not None:
+        # Assigned, not an initializer: that would be written out, number by number, into the model's config.
+        layer.embeddings.assign(matrix)
+    return layer
+
+
+def head(states, classes, hidden=0, dropout=0.0):
+    """From a text's vector (B, D) to the layer "logits", float32 under mixed precision too."""
+    if hidden:
+        hidden = positive_int("build_text_model", "hidden", hidden)
+        states = keras.layers.Dense(hidden, activation="relu", name="hidden")(states)
+    if dropout:
+        states = keras.layers.Dropout(dropout, name="logits_dropout")(states)
+    return keras.layers.Dense(classes, dtype="float32", name="logits")(states)
+
+
+def choice(name, value, known):
+    """BadInput unless ``value`` is one of ``known``."""
+    if value not in known:
+        raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")
+
+
+@contextmanager
+def seeded(seed):
+    """Fix and then restore ``random``, from which Keras seeds initializers and dropout layers."""
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
