@@ -1,4 +1,4 @@
-"""Datasets by name: cards, a cache, readers of the official formats, and splits that are functions of a seed."""
+"""Datasets by name: cards, a cache, readers of official formats, and splits that are functions of a seed."""
 
 from __future__ import annotations
 

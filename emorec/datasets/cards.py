@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emorec import labels
-from emorec.errors import BadInput
+from emorec.errors import BadInput, DataCorrupt, EmorecError
 from emorec.labels import LabelSet
 
 
@@ -32,11 +32,11 @@ class Card:
         home: The official page.
         licence: Licence or terms, with their source where it matters.
         citation: What to cite.
-        reader: ``module:function`` of ``function(path, **options)``, which returns `splits.Rows` or a `Dataset`.
+        reader: ``module:function`` of ``function(path, **options)``, returning `splits.Rows` or a `Dataset`.
         protocol: How it is split here.
         files: Alternatives, each a list of patterns of files that must all be there; any alternative will do.
         folders: Other names of its folder below a data root.
-        urls: Files to download without a form; empty where a form, an account or a purchase stands in the way.
+        urls: Files to download; empty where a form, an account or a purchase stands in the way.
         sha256: Official checksums by file name, of downloads or of what they hold.
         get: How to get it by hand, where ``home`` does not say enough.
         expected: Published row counts by part or class, checked by ``get`` and ``verify``.
@@ -84,7 +84,16 @@ class Card:
     def read(self, path, **options):
         """What the card's reader makes of ``path``."""
         module, function = self.reader.split(":")
-        return getattr(importlib.import_module(module), function)(path, **options)
+        reader = getattr(importlib.import_module(module), function)
+        try:
+            return reader(path, **options)
+        except (ValueError, KeyError, IndexError) as error:
+            if isinstance(error, EmorecError):
+                raise
+            raise DataCorrupt(
+                f"{path} does not hold {self.name} in its official format ({type(error).__name__}: {error}): "
+                "truncated, or other files of the same names. Get it again."
+            ) from error
 
 
 @functools.cache
@@ -116,11 +125,11 @@ def get(name):
 INTRODUCTION = """\
 # Data
 
-Written by `python -m emorec data readme` from the dataset cards in `emorec/datasets/cards.toml`; edit those, not this file.
+Written by `python -m emorec data readme` from the cards in `emorec/datasets/cards.toml`; edit those instead.
 
-`sample/` is bundled and needs no network (its own card: [sample/README.md](sample/README.md)); `folds/` holds the fold \
-numbers of the two datasets that are evaluated by 10-fold cross-validation. Everything else is fetched from its official \
-home, never from here:
+`sample/` is bundled and needs no network (its own card: [sample/README.md](sample/README.md)); `folds/` holds
+the fold numbers of the two datasets that are evaluated by 10-fold cross-validation. Everything else is fetched
+from its official home, never from here:
 
 ```
 python -m emorec data list                    what there is, and what is on this machine
@@ -129,8 +138,8 @@ python -m emorec data where                   the folders where data is looked f
 python -m emorec data verify movie-polarity   checksums and row counts of what is here
 ```
 
-Files are looked for in `$EMOREC_DATA/<name>`, then in `<user cache>/emorec/<name>`; archives are read as they are. A table \
-of your own: `emorec.datasets.from_table("reviews.csv", text="text", label="label")`.
+Files are looked for in `$EMOREC_DATA/<name>`, then in `<user cache>/emorec/<name>`; archives are read as they
+are. A table of your own: `emorec.datasets.from_table("reviews.csv", text="text", label="label")`.
 
 | name | what | classes | size | how it is had |
 |---|---|---|---|---|

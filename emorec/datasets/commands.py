@@ -1,4 +1,4 @@
-"""``python -m emorec data``: list, get, find and verify datasets, and write what is generated from the cards."""
+"""``python -m emorec data``: list, get, find and verify datasets, and write what is made from the cards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDED = ("movie-polarity", "movie-subjectivity")
 
 
 def add_parser(subparsers):
-    """Adds ``data`` and its commands; each sets ``run``, a function of the arguments that returns an exit code."""
+    """Adds ``data`` and its commands; each sets ``run``: it takes the arguments, returns an exit code."""
     parser = subparsers.add_parser("data", help="list, get, find and verify datasets")
     commands = parser.add_subparsers(dest="data_command", required=True)
     for name, run, text, positional in (

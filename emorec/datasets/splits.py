@@ -1,7 +1,7 @@
-"""Splits as pure functions of ids, labels and a seed: the order of the rows and the library versions do not matter.
+"""Splits as pure functions of ids, labels and a seed: row order and library versions do not matter.
 
-Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt in the order
-of a hash of their ids, each to the part that it brings closest to its share of every class.
+Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt in the
+order of a hash of their ids, each to the part that it brings closest to its share of every class.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import lcm
 import numpy as np
 
 from emorec.datasets.base import Dataset, Split, objects
-from emorec.errors import BadInput
+from emorec.errors import BadInput, LabelMismatch
 from emorec.labels import LabelSet
 
 PARTS = ("train", "validation", "test")
@@ -29,7 +29,7 @@ class Rows:
         labels: N class names, or tuples of names.
         ids: N unique strings.
         label_set: The ordered class names.
-        parts: N names of official parts (``train``, ``validation``, ``test``), or None where there is no official split.
+        parts: N names of official parts (``train``, ``validation``, ``test``), or None where there are none.
         groups: N strings (subject, film, document), or None.
         content: N keys whose equality means duplicates; None takes the normalised text of text inputs.
         keep: What a made split keeps together: ``("content", "groups")`` or one of them.
@@ -147,7 +147,7 @@ def holdout(ids, labels, *, shares=(0.8, 0.1, 0.1), seed=0, content=None, groups
 
 
 def fold_parts(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
-    """Part names of one fold, object array (N,): test is the fold, validation a share of the rest, train what is left."""
+    """Part names, object array (N,): the fold is the test part, a share of the rest validation."""
     if fold not in range(folds):
         raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
     number = k_fold(ids, labels, folds=folds, seed=seed, content=content, groups=groups)
@@ -171,12 +171,16 @@ def carve(parts, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
 
 
 def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1):
-    """Makes the three splits of a `Dataset` from a reader's rows, and the notes and protocol that go with them.
+    """Makes the three splits of a `Dataset` from a reader's rows, and its notes and protocol.
 
     Raises:
         BadInput: ``fold`` is given where the split is official, or a part would be empty.
+        LabelMismatch: A label outside of the label set.
     """
     ids, labels = list(rows.ids), list(rows.labels)
+    unknown = {x for row in labels for x in ((row,) if isinstance(row, str) else row)} - set(rows.label_set)
+    if unknown:
+        raise LabelMismatch(f"{name!r}: labels {sorted(unknown)} are not among {list(rows.label_set)}.")
     content = rows.content
     if (
         content is None

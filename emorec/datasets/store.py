@@ -1,7 +1,7 @@
-"""Where data lies: finding, downloading, verifying and reading files, so that a broken file never becomes data.
+"""Where data lies: finding, fetching, verifying and reading files, so that no broken file becomes data.
 
-Roots: an argument, else ``$EMOREC_DATA`` and then the per-user cache. Archives are read in place; nothing is unpacked
-unless a reader asks for it with `unpacked`.
+Roots: an argument, else ``$EMOREC_DATA`` and then the per-user cache. Archives are read in place; nothing is
+unpacked unless a reader asks for it with `unpacked`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import shutil
 import sys
 import tarfile
@@ -55,7 +56,7 @@ def download_root(root=None):
     )
 
 
-# --- finding ------------------------------------------------------------------------------------------------------
+# --- finding
 
 
 def _holds(path, card):
@@ -98,7 +99,7 @@ def missing(card, looked_in, why="", root=None):
     return DataMissing(f"The dataset {card.name!r}{why}", looked_in, how, instead)
 
 
-# --- reading ------------------------------------------------------------------------------------------------------
+# --- reading
 
 
 def decode(data):
@@ -118,7 +119,7 @@ def refuse_html(head, name):
     start = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         raise DataCorrupt(
-            f"{name} is a web page, not data: the server sent an error or a login form. Delete it and get it again."
+            f"{name} is a web page, not data: an error or a login form. Delete it and get the data again."
         )
 
 
@@ -159,11 +160,12 @@ def _members(path):
 
 def _matching(path, patterns):
     found = {}
+    wanted = re.compile("|".join(fnmatch.translate("*/" + pattern) for pattern in patterns)).match
     with _readable(path):
         for name, read in _members(path):
             plain = name.removesuffix(".gz")
             junk = "__MACOSX" in name or plain.rsplit("/", 1)[-1].startswith("._")
-            if not junk and any(fnmatch.fnmatch("/" + plain, "*/" + pattern) for pattern in patterns):
+            if not junk and wanted("/" + plain):
                 data = read()
                 found[plain] = gzip.decompress(data) if name.endswith(".gz") else data
     return found
@@ -232,7 +234,7 @@ def safe_unpickle(data, encoding="latin1"):
     return _NumpyUnpickler(io.BytesIO(data), encoding=encoding).load()
 
 
-# --- unpacking ----------------------------------------------------------------------------------------------------
+# --- unpacking
 
 
 def extract(archive, folder):
@@ -274,7 +276,7 @@ def unpacked(archive):
         return folder if folder.is_dir() else extract(archive, folder)
 
 
-# --- downloading --------------------------------------------------------------------------------------------------
+# --- downloading
 
 
 @contextlib.contextmanager
@@ -295,7 +297,7 @@ def _lock(target):
 
 
 def fetch(card, root=None, *, force=False, progress=True):
-    """Downloads a dataset, checks it and only then moves it to its place; another process may be doing the same.
+    """Downloads a dataset, checks it, and only then moves it to its place; safe between processes.
 
     Args:
         card: A card with addresses.
@@ -308,7 +310,7 @@ def fetch(card, root=None, *, force=False, progress=True):
 
     Raises:
         DataMissing: No address, or no connection.
-        DataCorrupt: A wrong checksum, a truncated archive, a web page, or counts other than the published ones.
+        DataCorrupt: A wrong checksum, a truncated archive, a web page, or other counts than the published.
     """
     if not card.urls:
         raise missing(card, [], " has no address without a form, so it", root)
@@ -365,7 +367,7 @@ def _download(card, url, target, root, progress):
             read_member()
 
 
-# --- verifying ----------------------------------------------------------------------------------------------------
+# --- verifying
 
 
 def sha256(path):
@@ -375,7 +377,7 @@ def sha256(path):
 
 
 def checksums(card, path):
-    """(file, state) of the files whose sha256 the card records, state ``ok``, ``differs`` or ``sha256 not recorded``."""
+    """(file, state) of the files whose sha256 the card records; state says ok, differs, or not recorded."""
     states = []
     for name, data in read(path, *card.sha256).items() if card.sha256 else ():
         same = hashlib.sha256(data).hexdigest() == card.sha256[name.rsplit("/", 1)[-1]]

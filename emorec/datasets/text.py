@@ -7,12 +7,13 @@ import html
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import store
+from emorec.datasets import cards, store
 from emorec.datasets.base import objects
 from emorec.datasets.splits import PARTS, Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing
@@ -34,7 +35,7 @@ def _lines(data):
     return lines[:-1] if lines and not lines[-1] else lines
 
 
-def _rows(table, label_set, *, official=False, **extra):
+def _rows(table, label_set, **extra):
     """`Rows` from a list of (id, text, label, group or None, part or None)."""
     if not table:
         raise DataCorrupt("The files hold no row that can be read: truncated, or of another dataset.")
@@ -50,7 +51,7 @@ def _rows(table, label_set, *, official=False, **extra):
     )
 
 
-# --- film reviews -------------------------------------------------------------------------------------------------
+# --- film reviews
 
 
 def _two_files(path, label_set, files):
@@ -75,12 +76,274 @@ def movie_subjectivity(path):
     return _two_files(path, sets.SUBJECTIVITY, files)
 
 
-# --- a reader's own table -----------------------------------------------------------------------------------------
+def imdb(path):
+    """50,000 whole reviews from the official archive or folder, or from Keras' npz and word index.
+
+    ``<br />`` becomes a line end. Groups are films, so that a validation part shares none with train; Keras'
+    files know no films, and have lost case and punctuation.
+    """
+    patterns = [f"{part}/{folder}/*.txt" for part in ("train", "test") for folder in ("pos", "neg")]
+    found = store.read(path, *patterns, "train/urls_*.txt", "test/urls_*.txt")
+    urls = {"/".join(name.split("/")[-2:]): _lines(data) for name, data in found.items() if "/urls_" in name}
+    table = []
+    for name, data in found.items():
+        if "/urls_" in name:
+            continue
+        part, folder, file = name.removesuffix(".txt").split("/")[-3:]
+        text = re.sub(r"<br ?/?>", "\n", store.decode(data)).strip()
+        number = int(file.split("_")[0])  # of the line with the review's address, from 0
+        addresses = urls.get(f"{part}/urls_{folder}.txt", ())
+        film = re.search(r"tt\d+", addresses[number]) if number < len(addresses) else None
+        group = (film[0] if film else name) if urls else None
+        label = "positive" if folder == "pos" else "negative"
+        table.append((f"{part}/{folder}/{file}", text, label, group, part))
+    return _rows(table or _keras_imdb(path), sets.POLARITY)
+
+
+def _keras_imdb(path):
+    _, index = store.read_one(path, "imdb_word_index.json")
+    _, data = store.read_one(path, "imdb.npz", what="IMDb (aclImdb/train/pos and the like, or Keras' files)")
+    words = {number: word for word, number in json.loads(index).items()}
+    table = []
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for part in ("train", "test"):
+            texts, labels = (_npy(archive.read(f"{kind}_{part}.npy")) for kind in "xy")
+            for number, (ids, label) in enumerate(zip(texts, labels)):
+                text = " ".join(words[i] for i in ids)
+                table.append((f"{part}-{number:05d}", text, sets.POLARITY.names[label], None, part))
+    return table
+
+
+def _npy(data):
+    """The array in an .npy file, object arrays included, without letting a pickle run code."""
+    file = io.BytesIO(data)
+    formats = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    dtype = formats[np.lib.format.read_magic(file)](file)[2]
+    return store.safe_unpickle(file.read()) if dtype.hasobject else np.load(io.BytesIO(data))
+
+
+# --- sentences of reviews
+
+
+def finegrained(path, level="sentence"):
+    """Reviews whose every sentence is labelled (Täckström and McDonald 2011).
+
+    Args:
+        path: Folder or file.
+        level: ``sentence``: one row a sentence, groups are reviews. ``document``: one row a review, its
+            sentences separated by line ends, its label (negative, neutral, positive) the one in its name.
+    """
+    if level not in ("sentence", "document"):
+        raise BadInput(f"level must be 'sentence' or 'document'; received {level!r}.")
+    short = {"neg": "negative", "neu": "neutral", "pos": "positive", "mix": "mixed", "nr": "not relevant"}
+    _, data = store.read_one(path, "finegrained*.txt")
+    table = []
+    for review in "\n".join(_lines(data)).strip("\n").split("\n\n"):
+        name, _, *rows = review.strip("\n").split("\n")
+        pairs = [row.split("\t", 1) for row in rows]
+        if level == "document":
+            table.append((name, "\n".join(text for _, text in pairs), short[name.split("_")[1]], None, None))
+        else:
+            table += [(f"{name}/{i:02d}", text, short[x], name, None) for i, (x, text) in enumerate(pairs, 1)]
+    if level == "document":
+        return _rows(table, sets.POLARITY3, expected={"negative": 99, "neutral": 98, "positive": 97})
+    return _rows(table, sets.FINEGRAINED)
+
+
+def _trees(path, names):
+    """Sentences and root labels of the treebank; ``names`` are those of 0 to 4, None drops a row."""
+    table = []
+    for part, file in (("train", "train.txt"), ("validation", "dev.txt"), ("test", "test.txt")):
+        _, data = store.read_one(path, file, what="the treebank")
+        for number, tree in enumerate(_lines(data), 1):
+            label = names[int(tree[1])] if tree[:1] == "(" else None
+            words = re.findall(r"\(\d ([^()]+)\)", tree)
+            text = " ".join(words).replace("-LRB-", "(").replace("-RRB-", ")").replace("\\", "")
+            if label is not None:
+                table.append((f"{part}-{number:05d}", text, label, None, part))
+    return table
+
+
+def sst5(path):
+    """Sentences of the Stanford Sentiment Treebank in five classes; brackets and slashes unescaped."""
+    return _rows(_trees(path, sets.SST5.names), sets.SST5)
+
+
+def sst2(path):
+    """The treebank without neutral sentences, or GLUE's train.tsv (phrases) and dev.tsv (the test part)."""
+    if store.read(path, "dev.txt"):
+        return _rows(_trees(path, ("negative", "negative", None, "positive", "positive")), sets.POLARITY)
+    table = []
+    for part, file in (("train", "train.tsv"), ("test", "dev.tsv")):
+        _, data = store.read_one(
+            path, file, what="SST-2 (train.txt and the like of the treebank, or GLUE's files)"
+        )
+        pairs = [line.rsplit("\t", 1) for line in _lines(data)[1:]]
+        rows = [(text.strip(), sets.POLARITY.names[int(label)]) for text, label in pairs]
+        table += [(f"{part}-{i:05d}", text, label, None, part) for i, (text, label) in enumerate(rows, 1)]
+    protocol = "GLUE's train phrases, GLUE's dev sentences as the test part"
+    return _rows(table, sets.POLARITY, expected={"train": 67349, "test": 872}, protocol=protocol)
+
+
+# --- tweets, comments, reports, dialogues
+
+_MESSAGE = re.compile(r'(\S+)\t(?:([^\t]*)\t)?"?(positive|negative|neutral|objective[-\w]*)"?\t(.*)')
+_UNANSWERED = re.compile(r"(?i)\[?\s*no response[.\s]*\]?[.\s]*")
+
+
+def _messages(data):
+    """(id, label, text) of a SemEval file; a line that does not begin a message continues the one before."""
+    rows = []
+    for line in _lines(data):
+        match = _MESSAGE.fullmatch(line)
+        if match:
+            first, second, label, text = match.groups()
+            rows.append([f"{first}-{second}" if second else first, label.split("-")[0], text])
+        elif rows and not re.match(r"\d+\t", line):
+            rows[-1][2] += " " + line
+    for row in rows:
+        row[1] = "neutral" if row[1] == "objective" else row[1]
+        row[2] = _plain(row[2])
+    return [row for row in rows if row[2] and row[2] != "Not Available"]
+
+
+def _plain(text):
+    """A tweet without the quoting and escapes that some of the files have and others have not."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('""', '"')
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return html.unescape(text).strip()
+
+
+def semeval(path):
+    """SemEval-2017 task 4A: all GOLD files of 2013 to 2016 to train on, the official test of 2017."""
+    best = {}
+    for name, data in store.read(path, "twitter-20*-A.t*", "sms-20*-A.t*", "livejournal-20*-A.t*").items():
+        stem, rows = name.rsplit("/", 1)[-1].rsplit("-A.", 1)[0], _messages(data)
+        if len(rows) > len(best.get(stem, ())):  # the same names also exist with ids and no text
+            best[stem] = rows
+    if not best:
+        raise DataMissing(
+            "twitter-2013train-A.txt and the like (GOLD/Subtask_A of SemEval-2017 task 4)", [path]
+        )
+    _, data = store.read_one(
+        path, "SemEval2017-task4-test.subtask-A.english*.txt", what="SemEval-2017 task 4"
+    )
+    test = [(f"2017test/{i}", text, label, None, "test") for i, label, text in _messages(data)]
+    kept, conflicting = {}, set()
+    for stem, rows in sorted(best.items()):
+        for i, label, text in rows:
+            key = (stem.split("-")[0], i)
+            if kept.setdefault(key, (f"{stem}/{i}", text, label, None, "train"))[2] != label:
+                conflicting.add(key)
+    repeated = sum(map(len, best.values())) - len(kept)
+    note = f"{repeated} repeated annotations dropped; {len(conflicting)} messages carry different labels."
+    return _rows([*kept.values(), *test], sets.POLARITY3, notes=(note,))
+
+
+def emotions(path):
+    """Tweets of the dair-ai emotion dataset: ``text;label`` lines, or Hugging Face's JSON lines."""
+    table = []
+    for part, files in (
+        ("train", ("train.txt", "train.jsonl")),
+        ("validation", ("val.txt", "validation.jsonl")),
+        ("test", ("test.txt", "test.jsonl")),
+    ):
+        name, data = store.read_one(path, *files, what="emotions")
+        lines = [line for line in _lines(data) if line.strip()]
+        if name.endswith(".jsonl"):
+            pairs = [(row["text"], sets.DAIR_AI.names[row["label"]]) for row in map(json.loads, lines)]
+        else:
+            pairs = [line.rsplit(";", 1) for line in lines]
+        table += [
+            (f"{part}-{i:05d}", text, label.strip(), None, part) for i, (text, label) in enumerate(pairs, 1)
+        ]
+    return _rows(table, sets.DAIR_AI)
+
+
+def goemotions(path):
+    """Reddit comments with one or several of 28 labels, as tuples of names."""
+    table = []
+    for part, file in (("train", "train.tsv"), ("validation", "dev.tsv"), ("test", "test.tsv")):
+        _, data = store.read_one(path, file, what="GoEmotions")
+        for line in _lines(data):
+            text, numbers, comment = line.split("\t")
+            label = tuple(sets.GOEMOTIONS.names[int(number)] for number in numbers.split(","))
+            table.append((comment, text, label, None, part))
+    return _rows(table, sets.GOEMOTIONS)
+
+
+def isear(path):
+    """Reports of the ISEAR survey; rows without an answer dropped, line-end marks removed."""
+    _, data = store.read_one(path, "isear*.csv", "ISEAR*.csv")
+    header, *lines = _lines(data)
+    columns = header.split("|")
+    absent = {"Field1", "SIT"} - set(columns)
+    if absent:
+        raise DataCorrupt(f"{path}: the first line of isear.csv names no column {', '.join(sorted(absent))}.")
+    emotion, text = columns.index("Field1"), columns.index("SIT")
+    table, unanswered = [], 0
+    for number, line in enumerate(lines, 1):
+        cells = line.split("|")
+        if len(cells) < len(columns):
+            continue
+        # Texts hold separators of their own; the columns after the text are counted from the end.
+        report = "|".join(cells[text : len(cells) - (len(columns) - text - 1)])
+        report = re.sub(r"\\+\"?", '"', re.sub(r"\s*á[\s|]+|\|", " ", report + " ")).strip()
+        unanswered += bool(_UNANSWERED.fullmatch(report))
+        if report and not _UNANSWERED.fullmatch(report):
+            label = sets.ISEAR.names[sets.ISEAR.index(cells[emotion])]
+            table.append((f"isear-{number:04d}", report, label, cells[0], None))
+    # Many reports are the same few words: keeping respondents whole too would chain most rows together.
+    notes = (f"{unanswered} rows without an answer were dropped.",)
+    return _rows(table, sets.ISEAR, keep=("content",), notes=notes)
+
+
+def meld(path):
+    """Utterances of MELD; groups are dialogues, ids name part, dialogue, utterance: ``train_dia12_utt3``."""
+    rows = _meld_rows(path)
+    table = [(r["id"], r["text"], r["emotion"], f"{r['split']}_dia{r['dialogue']}", r["split"]) for r in rows]
+    return _rows(table, sets.MELD)
+
+
+def meld_table(path=None, root=None):
+    """Every utterance of MELD in order of part, dialogue and utterance.
+
+    Returns:
+        A DataFrame: id, split, dialogue, utterance, speaker, emotion, sentiment, text, season, episode,
+        start, end.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(_meld_rows(store.locate(cards.get("meld"), path, root)))
+
+
+def _meld_rows(path):
+    rows = []
+    for part, file in (("train", "train"), ("validation", "dev"), ("test", "test")):
+        _, data = store.read_one(path, f"{file}_sent_emo.csv", what="MELD")
+        for cells in csv.DictReader(io.StringIO(store.decode(data), newline="")):
+            dialogue, utterance = int(cells["Dialogue_ID"]), int(cells["Utterance_ID"])
+            rows.append({
+                "id": f"{part}_dia{dialogue}_utt{utterance}", "split": part,
+                "dialogue": dialogue, "utterance": utterance, "speaker": cells["Speaker"],
+                "emotion": cells["Emotion"], "sentiment": cells["Sentiment"],
+                "text": cells["Utterance"].strip(),
+                "season": int(cells["Season"]), "episode": int(cells["Episode"]),
+                "start": cells["StartTime"], "end": cells["EndTime"],
+            })  # fmt: skip
+    order = {part: i for i, part in enumerate(PARTS)}
+    return sorted(rows, key=lambda row: (order[row["split"]], row["dialogue"], row["utterance"]))
+
+
+# --- a reader's own table
 
 
 def from_table(
-    path, text="text", label="label", *, id=None, split=None, group=None, label_set=None, label_separator=None,
-    delimiter=None, name=None, fold=0, folds=10, seed=0, validation=0.1,
+    path, text="text", label="label", *, id=None, split=None, group=None, label_set=None,
+    label_separator=None, delimiter=None, name=None, fold=0, folds=10, seed=0, validation=0.1,
 ):  # fmt: skip
     """A dataset from a CSV, TSV or JSONL file, or a pandas DataFrame.
 
@@ -89,7 +352,7 @@ def from_table(
         text: Column of the texts.
         label: Column of the class names.
         id: Column of unique ids; row numbers where None.
-        split: Column of part names (train, validation or val or dev, test); fold ``fold`` of ``folds`` where None.
+        split: Column of part names (train, validation or val or dev, test); folds are made where None.
         group: Column of what must not be torn apart (author, document), or None.
         label_set: A `LabelSet` or a sequence of class names; the sorted names of the file where None.
         label_separator: What separates several labels of one text; makes the dataset multi-label.
@@ -101,7 +364,7 @@ def from_table(
         A `Dataset`.
 
     Raises:
-        BadInput: A missing column, an unlabelled row, a label outside of the label set, a single class, too few rows.
+        BadInput: A missing column, an unlabelled row, an unknown label, a single class, too few rows.
         DataMissing: No such file.
         DataCorrupt: A web page, or broken JSON.
     """
