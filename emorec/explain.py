@@ -230,7 +230,8 @@ def integrated_gradients(clf, text, target=None, steps=32):
     temperature = getattr(clf, "temperature", 1.0)
 
     def probability(x):
-        logits = head([x, np.repeat(mask, len(x), axis=0)], training=False)
+        real = keras.ops.convert_to_tensor(np.repeat(mask, len(x), axis=0))
+        logits = head([keras.ops.convert_to_tensor(x), real], training=False)
         return squash(keras.ops.cast(logits, "float32") / temperature)[:, c]
 
     points, shares = np.polynomial.legendre.leggauss(steps)
@@ -300,7 +301,7 @@ def _split_at_embedding(clf):
     import keras
 
     inside = [_layer(clf, name, "it has no word vectors to follow").output for name in ("embedding", "mask")]
-    return keras.Model(clf.model.inputs, inside), keras.Model(inside, clf.model.output)
+    return keras.Model(clf.model.inputs[0], inside), keras.Model(inside, clf.model.output)
 
 
 # ------------------------------------------------------------------------------------------- faithfulness
@@ -459,7 +460,7 @@ def _split_at_attention(clf, layer):
         head = keras.Model(pooled, clf.model.output)
     except ValueError as error:
         raise BadInput("The prediction depends on more than the output of layer 'attention'.") from error
-    return keras.Model(clf.model.inputs, [states, mask]), head
+    return keras.Model(clf.model.inputs[0], [states, mask]), head
 
 
 def _attention_parts(layer, look, ids):

@@ -330,10 +330,14 @@ class MultilabelEvaluation(_Shown):
 
     def to_dict(self):
         """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]), thresholds, per_class."""
-        metrics = {"macro_f1": [self.macro_f1, *self.macro_f1_interval],
-                   "micro_f1": [self.micro_f1, *self.micro_f1_interval], "exact_match": self.exact_match}  # fmt: skip
-        return {"n": self.n, "level": self.level, "metrics": metrics, "labels": list(self.label_set),
-                "thresholds": self.thresholds.tolist(), "per_class": _per_class_dict(self.per_class)}  # fmt: skip
+        metrics = {
+            "macro_f1": [self.macro_f1, *self.macro_f1_interval],
+            "micro_f1": [self.micro_f1, *self.micro_f1_interval],
+            "exact_match": self.exact_match,
+        }
+        thresholds = dict(zip(self.label_set, self.thresholds.tolist()))
+        return {"n": self.n, "level": self.level, "metrics": metrics, "thresholds": thresholds,
+                "per_class": _per_class_dict(self.per_class)}  # fmt: skip
 
     def summary(self):
         """DataFrame with one row of the scores, an interval where there is one."""
@@ -601,8 +605,8 @@ def _per_class_dict(per_class):
     }
 
 
-_NAMES = {"macro_f1": "macro-F1", "micro_f1": "micro-F1", "macro_recall": "macro-recall", "weighted_f1": "weighted F1",
-          "log_loss": "log loss", "ece": "ECE", "exact_match": "exact match"}  # fmt: skip
+_NAMES = {"macro_f1": "macro-F1", "micro_f1": "micro-F1", "macro_recall": "macro-recall",
+          "weighted_f1": "weighted F1", "log_loss": "log loss", "ece": "ECE", "exact_match": "exact match"}  # fmt: skip
 
 
 def _summary(rows):
