@@ -167,27 +167,17 @@ def test_published_folds_are_what_the_function_gives(name, folder, real):
 
 
 def test_every_name_of_the_design_has_a_card():
-    expected = """sample-sentences sample-reviews sample-faces sample-pairs movie-polarity movie-subjectivity imdb
-    finegrained-sentiment sst-2 sst-5 semeval-2017-4a emotions goemotions isear meld fer2013 ferplus jaffe ckplus
-    sfew affectnet rafdb kdef mosi mosei iemocap"""
+    expected = """sample-sentences sample-reviews sample-faces sample-pairs movie-polarity movie-subjectivity
+    imdb finegrained-sentiment sst-2 sst-5 semeval-2017-4a emotions goemotions isear meld fer2013 ferplus
+    jaffe ckplus sfew affectnet rafdb kdef mosi mosei iemocap"""
     assert datasets.names() == tuple(expected.split())
 
 
 def test_cards_are_complete_and_consistent():
     for card in cards.cards().values():
         assert card.modality in ("text", "faces", "multimodal")
-        assert all(
-            (
-                card.title,
-                card.task,
-                card.size,
-                card.how,
-                card.home,
-                card.licence,
-                card.citation,
-                card.protocol,
-            )
-        )
+        words = ("title", "task", "size", "how", "home", "licence", "citation", "protocol")
+        assert all(getattr(card, word) for word in words), card.name
         assert card.bundled or card.files and (card.urls or card.get), card.name
         assert cards.get(card.instead).bundled and cards.get(card.instead).modality == card.modality
         assert all(len(digest) == 64 for digest in card.sha256.values())

@@ -128,8 +128,8 @@ INTRODUCTION = """\
 Written by `python -m emorec data readme` from the cards in `emorec/datasets/cards.toml`; edit those instead.
 
 `sample/` is bundled and needs no network (its own card: [sample/README.md](sample/README.md)); `folds/` holds
-the fold numbers of the two datasets that are evaluated by 10-fold cross-validation. Everything else is fetched
-from its official home, never from here:
+the fold numbers of the two datasets that are evaluated by 10-fold cross-validation. Everything else comes
+from its official home:
 
 ```
 python -m emorec data list                    what there is, and what is on this machine

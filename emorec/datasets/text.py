@@ -291,7 +291,8 @@ def isear(path):
             continue
         # Texts hold separators of their own; the columns after the text are counted from the end.
         report = "|".join(cells[text : len(cells) - (len(columns) - text - 1)])
-        report = re.sub(r"\\+\"?", '"', re.sub(r"\s*á[\s|]+|\|", " ", report + " ")).strip()
+        report = re.sub(r"(?<![a-zA-Z])á(?=[\s|]|$)|\|", " ", report)
+        report = " ".join(re.sub(r'\\+"?', '"', report).split())
         unanswered += bool(_UNANSWERED.fullmatch(report))
         if report and not _UNANSWERED.fullmatch(report):
             label = sets.ISEAR.names[sets.ISEAR.index(cells[emotion])]
