@@ -132,8 +132,8 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    kernel_env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    kernel_env |= {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
+    kernel_env = os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
+    kernel_env["PYTHONPATH"] = os.pathsep.join(filter(None, [kernel_env.get("PYTHONPATH"), str(ROOT)]))
     where = {"metadata": {"path": str(folder or Path.cwd())}}
     client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=where)
     section, count = "", sum(c.cell_type == "code" for c in notebook.cells)
@@ -160,7 +160,6 @@ def _clean(notebook):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
             for output in cell.outputs:
                 output.get("metadata", {}).clear()
     notebook.metadata = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import contextmanager
 from importlib import metadata
 
 RESULTS_MIME = "application/vnd.emorec.results+json"
@@ -24,7 +25,8 @@ def versions():
 
 def device():
     """One line: the accelerator Keras sees, or the number of CPU cores."""
-    import keras
+    with _quiet():
+        import keras
 
     backend = keras.backend.backend()
     found = [d for d in keras.distribution.list_devices() if not d.startswith("cpu")] if backend != "torch" else []
@@ -35,6 +37,19 @@ def device():
     if found:
         return f"{len(found)} GPU ({backend})"
     return f"CPU, {os.cpu_count()} cores ({backend})"
+
+
+@contextmanager
+def _quiet():
+    """Hides what TensorFlow's C++ side writes while it is imported, before its own log level counts."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def publish(results, title="Results"):

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from emorec import metrics, training
 from emorec.datasets.base import Split, objects
-from emorec.datasets.splits import holdout
+from emorec.datasets.splits import carve
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import LabelSet
 from emorec.version import __version__
@@ -51,7 +51,9 @@ class Classifier(BaseEstimator):
             raise BadInput(f"Training needs at least two classes; received only {list(self.label_set)}.")
         targets = self._targets(labels)
         if validation is None:
-            keep, aside = holdout(labels, fraction=0.1, seed=self.seed)
+            ids = [f"{i:08d}" for i in range(len(labels))]
+            parts = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=self._content(inputs))
+            keep, aside = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
             validation = ([inputs[i] for i in aside], labels[aside])
             inputs, targets = [inputs[i] for i in keep], targets[keep]
         else:
@@ -90,6 +92,10 @@ class Classifier(BaseEstimator):
             seed=self.seed,
             **options,
         )
+
+    def _content(self, inputs):
+        """Keys that are equal for duplicates, which must not be torn apart; None where they are not looked for."""
+        return None
 
     def _pair(self, inputs, labels):
         if isinstance(inputs, Split):

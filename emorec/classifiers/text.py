@@ -6,6 +6,7 @@ import numpy as np
 
 from emorec import explain, training
 from emorec.classifiers.base import Classifier
+from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
 from emorec.text.encoding import TextEncoder, check_texts
 from emorec.text.models import attention_outputs, build_text_model
@@ -86,6 +87,9 @@ class TextClassifier(Classifier):
 
     def _check(self, texts):
         return check_texts(texts)
+
+    def _content(self, texts):
+        return [normalise(t) for t in texts]
 
     def _fit_encoding(self, texts):
         self.encoding = TextEncoder(
@@ -201,7 +205,7 @@ class TextClassifier(Classifier):
     def _explain_attention(self, text):
         tokens = self.tokenise(text)
         ids = self.ids_from_tokens([tokens])
-        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model).predict_on_batch(ids)]
+        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model)([ids], training=False)]
         probabilities = self._probabilities(outputs[0][None])[0]
         present = ids[0] > 0
         sentences = self.encoding.spans(tokens) if present.ndim == 2 else None

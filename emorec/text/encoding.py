@@ -108,8 +108,8 @@ class TextEncoder:
         max_words: Size limit of the vocabulary, special ids not counted.
         min_count: A word seen fewer times in training shares the unknown id, unless `fit` is told that
             pretrained vectors know it.
-        max_length: Longest text in tokens (of a sentence, where `max_sentences` is set); None takes the 99th
-            percentile of the training texts.
+        max_length: Longest text in tokens (of a sentence, where `max_sentences` is set); None takes the longest
+            training text, or the 99th percentile where a few outliers are much longer.
         max_sentences: Encode to (N, S, T) with this many sentences at most; None encodes to (N, T).
         lowercase: Fold case before looking words up.
         keep: Which part of a longer text is kept: ``start``, ``end`` or ``both`` halves.
@@ -149,7 +149,9 @@ class TextEncoder:
             parts = token_lists
             if self.max_sentences:
                 parts = [t[a:b] for t in token_lists for a, b in sentence_spans(t)]
-            self.max_length = max(4, int(np.ceil(np.percentile([len(p) for p in parts], 99))))
+            lengths = [len(p) for p in parts]
+            usual = int(np.ceil(np.percentile(lengths, 99)))
+            self.max_length = max(4, max(lengths) if max(lengths) <= 1.5 * usual else usual)
         return self
 
     def tokenise(self, text):
@@ -227,23 +229,21 @@ class TextEncoder:
         return EncodingReport(len(texts), tokens, len(types), cut_texts, cut, unknown, len(unknown_types))
 
     def notify(self, texts):
-        """Warns (`TextNotice`) of texts that are cut or hold no known word."""
+        """Warns (`TextNotice`) of texts that are cut or hold no known word; in one line where there are many."""
+        cut, strange = [], []
         for i, text in enumerate(texts):
             tokens = tokenise(text, self.lowercase)
             kept = self._cut(tokens)
-            shown = text if len(text) <= 40 else text[:37] + "..."
+            shown = f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
             if len(kept) < len(tokens):
-                warnings.warn(
-                    f"Text {i} ({shown!r}) has {len(tokens)} tokens; only {len(kept)} of them were read.",
-                    TextNotice,
-                    stacklevel=3,
-                )
+                cut.append(f"{shown} has {len(tokens)} tokens; only {len(kept)} of them were read.")
             if not any(w in self._ids for w in kept):
-                warnings.warn(
-                    f"Text {i} ({shown!r}) holds no word the model has seen; its score says nothing about it.",
-                    TextNotice,
-                    stacklevel=3,
-                )
+                strange.append(f"{shown} holds no word the model has seen; its score says nothing about it.")
+        for lines in (cut, strange):
+            more = f" And so with {len(lines) - 1} more of {len(texts)} texts." if len(lines) > 1 else ""
+            if lines:
+                # Without a file name and line number: they would tell the reader nothing.
+                warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""
