@@ -50,6 +50,12 @@ def test_movie_polarity_keeps_lines_with_u0085_and_u2028_whole(tmp_path):
     assert read["neg-0001"][:2] == ("a\u2028b\u0085c", "negative") and len(read) == 6
 
 
+def test_one_foreign_file_is_not_taken_for_both_classes(tmp_path):
+    place = put(tmp_path, **{"reviews.txt": "fine\n"})
+    with pytest.raises(DataMissing, match="rt-polarity.pos"):
+        load("movie-polarity", place / "reviews.txt")
+
+
 def test_movie_subjectivity(tmp_path):
     place = put(tmp_path, **{"quote.tok.gt9.5000": "i liked it \n", "plot.tok.gt9.5000": "he leaves . \n"})
     read, _ = rows("movie-subjectivity", place)
@@ -117,6 +123,8 @@ def test_finegrained_sentences_and_documents(tmp_path):
     assert [x[1] for x in read.values()] == ["negative", "not relevant", "positive", "mixed", "neutral"]
     documents, _ = rows("finegrained-sentiment", tmp_path, level="document")
     assert documents["music_pos_7"][:2] == ("Good.\nSo so.\nOk.", "positive") and len(documents) == 2
+    (tmp_path / "renamed.txt").write_bytes((tmp_path / "finegrained.txt").read_bytes())
+    assert rows("finegrained-sentiment", tmp_path / "renamed.txt")[0] == read
     with pytest.raises(BadInput, match="sentence' or 'document"):
         rows("finegrained-sentiment", tmp_path, level="word")
 
@@ -360,11 +368,39 @@ def test_table_with_several_labels_a_row():
     assert {("joy", "love"), ("joy",), (), ("anger",)} == set(data.train.labels)
 
 
+def test_tables_with_lists_of_labels(tmp_path):
+    rows = [{"text": f"t{i}", "label": [["joy", "love"], ["joy"], [], ["anger"]][i % 4]} for i in range(40)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert set(datasets.from_table(tmp_path / "t.jsonl").train.labels) == {
+        ("joy", "love"),
+        ("joy",),
+        (),
+        ("anger",),
+    }
+
+
+def test_a_lone_quotation_mark_swallows_no_rows_of_a_tsv(tmp_path):
+    lines = [f'"so {i}\t{"ab"[i % 2]}' if i % 9 == 0 else f'"all {i}"\t{"ab"[i % 2]}' for i in range(40)]
+    (tmp_path / "t.tsv").write_text("text\tlabel\n" + "\n".join(lines))
+    data = datasets.from_table(tmp_path / "t.tsv", id="text")
+    texts = {*data.train.inputs, *data.validation.inputs, *data.test.inputs}
+    assert len(texts) == 40 and {'"so 9', "all 8"} <= texts
+
+
+def test_a_text_of_two_hundred_thousand_characters_is_one_cell(tmp_path):
+    (tmp_path / "t.csv").write_text(as_csv([*table(), {"id": "long", "text": "x" * 200_000, "label": "a"}]))
+    data = datasets.from_table(tmp_path / "t.csv")
+    assert (
+        max(len(text) for split in (data.train, data.validation, data.test) for text in split.inputs)
+        == 200_000
+    )
+
+
 @pytest.mark.parametrize("change, arguments, error, message", [
     ({}, {"text": "review"}, BadInput, r"no column 'review'; the table has \['id', 'text', 'label'\]"),
     ({"label": "  "}, {}, BadInput, "row 1 has no label"),
     ({"split": "later"}, {"split": "split"}, BadInput, "part 'later'"),
-    ({"id": "r1"}, {"id": "id"}, BadInput, "unique ids"),
+    ({"id": "r1"}, {"id": "id"}, BadInput, "ids must be unique; 1 of 40"),
 ])  # fmt: skip
 def test_table_errors_name_the_row_and_the_columns(change, arguments, error, message):
     import pandas as pd
@@ -382,6 +418,7 @@ def test_table_files_that_are_not_tables(tmp_path):
     for name, text, error in (
         ("page.csv", "<!DOCTYPE html><html>", DataCorrupt),
         ("broken.jsonl", '{"text": "a", "label"', DataCorrupt),
+        ("list.jsonl", "[1, 2]\n3", DataCorrupt),
         ("empty.csv", "", BadInput),
         ("header.csv", "text,label\n", BadInput),
         ("one.csv", as_csv([row | {"label": "a"} for row in table()]), BadInput),

@@ -73,8 +73,9 @@ class Card:
 
     @property
     def access(self):
-        """How it is had: ``bundled``, ``automatic`` or ``by hand``."""
-        return "bundled" if self.bundled else "automatic" if self.urls else "by hand"
+        """How it is had: bundled, automatic (with what it needs beside it) or by hand."""
+        needs = f", needs {self.beside}" if self.beside else ""
+        return "bundled" if self.bundled else f"automatic{needs}" if self.urls else "by hand"
 
     @property
     def wanted(self):

@@ -46,10 +46,10 @@ def _state(card, root=None):
 
 
 def _list(args):
-    print(f"{'name':22}{'modality':12}{'had':11}{'checksum':14}here")
+    print(f"{'name':22}{'modality':12}{'had':26}{'checksum':14}here")
     for card in cards.cards().values():
         known = "" if card.bundled else "sha256" if card.sha256 else "not recorded"
-        print(f"{card.name:22}{card.modality:12}{card.access:11}{known:14}{_state(card)}")
+        print(f"{card.name:22}{card.modality:12}{card.access:26}{known:14}{_state(card)}")
     return 0
 
 

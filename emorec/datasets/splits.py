@@ -114,9 +114,9 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     smallest = {}
     for u, name in zip(unit.tolist(), ids):
         smallest[u] = min(smallest.get(u, str(name)), str(name))
-    digest = {
-        u: hashlib.blake2b(f"{seed}|{key}".encode(), digest_size=8).digest() for u, key in smallest.items()
-    }
+    digest = [
+        hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))
+    ]
     order = sorted(range(len(size)), key=lambda u: (-size[u], digest[u]))
     # Integers throughout: argmax over rounded floats could differ between machines.
     fractions = [Fraction(share).limit_denominator(1000) for share in shares]
@@ -178,15 +178,13 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
         LabelMismatch: A label outside of the label set.
     """
     ids, labels = list(rows.ids), list(rows.labels)
+    if len(set(ids)) < len(ids):
+        raise BadInput(f"{name!r}: ids must be unique; {len(ids) - len(set(ids))} of {len(ids)} repeat one.")
     unknown = {x for row in labels for x in ((row,) if isinstance(row, str) else row)} - set(rows.label_set)
     if unknown:
         raise LabelMismatch(f"{name!r}: labels {sorted(unknown)} are not among {list(rows.label_set)}.")
     content = rows.content
-    if (
-        content is None
-        and not isinstance(rows.inputs, dict)
-        and all(isinstance(x, str) for x in rows.inputs[:1])
-    ):
+    if content is None and not isinstance(rows.inputs, dict) and isinstance(rows.inputs[0], str):
         content = [normalise(text) for text in rows.inputs]
     together = {
         "content": content if "content" in rows.keep else None,
@@ -195,9 +193,7 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
     share = f"{100 * float(validation):g} %"
     if rows.parts is None:
         parts = fold_parts(ids, labels, fold=fold, folds=folds, seed=seed, validation=validation, **together)
-        protocol = (
-            f"fold {fold} of {folds} is the test set, {share} of the others the validation set (seed {seed})"
-        )
+        protocol = f"fold {fold} of {folds} to test, {share} of the others to validate (seed {seed})"
     else:
         if fold:
             raise BadInput(f"{name!r} has an official split, so fold={fold!r} does not apply; leave it out.")
@@ -206,18 +202,15 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
             parts = carve(parts, ids, labels, share=validation, seed=seed, **together)
             protocol += f"; validation: {share} of the training part (seed {seed})"
     splits = {part: _split(name, part, rows, parts) for part in PARTS}
-    notes = (
-        (*rows.notes, *duplicate_notes(content, labels, parts)) if content is not None else tuple(rows.notes)
-    )
+    found = () if content is None else duplicate_notes(content, labels, parts)
+    notes = (*rows.notes, *found)
     return Dataset(name, label_set=rows.label_set, card=card, protocol=protocol, notes=notes, **splits)
 
 
 def _split(name, part, rows, parts):
     where = np.flatnonzero(parts == part)
     if not len(where):
-        raise BadInput(
-            f"{name!r}: the {part} part would be empty; {len(parts)} rows are too few or split oddly."
-        )
+        raise BadInput(f"{name!r}: the {part} part would be empty; {len(parts)} rows are too few for it.")
     inputs = rows.inputs
     inputs = {k: v[where] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[where]
     groups = None if rows.groups is None else objects(rows.groups)[where]

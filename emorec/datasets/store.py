@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import glob
 import gzip
 import hashlib
 import io
@@ -51,9 +52,7 @@ def download_root(root=None):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
-    raise BadInput(
-        f"None of {[str(r) for r in roots(root)]} can be written to; set EMOREC_DATA to a folder of yours."
-    )
+    raise BadInput(f"{roots(root)[0]} cannot be written to; set EMOREC_DATA to a folder of yours.")
 
 
 # --- finding
@@ -189,20 +188,24 @@ def read(path, *patterns):
     if not found and path.is_dir():
         for archive in sorted(p for p in path.rglob("*") if p.name.endswith(ARCHIVES)):
             found |= _matching(archive, patterns)
-    if not found and path.is_file() and not path.name.endswith(ARCHIVES) and len(patterns) == 1:
-        found = {path.name: path.read_bytes()}
     for name, data in found.items():
         refuse_html(data, f"{path}: {name}")
     return found
 
 
-def read_one(path, *patterns, what="a file of the dataset"):
-    """(name, bytes) of the first pattern that matches anything; of several matches the shortest path."""
+def read_one(path, *patterns, what="a file of the dataset", any_name=False):
+    """(name, bytes) of the first pattern that matches anything; of several matches the shortest path.
+
+    ``any_name`` takes a plain file given as ``path`` for it, whatever it is called.
+    """
+    path = Path(path).expanduser()
+    if any_name and path.is_file() and not path.name.endswith(ARCHIVES):
+        patterns = (glob.escape(path.name.removesuffix(".gz")),)
     for pattern in patterns:
         found = read(path, pattern)
         if found:
             return min(found.items(), key=lambda item: (len(item[0]), item[0]))
-    raise DataMissing(f"{' or '.join(patterns)} of {what}", [path])
+    raise DataMissing(f"{' or '.join(patterns)} ({what})", [path])
 
 
 def find(path, pattern):
@@ -213,18 +216,22 @@ def find(path, pattern):
     return next((p for p in sorted(path.rglob(pattern)) if not p.name.startswith(".")), None)
 
 
+_HARMLESS = {
+    "numpy": {"ndarray", "dtype"},
+    "numpy.core.multiarray": {"_reconstruct", "scalar"},
+    "numpy.core.numeric": {"_frombuffer"},
+    "builtins": {"set", "frozenset", "bytearray", "complex"},
+    "collections": {"OrderedDict"},
+    "_codecs": {"encode"},
+}
+
+
 class _NumpyUnpickler(pickle.Unpickler):
     """Unpickles numpy arrays and builtin containers, and refuses everything that could run code."""
 
     def find_class(self, module, name):
-        if module.replace("numpy._core", "numpy.core") in (
-            "numpy",
-            "numpy.core.multiarray",
-            "numpy.core.numeric",
-        ):
-            if name in ("ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"):
-                return super().find_class(module, name)
-        if (module, name) == ("_codecs", "encode"):
+        plain = {"__builtin__": "builtins"}.get(module, module.replace("numpy._core", "numpy.core"))
+        if name in _HARMLESS.get(plain, ()):
             return super().find_class(module, name)
         raise DataCorrupt(f"The pickle asks for {module}.{name}, which no data file needs; it is not read.")
 
@@ -255,9 +262,7 @@ def extract(archive, folder):
             with zipfile.ZipFile(archive) as file:
                 for name in file.namelist():
                     if not (inner / name).resolve().is_relative_to(inner.resolve()):
-                        raise DataCorrupt(
-                            f"{archive} has a member outside of its folder: {name!r}. Nothing was unpacked."
-                        )
+                        raise DataCorrupt(f"{archive} would write outside of its folder: {name!r}.")
                 file.extractall(inner)
         else:
             with tarfile.open(archive) as file:
@@ -327,13 +332,12 @@ def fetch(card, root=None, *, force=False, progress=True):
                 _download(card, url, folder / url.split("?")[0].rsplit("/", 1)[-1], root, progress)
             _, problems = check_content(card, folder)
             if problems:
-                raise DataCorrupt(
-                    f"{card.name} from {card.urls[0]}: {'; '.join(problems)}. Nothing was kept."
-                )
-            if not target.exists():
+                raise DataCorrupt(f"{card.urls[0]}: {'; '.join(problems)}. Nothing was kept.")
+            if target.exists():  # with files of the user's: they stay
+                for file in folder.iterdir():
+                    os.replace(file, target / file.name)
+            else:
                 os.replace(folder, target)
-            for file in folder.iterdir() if folder.exists() else ():
-                os.replace(file, target / file.name)
     return target
 
 
@@ -344,16 +348,11 @@ def _download(card, url, target, root, progress):
     try:
         pooch.HTTPDownloader(progressbar=progress, timeout=60)(url, str(target), None)
     except requests.exceptions.ChunkedEncodingError as error:
-        raise DataCorrupt(
-            f"{url} stopped halfway ({error}). Nothing was kept; run the command again."
-        ) from error
+        raise DataCorrupt(f"{url} stopped halfway. Nothing was kept; run the command again.") from error
     except requests.RequestException as error:
-        reason = (
-            f"no connection to {url.split('/')[2]}" if not isinstance(error, requests.HTTPError) else error
-        )
-        raise missing(
-            card, [*places(card, root), url], f" could not be downloaded ({reason}), so it", root
-        ) from error
+        reason = error if isinstance(error, requests.HTTPError) else f"no connection to {url.split('/')[2]}"
+        why = f" could not be downloaded ({reason}), so it"
+        raise missing(card, [*places(card, root), url], why, root) from error
     with open(target, "rb") as opened:
         refuse_html(opened.read(512), url)
     expected = card.sha256.get(target.name)
@@ -380,7 +379,7 @@ def checksums(card, path):
     """(file, state) of the files whose sha256 the card records; state says ok, differs, or not recorded."""
     states = []
     for name, data in read(path, *card.sha256).items() if card.sha256 else ():
-        same = hashlib.sha256(data).hexdigest() == card.sha256[name.rsplit("/", 1)[-1]]
+        same = card.sha256[name.rsplit("/", 1)[-1]] == hashlib.sha256(data).hexdigest()
         states.append((name, "ok" if same else "differs from the official file"))
     return states or [(str(path), "sha256 not recorded")]
 

@@ -20,13 +20,10 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import LabelSet
 
 PART_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "test": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
-PART_NAMES |= {"val": "validation", "dev": "validation", "development": "validation", "testing": "test"}
 
 
 def _lines(data):
@@ -101,8 +98,8 @@ def imdb(path):
 
 
 def _keras_imdb(path):
+    _, data = store.read_one(path, "imdb.npz", what="or train/pos/*.txt and the like of aclImdb")
     _, index = store.read_one(path, "imdb_word_index.json")
-    _, data = store.read_one(path, "imdb.npz", what="IMDb (aclImdb/train/pos and the like, or Keras' files)")
     words = {number: word for word, number in json.loads(index).items()}
     table = []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -136,7 +133,7 @@ def finegrained(path, level="sentence"):
     if level not in ("sentence", "document"):
         raise BadInput(f"level must be 'sentence' or 'document'; received {level!r}.")
     short = {"neg": "negative", "neu": "neutral", "pos": "positive", "mix": "mixed", "nr": "not relevant"}
-    _, data = store.read_one(path, "finegrained*.txt")
+    _, data = store.read_one(path, "finegrained*.txt", any_name=True)
     table = []
     for review in "\n".join(_lines(data)).strip("\n").split("\n\n"):
         name, _, *rows = review.strip("\n").split("\n")
@@ -175,9 +172,7 @@ def sst2(path):
         return _rows(_trees(path, ("negative", "negative", None, "positive", "positive")), sets.POLARITY)
     table = []
     for part, file in (("train", "train.tsv"), ("test", "dev.tsv")):
-        _, data = store.read_one(
-            path, file, what="SST-2 (train.txt and the like of the treebank, or GLUE's files)"
-        )
+        _, data = store.read_one(path, file, what="or train.txt, dev.txt and test.txt of the treebank")
         pairs = [line.rsplit("\t", 1) for line in _lines(data)[1:]]
         rows = [(text.strip(), sets.POLARITY.names[int(label)]) for text, label in pairs]
         table += [(f"{part}-{i:05d}", text, label, None, part) for i, (text, label) in enumerate(rows, 1)]
@@ -209,9 +204,7 @@ def _messages(data):
 
 def _plain(text):
     """A tweet without the quoting and escapes that some of the files have and others have not."""
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1].replace('""', '"')
+    text = _unquoted(text.strip())
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return html.unescape(text).strip()
@@ -225,13 +218,10 @@ def semeval(path):
         if len(rows) > len(best.get(stem, ())):  # the same names also exist with ids and no text
             best[stem] = rows
     if not best:
-        raise DataMissing(
-            "twitter-2013train-A.txt and the like (GOLD/Subtask_A of SemEval-2017 task 4)", [path]
-        )
-    _, data = store.read_one(
-        path, "SemEval2017-task4-test.subtask-A.english*.txt", what="SemEval-2017 task 4"
-    )
-    test = [(f"2017test/{i}", text, label, None, "test") for i, label, text in _messages(data)]
+        raise DataMissing("twitter-2013train-A.txt and the like (GOLD/Subtask_A)", [path])
+    _, data = store.read_one(path, "SemEval2017-task4-test.subtask-A.english*.txt", what="the gold test data")
+    messages = {f"2017test/{i}": (text, label) for i, label, text in _messages(data)}
+    test = [(i, text, label, None, "test") for i, (text, label) in messages.items()]
     kept, conflicting = {}, set()
     for stem, rows in sorted(best.items()):
         for i, label, text in rows:
@@ -257,9 +247,8 @@ def emotions(path):
             pairs = [(row["text"], sets.DAIR_AI.names[row["label"]]) for row in map(json.loads, lines)]
         else:
             pairs = [line.rsplit(";", 1) for line in lines]
-        table += [
-            (f"{part}-{i:05d}", text, label.strip(), None, part) for i, (text, label) in enumerate(pairs, 1)
-        ]
+        for number, (text, label) in enumerate(pairs, 1):
+            table.append((f"{part}-{number:05d}", text, label.strip(), None, part))
     return _rows(table, sets.DAIR_AI)
 
 
@@ -277,7 +266,7 @@ def goemotions(path):
 
 def isear(path):
     """Reports of the ISEAR survey; rows without an answer dropped, line-end marks removed."""
-    _, data = store.read_one(path, "isear*.csv", "ISEAR*.csv")
+    _, data = store.read_one(path, "isear*.csv", "ISEAR*.csv", any_name=True)
     header, *lines = _lines(data)
     columns = header.split("|")
     absent = {"Field1", "SIT"} - set(columns)
@@ -351,12 +340,12 @@ def from_table(
     Args:
         path: The file, or the DataFrame.
         text: Column of the texts.
-        label: Column of the class names.
+        label: Column of the class names; of lists of names for a multi-label dataset.
         id: Column of unique ids; row numbers where None.
         split: Column of part names (train, validation or val or dev, test); folds are made where None.
         group: Column of what must not be torn apart (author, document), or None.
         label_set: A `LabelSet` or a sequence of class names; the sorted names of the file where None.
-        label_separator: What separates several labels of one text; makes the dataset multi-label.
+        label_separator: What separates several labels in a cell; makes the dataset multi-label.
         delimiter: Of a CSV file; tab for .tsv, else found from the header.
         name: Of the dataset; the file's where None.
         fold, folds, seed, validation: As in `emorec.datasets.load`.
@@ -373,23 +362,25 @@ def from_table(
     table = path.to_dict("records") if frame else _table(Path(path).expanduser(), delimiter)
     name = name or ("table" if frame else Path(path).stem)
     wanted = [column for column in (text, label, id, split, group) if column is not None]
-    known = list(path.columns) if frame else list(table[0]) if table else []
+    known = list(path.columns if frame else table[0] if table else ())
     absent = [column for column in wanted if column not in known]
     if absent:
         raise BadInput(f"{name}: no column {', '.join(map(repr, absent))}; the table has {known}.")
-    kept = [(number, row) for number, row in enumerate(table, 1) if _cell(row[text])]
+    kept = [(number, row) for number, row in enumerate(table, 1) if _cell(row.get(text))]
     notes = (f"{len(table) - len(kept)} rows without text were dropped.",) if len(kept) < len(table) else ()
-    labels = [_label(row[label], label_separator, name, number) for number, row in kept]
-    label_set = _label_set(label_set, labels, name, label_separator is not None)
+    multi_label = label_separator is not None or any(
+        isinstance(row.get(label), list | tuple) for _, row in kept
+    )
+    labels = [_label(row.get(label), multi_label, label_separator, name, number) for number, row in kept]
+    label_set = _label_set(label_set, labels, name, multi_label)
     canonical = lambda x: label_set.names[label_set.index(x)]  # noqa: E731
-    labels = [tuple(map(canonical, x)) if label_separator is not None else canonical(x) for x in labels]
     rows = Rows(
         inputs=objects(str(row[text]) for _, row in kept),
-        labels=labels,
-        ids=[_cell(row[id]) if id is not None else f"row-{number}" for number, row in kept],
+        labels=[tuple(map(canonical, x)) if multi_label else canonical(x) for x in labels],
+        ids=[_cell(row.get(id)) if id is not None else f"row-{number}" for number, row in kept],
         label_set=label_set,
-        parts=None if split is None else [_part(row[split], name, number) for number, row in kept],
-        groups=None if group is None else [_cell(row[group]) for _, row in kept],
+        parts=None if split is None else [_part(row.get(split), name, number) for number, row in kept],
+        groups=None if group is None else [_cell(row.get(group)) or f"row-{n}" for n, row in kept],
         notes=notes,
         protocol="the table's own split",
     )
@@ -399,30 +390,39 @@ def from_table(
 def _table(path, delimiter):
     if not path.is_file():
         raise DataMissing(
-            f"The table {str(path)!r}", [path.absolute()], "check the path; CSV, TSV and JSONL are read."
+            f"The table {path}", [path.absolute()], "check the path; CSV, TSV and JSONL are read."
         )
     data = path.read_bytes()
     store.refuse_html(data, path)
     text = store.decode(data)
     if path.suffix in (".jsonl", ".ndjson", ".json"):
         try:
-            return [json.loads(line) for line in text.split("\n") if line.strip()]
-        except json.JSONDecodeError as error:
+            return [dict(json.loads(line)) for line in text.split("\n") if line.strip()]
+        except (ValueError, TypeError) as error:
             raise DataCorrupt(f"{path} is not one JSON object a line: {error}.") from error
+    lines = [line for line in text.split("\n") if line.strip()]
     if delimiter is None:
-        header = text.split("\n", 1)[0]
-        delimiter = "\t" if path.suffix == ".tsv" else max(",;\t|", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
-    return list(reader)
+        delimiter = "\t" if path.suffix == ".tsv" else max(",;\t|", key=(lines or [""])[0].count)
+    # Most tab-separated files quote nothing, and a lone quotation mark would swallow rows.
+    plain = delimiter == "\t" and len({line.count("\t") for line in lines}) == 1
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="",
+                          quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)  # fmt: skip
+    return [{key: _unquoted(cell) for key, cell in row.items()} for row in rows] if plain else list(rows)
+
+
+def _unquoted(cell):
+    wrapped = isinstance(cell, str) and len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].replace('""', '"') if wrapped else cell
 
 
 def _cell(value):
     return "" if value is None or value != value else str(value).strip()
 
 
-def _label(value, separator, name, number):
-    if separator is not None:
-        parts = value if isinstance(value, (list, tuple)) else _cell(value).split(separator)
+def _label(value, multi_label, separator, name, number):
+    if multi_label:
+        parts = value if isinstance(value, list | tuple) else _cell(value).split(separator)
         return tuple(part for part in map(_cell, parts) if part)
     if not _cell(value):
         raise BadInput(f"{name}: row {number} has no label; give it one or leave the row out.")
