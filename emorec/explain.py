@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -63,9 +64,7 @@ class Explanation:
         if self.weights.shape != (len(self.tokens),):
             raise BadInput(f"{len(self.tokens)} tokens need as many weights, not shape {self.weights.shape}.")
         if self.sentence_weights is not None and len(self.sentence_weights) != len(self.sentences or ()):
-            raise BadInput(
-                f"{len(self.sentences or ())} sentences, {len(self.sentence_weights)} sentence weights."
-            )
+            raise BadInput(f"{len(self.sentences or ())} sentences, {len(self.sentence_weights)} sentence weights.")
 
     def __repr__(self):
         words = ", ".join(f"{shown_token(token)} {weight:.3f}" for token, weight in self.top(5))
@@ -223,9 +222,7 @@ def integrated_gradients(clf, text, target=None, steps=32):
     vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
     vectors, mask = vectors.astype("float32"), mask.astype(bool)
     if mask.sum() != len(tokens):
-        raise BadInput(
-            f"The mask has {mask.sum()} real steps for {len(tokens)} tokens: ids_from_tokens cut them."
-        )
+        raise BadInput(f"The mask has {mask.sum()} real steps for {len(tokens)} tokens: ids_from_tokens cut them.")
     squash = keras.ops.sigmoid if clf.label_set.multi_label else keras.ops.softmax
     temperature = getattr(clf, "temperature", 1.0)
 
@@ -301,7 +298,12 @@ def _split_at_embedding(clf):
     import keras
 
     inside = [_layer(clf, name, "it has no word vectors to follow").output for name in ("embedding", "mask")]
-    return keras.Model(clf.model.inputs[0], inside), keras.Model(inside, clf.model.output)
+    if clf.model not in _SPLIT:
+        _SPLIT[clf.model] = keras.Model(clf.model.inputs[0], inside), keras.Model(inside, clf.model.output)
+    return _SPLIT[clf.model]
+
+
+_SPLIT = WeakKeyDictionary()  # the halves of models in use: building them costs more than using them once
 
 
 # ------------------------------------------------------------------------------------------- faithfulness

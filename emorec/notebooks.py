@@ -29,7 +29,7 @@ SECTIONS = (
     "Evaluate on external data", "Results",
 )  # fmt: skip
 
-SET_UP = '''\
+SET_UP = """\
 # Installs the package where it is missing (on Colab, say); does nothing otherwise.
 import importlib.util, os, pathlib, subprocess, sys
 
@@ -44,7 +44,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's star
 
 import emorec
 
-print("emorec", emorec.__version__, "on", emorec.reporting.device())'''
+print("emorec", emorec.__version__, "on", emorec.reporting.device())"""
 
 
 class NotebookFailed(EmorecError):
@@ -68,7 +68,9 @@ def script(name):
         import difflib
 
         close = difflib.get_close_matches(name, names(), 3, 0.4)
-        raise BadInput(f"There is no notebook {name!r}. Did you mean {', '.join(close) or 'one of ' + ', '.join(names())}?")
+        raise BadInput(
+            f"There is no notebook {name!r}. Did you mean {', '.join(close) or 'one of ' + ', '.join(names())}?"
+        )
     return path
 
 

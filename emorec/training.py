@@ -1,4 +1,4 @@
-"""Training that can be repeated, watched, interrupted and resumed; it chooses on validation data, never on a test split."""
+"""Training that can be repeated, watched and resumed; it chooses on validation data, never on a test split."""
 
 from __future__ import annotations
 
@@ -164,7 +164,9 @@ def fit(
         label_smoothing=label_smoothing,
         multi_label=multi_label,
     )
-    run = _Checkpoint(checkpoint, model, dict(size=size, epochs=epochs, batch=batch_size, rate=learning_rate, seed=seed))
+    run = _Checkpoint(
+        checkpoint, model, dict(size=size, epochs=epochs, batch=batch_size, rate=learning_rate, seed=seed)
+    )
     history, best = run.resume(progress)
     sign = MONITORS[monitor]
     for epoch in range(len(history.epochs), epochs):
@@ -196,6 +198,8 @@ def predict(model, x, batch_size=512):
     """Logits as a float32 array (N, C); batches do not change a row's result."""
     if isinstance(x, Batches):
         return x.predict(model, batch_size)
+    if len(x) <= batch_size and not isinstance(x, dict):  # spares the set-up of a data pipeline, 0.2 s a call
+        return np.asarray(model.predict_on_batch(x), dtype="float32")
     return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), dtype="float32")
 
 
@@ -215,7 +219,8 @@ def _finite(loss, model):
     # The loss alone does not tell: a rectifier turns NaN into 0.
     if not np.isfinite(loss) or not all(np.isfinite(w).all() for w in model.get_weights()):
         raise BadInput(
-            f"Training broke down (loss {loss}, weights not finite); lower the learning rate or look for NaN in the inputs."
+            f"Training broke down (loss {loss}, weights not finite): lower the learning rate, "
+            "or look for NaN in the inputs."
         )
     return loss
 

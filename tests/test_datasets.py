@@ -146,7 +146,9 @@ def test_assemble_splits_dicts_of_modalities_by_content_keys():
     inputs = {"text": objects(f"t{i}" for i in range(40)), "face": np.zeros((40, 4, 4), "uint8")}
     data = assemble(inputs=inputs, content=[f"c{i // 2}" for i in range(40)])
     assert data.train.inputs["face"].shape == (len(data.train), 4, 4)
-    assert data.notes and "20 rows repeat" in data.notes[0]
+    assert len(data.notes) == 1 and "20 rows repeat" in data.notes[0]  # and none of them across parts
+    where = {i: split.name for split in (data.train, data.validation, data.test) for i in split.ids}
+    assert all(where[f"id-{i}"] == where[f"id-{i + 1}"] for i in range(0, 40, 2))
 
 
 # --- published folds

@@ -11,7 +11,17 @@ from emorec.text.encoding import TextEncoder, TextNotice, check_texts, sentence_
 
 
 def test_tokens_keep_contractions_and_split_signs():
-    assert tokenise("Don’t go, it's 3.5 o'clock!") == ["don't", "go", ",", "it's", "3", ".", "5", "o'clock", "!"]
+    assert tokenise("Don’t go, it's 3.5 o'clock!") == [
+        "don't",
+        "go",
+        ",",
+        "it's",
+        "3",
+        ".",
+        "5",
+        "o'clock",
+        "!",
+    ]
     assert tokenise("Mr. Smith left...") == ["mr.", "smith", "left", "..."]
     assert tokenise("a\x00b a\x85b") == ["a", "b", "a", "b"]
     assert tokenise("so 😀 !") == ["so", "😀", "!"]

@@ -82,9 +82,7 @@ def test_set_up_fails_loudly_without_a_source(tmp_path):
     )
     source = notebooks.SET_UP.format(repository="")
     with pytest.raises(notebooks.NotebookFailed, match="set EMOREC_REPOSITORY"):
-        notebooks.execute(
-            notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)}
-        )
+        notebooks.execute(notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
 
 
 @pytest.mark.parametrize("name", notebooks.names())

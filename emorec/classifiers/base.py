@@ -63,7 +63,10 @@ class Classifier(BaseEstimator):
         x, x_validation = self._encode(inputs), self._encode(validation[0])
         self.model = self._build(len(self.label_set))
         self.history_ = self._train(
-            (x, targets), (x_validation, self._targets(validation[1])), checkpoint=checkpoint, progress=progress
+            (x, targets),
+            (x_validation, self._targets(validation[1])),
+            checkpoint=checkpoint,
+            progress=progress,
         )
         self.temperature, self.thresholds = 1.0, None
         return self
@@ -224,7 +227,9 @@ class Classifier(BaseEstimator):
         """
         path = Path(path)
         if not path.is_file():
-            raise DataMissing(f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})")
+            raise DataMissing(
+                f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})"
+            )
         try:
             with zipfile.ZipFile(path) as file, tempfile.TemporaryDirectory() as folder:
                 config = json.loads(file.read("config.json"))

@@ -81,8 +81,17 @@ class TextClassifier(Classifier):
         self.heads, self.hops, self.filters, self.kernel_sizes = heads, hops, filters, kernel_sizes
         self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
         self.max_length, self.max_sentences = max_length, max_sentences
-        self.epochs, self.batch_size, self.learning_rate, self.schedule = epochs, batch_size, learning_rate, schedule
-        self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
+        self.epochs, self.batch_size, self.learning_rate, self.schedule = (
+            epochs,
+            batch_size,
+            learning_rate,
+            schedule,
+        )
+        self.weight_decay, self.label_smoothing, self.class_weight = (
+            weight_decay,
+            label_smoothing,
+            class_weight,
+        )
         self.patience, self.monitor, self.seed = patience, monitor, seed
 
     def _check(self, texts):
@@ -195,9 +204,7 @@ class TextClassifier(Classifier):
         if method == "leave-one-out":
             return explain.leave_one_out(self, text, target)
         if method != "attention":
-            raise BadInput(
-                f"method={method!r} is unknown; choose attention, integrated-gradients or leave-one-out."
-            )
+            raise BadInput(f"method={method!r} is unknown; choose attention, integrated-gradients or leave-one-out.")
         if not has_attention:
             raise BadInput("This model has no attention; choose method='integrated-gradients' or 'leave-one-out'.")
         return self._explain_attention(text)
@@ -231,5 +238,3 @@ class TextClassifier(Classifier):
     def _restore(self, state):
         self.encoding = TextEncoder.from_config(state["encoding"])
         self._matrix = self.coverage = None
-
-

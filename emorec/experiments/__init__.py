@@ -6,7 +6,18 @@ from emorec.errors import BadInput
 from emorec.experiments.runs import Run, execute, load_results
 from emorec.experiments.tables import differing, summary, table, write
 
-__all__ = ["Run", "declared", "differing", "execute", "load_results", "names", "perform", "summary", "table", "write"]
+__all__ = [
+    "Run",
+    "declared",
+    "differing",
+    "execute",
+    "load_results",
+    "names",
+    "perform",
+    "summary",
+    "table",
+    "write",
+]
 
 
 def _experiments():

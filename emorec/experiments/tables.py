@@ -148,5 +148,3 @@ def differing(folder=None):
     """Documents whose tables differ from the results; a check fails where this is not empty."""
     texts = {p: p.read_text(encoding="utf-8") for p in documents() if p.exists()}
     return [p for p, text in texts.items() if filled(text, folder) != text]
-
-

@@ -63,7 +63,11 @@ def run_baseline(run):
     return outcome(data, evaluation)
 
 
-BASELINES = {"majority class": "majority", "TF-IDF + logistic regression": "tfidf-lr", "NBSVM, bigrams": "nbsvm"}
+BASELINES = {
+    "majority class": "majority",
+    "TF-IDF + logistic regression": "tfidf-lr",
+    "NBSVM, bigrams": "nbsvm",
+}
 
 
 def folds(experiment, dataset, model, function, options, n=10, **more):

@@ -116,7 +116,14 @@ class TextEncoder:
     """
 
     def __init__(
-        self, *, max_words=20_000, min_count=2, max_length=None, max_sentences=None, lowercase=True, keep="start"
+        self,
+        *,
+        max_words=20_000,
+        min_count=2,
+        max_length=None,
+        max_sentences=None,
+        lowercase=True,
+        keep="start",
     ):
         if keep not in KEEP:
             raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")

@@ -106,7 +106,7 @@ plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
 # context $c$ goes into a linear layer that gives one score per class.
 
 # %%
-classifier = emorec.TextClassifier(encoder=encoder, attention="global", epochs=epochs, patience=6, seed=seed)
+classifier = emorec.TextClassifier(encoder=encoder, attention="global", units=32, dropout=0.5, epochs=epochs, patience=6, seed=seed)
 classifier
 
 # %% [markdown]
