@@ -1,8 +1,8 @@
 """Text classifiers as Keras models: every encoder under every attention, from ids to logits.
 
 A model is a functional one whose layers are found by name: ``ids`` (input), ``mask``, ``embedding``,
-``encoder``, ``attention`` (or ``pooling`` where there is none), ``logits``. Nothing after ``embedding`` and ``mask`` looks at
-the ids again.
+``encoder``, ``attention`` (``pooling`` where there is none), ``logits``. What comes after ``embedding`` and
+``mask`` does not look at the ids again.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def build_text_model(
     """A text classifier.
 
     Without attention, a recurrent encoder ends in its last state (of both directions), "cnn" in the maximum,
-    "cnn-average", "mlp-average" and "none" in the mean over the real words. "mlp" lays the vectors of the first
-    ``max_length`` words end to end below its hidden layers; under an attention there are no fixed positions, so
-    its hidden layers work on each word, as those of "mlp-average" do. "self" is followed by the mean, or by
-    ``pooling``. "structured" lays its hops end to end. "hierarchical" uses the encoder twice: over the words
-    of a sentence and over the sentences.
+    "cnn-average", "mlp-average" and "none" in the mean over the real words. "mlp" lays the vectors of the
+    first ``max_length`` words end to end below its hidden layers; under an attention there are no fixed
+    positions, so its hidden layers work on each word, as those of "mlp-average" do. "self" is followed by the
+    mean, or by ``pooling``. "structured" lays its hops end to end. "hierarchical" uses the encoder twice:
+    over the words of a sentence and over the sentences.
 
     Args:
         vocabulary_size: Number of ids, padding (0) included.
@@ -190,8 +190,8 @@ def attention_outputs(model):
         ``keras.Model`` from ids to [logits (B, C), word weights (B, T)], or, for hierarchical attention, to
         [logits, word weights (B, S, T), sentence weights (B, S)]. One weight a word: of structured attention
         the mean over the hops; of self-attention the mean attention a word receives, over heads and over the
-        real words that look (what each word's value weighs in the mean over the new states). They sum to 1, in
-        each sentence for hierarchical attention; padding has exactly 0.
+        real words that look, which is what its value weighs in the mean over the new states. They sum to 1
+        (in each sentence, for hierarchical attention); padding has exactly 0.
 
     Raises:
         BadInput: The model has no attention.
@@ -208,7 +208,7 @@ def attention_outputs(model):
         received = ops.sum(weights, axis=(1, 2))  # (B, heads, T, T): a padded word's row is 0
         # The total is heads times the number of real words: at least 1, or 0 in an empty text.
         weights = received / ops.maximum(ops.sum(received, axis=1, keepdims=True), 1.0)
-    shown = keras.Model(model.inputs, [*model.outputs, weights, *of_sentences], name="attention_outputs")
+    shown = keras.Model(model.input, [*model.outputs, weights, *of_sentences], name="attention_outputs")
     return _SHOWN.setdefault(model, shown)
 
 
