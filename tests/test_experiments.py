@@ -1,0 +1,99 @@
+"""Experiments: run by run, resumable, and tables that say what the files say."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from emorec import experiments
+from emorec.errors import BadInput
+from emorec.experiments import Run, tables
+
+CALLS = []
+
+
+def fake(run):
+    CALLS.append(run)
+    value = run.options["value"] + 0.01 * (run.fold or 0) + 0.02 * run.seed
+    return {"metrics": {"accuracy": [value, value - 0.05, value + 0.05]}, "protocol": "made up"}
+
+
+def runs(n=3, value=0.5, model="A model", **more):
+    return [Run("demo", "data", model, f"{__name__}:fake", {"value": value}, fold=k, folds=n, **more) for k in range(n)]
+
+
+def test_each_run_leaves_one_file_and_is_not_repeated(tmp_path):
+    CALLS.clear()
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    assert len(CALLS) == 3
+    content = json.loads((tmp_path / "demo/data/a-model-fold1-seed0.json").read_text())
+    assert content["run"]["fold"] == 1
+    assert {"device", "versions", "date", "command", "seconds", "protocol"} <= set(content)
+    lines = []
+    experiments.perform(runs(), folder=tmp_path, progress=lines.append)
+    assert len(CALLS) == 3
+    assert lines[0].startswith("3 of 3 runs")
+
+
+def test_a_killed_grid_goes_on_where_it_was(tmp_path):
+    CALLS.clear()
+    experiments.perform(runs()[:2], folder=tmp_path, progress=None)
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    assert [r.fold for r in CALLS] == [0, 1, 2]
+
+
+def test_another_declaration_under_the_same_name_is_refused(tmp_path):
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    with pytest.raises(BadInput, match="another declaration"):
+        experiments.perform(runs(value=0.7), folder=tmp_path, progress=None)
+
+
+def test_fold_interval_is_corrected_for_overlap(tmp_path):
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
+    assert mean == pytest.approx(0.51)
+    half = stats.t.ppf(0.975, 2) * np.sqrt(0.01**2 * (1 / 3 + 1 / 2))
+    assert (low, high) == pytest.approx((mean - half, mean + half))
+
+
+def test_seed_interval_is_never_narrower_than_the_test_split_allows(tmp_path):
+    declared = [Run("demo", "data", "m", f"{__name__}:fake", {"value": 0.5}, seed=s) for s in range(3)]
+    experiments.perform(declared, folder=tmp_path, progress=None)
+    mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
+    variance = 0.02**2 / 3 + (0.05 / 1.96) ** 2
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(variance))
+
+
+def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch):
+    experiments.perform([*runs(), *runs(model="floor", value=0.2, baseline=True)], folder=tmp_path, progress=None)
+    text = "before\n<!-- results: demo -->\nold\n<!-- /results -->\nafter\n"
+    new = tables.filled(text, tmp_path)
+    assert new.startswith("before\n<!-- results: demo -->\n| data | model |") and new.endswith(
+        "<!-- /results -->\nafter\n"
+    )
+    lines = new.split("\n")
+    assert lines[4].startswith("| data | *floor* | 21.0 [")  # baselines first
+    assert lines[5].startswith("| data | A model | 51.0 [")
+    assert tables.filled(new, tmp_path) == new
+    script = "# <!-- results: demo -->\n# <!-- /results -->\n"
+    assert all(line.startswith("#") for line in tables.filled(script, tmp_path).strip().split("\n"))
+    (tmp_path / "README.md").write_text(text)
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    assert experiments.differing(tmp_path) == [tmp_path / "README.md"]
+    experiments.write(tmp_path)
+    assert experiments.differing(tmp_path) == []
+
+
+def test_a_table_without_results_says_how_to_get_them(tmp_path):
+    assert "python -m emorec experiment nothing" in experiments.table("nothing", tmp_path)
+
+
+def test_declared_experiments_are_unique_and_filterable():
+    for name in experiments.names():
+        declared = experiments.declared(name)
+        assert len({r.path("x") for r in declared}) == len(declared)
+    chosen = experiments.declared("polarity", dataset="movie-polarity", folds=[3])
+    assert {r.fold for r in chosen} == {3} and {r.dataset for r in chosen} == {"movie-polarity"}
+    with pytest.raises(BadInput, match="no run on dataset='mars'"):
+        experiments.declared("polarity", dataset="mars")
