@@ -1,0 +1,67 @@
+"""Fusion of modalities: layers on features, rules on decisions, models in context.
+
+Layers are looked up when first used, so that ``import emorec`` loads no Keras.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from emorec.errors import BadInput
+
+_CLASSES = {
+    "Concatenation": "layers",
+    "WeightedSum": "layers",
+    "Hadamard": "layers",
+    "GatedMultimodalUnit": "layers",
+    "ModalityAttention": "layers",
+    "TensorFusion": "layers",
+    "LowRankFusion": "layers",
+    "FiLM": "layers",
+    "ModalityDropout": "layers",
+    "CrossModalAttention": "crossmodal",
+    "BottleneckFusion": "crossmodal",
+    "MemoryFusion": "crossmodal",
+}
+
+# Name in configurations -> class. ModalityDropout is no fusion: it goes before one.
+FUSIONS = {
+    "concatenation": "Concatenation",
+    "weighted_sum": "WeightedSum",
+    "hadamard": "Hadamard",
+    "gated": "GatedMultimodalUnit",
+    "attention": "ModalityAttention",
+    "tensor": "TensorFusion",
+    "low_rank": "LowRankFusion",
+    "film": "FiLM",
+    "cross_modal": "CrossModalAttention",
+    "bottleneck": "BottleneckFusion",
+    "memory": "MemoryFusion",
+}
+
+
+def fusion_layer(name, /, **options):
+    """The fusion layer of that name, see `FUSIONS`.
+
+    Raises:
+        BadInput: No such fusion, or an option that it does not have.
+    """
+    if name not in FUSIONS:
+        raise BadInput(f"Unknown fusion {name!r}; there are {', '.join(FUSIONS)}.")
+    cls = __getattr__(FUSIONS[name])
+    unknown = set(options) - {*cls.options, "name", "dtype"}
+    if unknown:
+        raise BadInput(
+            f"Fusion {name!r} has no {sorted(unknown)}; its options are {', '.join(cls.options) or 'none'}."
+        )
+    return cls(**options)
+
+
+def __getattr__(name):
+    if name in _CLASSES:
+        return getattr(import_module(f"{__name__}.{_CLASSES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *_CLASSES]

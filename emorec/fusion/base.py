@@ -1,0 +1,164 @@
+"""What every fusion layer shares: the calling form, missing modalities, padding and saving."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from emorec.errors import BadInput
+
+
+def check_presence(presence, modalities):
+    """Presence as a boolean array, refusing what no fusion can use. For NumPy data, before it enters a model.
+
+    Args:
+        presence: (N, M) of bool or 0/1; True where example i has modality m.
+        modalities: M names, for the message.
+
+    Returns:
+        bool array (N, M).
+
+    Raises:
+        BadInput: Wrong shape, values other than 0 and 1, or an example without any modality.
+    """
+    presence = np.asarray(presence)
+    if presence.ndim != 2 or presence.shape[1] != len(modalities):
+        raise BadInput(
+            f"presence must be (N, {len(modalities)}) for {list(modalities)}, not {presence.shape}."
+        )
+    if not np.isin(presence, (0, 1)).all():
+        raise BadInput(f"presence holds 0 and 1 only, not {presence[~np.isin(presence, (0, 1))][0]!r}.")
+    nothing = np.flatnonzero(~presence.astype(bool).any(axis=1))
+    if len(nothing):
+        raise BadInput(
+            f"{len(nothing)} example(s) have no modality at all, the first at position {nothing[0]}: "
+            f"give at least one of {', '.join(modalities)}."
+        )
+    return presence.astype(bool)
+
+
+def masked_softmax(scores, allowed):
+    """Softmax over the last axis in float32; exactly 0 where not allowed, all 0 where nothing is allowed.
+
+    Args:
+        scores: (..., M).
+        allowed: bool, broadcastable to (..., M).
+    """
+    scores = ops.cast(scores, "float32")
+    allowed = ops.broadcast_to(allowed, ops.shape(scores))
+    weights = ops.softmax(ops.where(allowed, scores, -1e9), axis=-1)
+    return ops.where(allowed, weights, 0.0)
+
+
+class Fusion(keras.layers.Layer):
+    """Base of the fusion layers: several modalities in, one tensor out.
+
+    All are called as ``layer(inputs, presence=None, mask=None)``; those with weights over modalities
+    also take ``return_attention_scores=True``.
+
+    Call arguments:
+        inputs: List of M >= 2 tensors, all (B, D_m) or all (B, T, D_m); the D_m may differ.
+        presence: (B, M) of bool or 0/1, or None where all are there. A missing modality's value has no
+            influence, be it NaN. A row without any modality gives finite numbers that mean nothing
+            (`check_presence` refuses it before the model).
+        mask: (B, T) bool, True on real steps, or a list of M such; None takes the masks that the inputs
+        carry.
+
+    Returns:
+        (B, F) or (B, T, F). With ``return_attention_scores=True`` also float32 weights (B, M) or (B, T, M)
+        that sum to 1 over the present modalities and are exactly 0 on missing ones.
+
+    Raises:
+        BadInput: Fewer than two modalities, mixed or wrong ranks, a presence of the wrong shape.
+    """
+
+    options = ()  # constructor arguments; each is an attribute of the same name and goes into the config
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def check_shapes(self, input_shape):
+        """The M input shapes as tuples, or BadInput. Shapes read back from a file are lists."""
+        shapes = [tuple(s) if isinstance(s, (list, tuple)) else s for s in input_shape]
+        if len(shapes) < 2 or not all(isinstance(s, tuple) for s in shapes):
+            raise BadInput(f"{type(self).__name__} fuses a list of two or more tensors, not {input_shape}.")
+        if len({len(s) for s in shapes}) > 1 or len(shapes[0]) not in (2, 3):
+            raise BadInput(f"{type(self).__name__} takes all (B, D) or all (B, T, D) inputs, not {shapes}.")
+        if any(s[-1] is None for s in shapes):
+            raise BadInput(f"{type(self).__name__} needs the number of features of each modality: {shapes}.")
+        return shapes
+
+    def same_steps(self, shapes):
+        """BadInput unless all sequences have one length (where both are known)."""
+        if len(shapes[0]) == 3 and len({s[1] for s in shapes if s[1] is not None}) > 1:
+            raise BadInput(
+                f"{type(self).__name__} fuses step by step: the sequences must be aligned to one length, not "
+                f"{[s[1] for s in shapes]}. CrossModalAttention with target= takes unaligned ones."
+            )
+
+    def prepare(self, inputs, presence=None, mask=None):
+        """Inputs with every missing or padded value replaced by 0, and what is present.
+
+        Returns:
+            xs: List of M tensors.
+            present: bool (B, M), or (B, 1, M) for sequences, which broadcasts over steps.
+            masks: List of M bool (B, T) tensors or None.
+        """
+        sequence = len(inputs[0].shape) == 3
+        if presence is None:  # made from the data, so that batch sizes unknown at tracing time need no care
+            first = ops.ones_like(inputs[0][:, 0, 0] if sequence else inputs[0][:, 0], dtype="bool")
+            presence = ops.stack([first] * len(inputs), axis=-1)
+        presence = ops.convert_to_tensor(presence)  # lists too
+        if len(presence.shape) != 2 or presence.shape[-1] != len(inputs):
+            raise BadInput(
+                f"presence must be (B, {len(inputs)}), one column a modality, not {presence.shape}."
+            )
+        present = ops.cast(presence, "bool")
+        masks = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(inputs)
+        xs = []
+        for m, x in enumerate(inputs):
+            keep = present[:, m, None, None] if sequence else present[:, m, None]
+            if masks[m] is None and sequence:
+                masks[m] = getattr(x, "_keras_mask", None)
+            if masks[m] is not None:
+                masks[m] = ops.cast(masks[m], "bool")
+                keep = ops.logical_and(keep, masks[m][:, :, None])
+            xs.append(ops.where(keep, x, ops.zeros_like(x)))
+        return xs, present[:, None, :] if sequence else present, masks
+
+    def dense(self, units, features, activation=None, use_bias=True, name=None):
+        """A built Dense sublayer over ``features`` inputs, in this layer's dtype policy."""
+        layer = keras.layers.Dense(units, activation, use_bias, name=name, dtype=self.dtype_policy)
+        layer.build((None, features))
+        return layer
+
+    def dense_each(self, units, shapes, activation=None, name="project"):
+        """One `dense` per modality."""
+        return [self.dense(units, s[-1], activation, name=f"{name}_{m}") for m, s in enumerate(shapes)]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
+        return next((m for m in masks if m is not None), None)
+
+    def get_config(self):
+        return super().get_config() | {name: getattr(self, name) for name in self.options}
+
+
+def combine(xs, weights):
+    """Weighted sum over modalities: M tensors (..., F) and weights (..., M) or (..., M, F) to (..., F)."""
+    stacked = ops.stack(xs, axis=-2)
+    weights = ops.cast(weights, stacked.dtype)
+    if len(weights.shape) < len(stacked.shape):
+        weights = weights[..., None]
+    return ops.sum(stacked * weights, axis=-2)
+
+
+def positive(layer, **values):
+    """BadInput unless every value is a whole number >= 1."""
+    for name, value in values.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise BadInput(
+                f"{type(layer).__name__}: {name} must be a whole number of at least 1, not {value!r}."
+            )

@@ -1,0 +1,369 @@
+"""Fusion by attention between modalities and by a memory over time; a vector is a sequence of one step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from emorec.errors import BadInput
+from emorec.fusion.base import Fusion, masked_softmax, positive
+
+register = keras.saving.register_keras_serializable(package="emorec")
+
+
+def sinusoids(steps, units):
+    """Position codes (Vaswani et al. 2017, section 3.5), float32 (steps, units)."""
+    half = (units + 1) // 2
+    rates = np.exp(-np.log(10000.0) * np.arange(half) / half).astype("float32")
+    angles = ops.cast(ops.arange(steps), "float32")[:, None] * rates
+    return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)[:, :units]
+
+
+@register
+class AttentionBlock(keras.layers.Layer):
+    """Pre-norm transformer block whose keys may come from elsewhere, with one empty slot among the keys.
+
+    1. ``y = x + MultiHead(LN(x), [LN(s); 0])``
+    2. ``y + W_2 gelu(W_1 LN(y))``
+
+    The empty slot (key and value 0) lets a query look at nothing: a source that is missing or fully padded
+    adds exactly 0, and attention over a source of one step is still a choice.
+
+    Args:
+        units, heads: Size of the block and number of heads.
+        dropout: Rate on attention and on both residual branches.
+
+    Call arguments:
+        x: (B, T, units) queries. source: (B, S, units), or None for self-attention.
+        source_mask: bool (B, S) or None.
+
+    Returns:
+        (B, T, units), and with ``return_attention_scores=True`` also (B, heads, T, S + 1), the slot last.
+    """
+
+    def __init__(self, units, heads=4, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, heads=heads)
+        if units % heads:
+            raise BadInput(f"units must be a multiple of heads, not {units} and {heads}.")
+        self.units = units
+        self.heads = heads
+        self.dropout = dropout
+
+    def build(self, input_shape):
+        policy = {"dtype": self.dtype_policy}
+        shape = (None, None, self.units)
+        self.norm_x = keras.layers.LayerNormalization(name="norm_x", **policy)
+        self.norm_y = keras.layers.LayerNormalization(name="norm_y", **policy)
+        # Without biases, so that a source of zeros has key 0 and value 0. They would not matter for the keys
+        # anyway.
+        self.attend = keras.layers.MultiHeadAttention(
+            self.heads,
+            self.units // self.heads,
+            dropout=self.dropout,
+            use_bias=False,
+            name="attend",
+            **policy,
+        )
+        self.widen = keras.layers.Dense(2 * self.units, "gelu", name="widen", **policy)
+        self.narrow = keras.layers.Dense(self.units, name="narrow", **policy)
+        self.drop = keras.layers.Dropout(self.dropout, name="drop", **policy)
+        for layer in (self.norm_x, self.norm_y, self.widen):
+            layer.build(shape)
+        self.narrow.build((None, None, 2 * self.units))
+        self.attend.build(shape, shape)
+
+    def call(self, x, source=None, source_mask=None, training=None, return_attention_scores=False):
+        query = self.norm_x(x)
+        keys = query if source is None else self.norm_x(source)
+        slot = ops.zeros_like(keys[:, :1])
+        if source_mask is None:
+            source_mask = ops.ones_like(keys[:, :, 0], dtype="bool")
+        allowed = ops.concatenate([source_mask, ops.ones_like(slot[:, :, 0], dtype="bool")], axis=1)
+        y, scores = self.attend(
+            query,
+            ops.concatenate([keys, slot], axis=1),
+            attention_mask=allowed[:, None, :],
+            return_attention_scores=True,
+            training=training,
+        )
+        y = x + self.drop(y, training=training)
+        y = y + self.drop(self.narrow(self.widen(self.norm_y(y))), training=training)
+        return (y, scores) if return_attention_scores else y
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "heads": self.heads, "dropout": self.dropout}
+
+
+class TokenFusion(Fusion):
+    """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences."""
+
+    def project_all(self, inputs, presence, mask):
+        """Tokens (B, T_m, units), 0 where missing or padded; their masks (B, T_m); present (B, M)."""
+        xs, present, masks = self.prepare(inputs, presence, mask)
+        sequence = len(xs[0].shape) == 3
+        if sequence:
+            present = present[:, 0]
+        tokens, allowed = [], []
+        for m, (dense, x) in enumerate(zip(self.project, xs)):
+            z = dense(x)
+            if sequence:
+                z = z + ops.cast(sinusoids(ops.shape(z)[1], self.units), z.dtype)
+            else:
+                z = z[:, None, :]
+            keep = ops.logical_and(present[:, m, None], ops.ones_like(z[:, :, 0], dtype="bool"))
+            if masks[m] is not None:
+                keep = ops.logical_and(keep, masks[m])
+            tokens.append(ops.where(keep[:, :, None], z, ops.zeros_like(z)))
+            allowed.append(keep)
+        return tokens, allowed, present
+
+
+@register
+class CrossModalAttention(TokenFusion):
+    """Each modality's steps look at the other modalities' steps (Tsai et al. 2019, MulT, section 3.2).
+
+    For every ordered pair (target, source), ``layers`` blocks in which the target asks and the source answers
+    (`AttentionBlock`). The streams of all pairs are concatenated over features.
+
+    Args:
+        units: Size of each stream. heads, layers, dropout: Of the blocks of each pair.
+        target: Position of the one modality that asks, or None for all of them, which must then have one
+        length.
+
+    Returns:
+        (B, T, pairs * units), or (B, pairs * units) for vectors; pairs is M (M - 1), or M - 1 with a
+        ``target``. With ``return_attention_scores=True`` also a list over pairs, ordered by target and
+        source, of the first block's (B, heads, T_target, T_source + 1), the empty slot last.
+    """
+
+    options = ("units", "heads", "layers", "dropout", "target")
+
+    def __init__(self, units=32, heads=4, layers=1, dropout=0.0, target=None, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, heads=heads, layers=layers)
+        self.units = units
+        self.heads = heads
+        self.layers = layers
+        self.dropout = dropout
+        self.target = target
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        everyone = range(len(shapes))
+        if self.target is None:
+            self.same_steps(shapes)
+        elif self.target not in everyone:
+            raise BadInput(f"CrossModalAttention: target={self.target} is no position among {len(shapes)}.")
+        targets = everyone if self.target is None else [self.target]
+        self.pairs = [(t, s) for t in targets for s in everyone if s != t]
+        self.project = self.dense_each(self.units, shapes)
+        self.blocks = []
+        for t, s in self.pairs:
+            for i in range(self.layers):
+                block = AttentionBlock(
+                    self.units, self.heads, self.dropout, name=f"block_{t}_{s}_{i}", dtype=self.dtype_policy
+                )
+                block.build((None, None, self.units))
+                self.blocks.append(block)
+
+    def call(self, inputs, presence=None, mask=None, training=None, return_attention_scores=False):
+        tokens, allowed, _ = self.project_all(inputs, presence, mask)
+        streams, scores = [], []
+        for p, (t, s) in enumerate(self.pairs):
+            stream = tokens[t]
+            for i, block in enumerate(self.blocks[p * self.layers : (p + 1) * self.layers]):
+                stream, weights = block(
+                    stream, tokens[s], allowed[s], training=training, return_attention_scores=True
+                )
+                if i == 0:
+                    scores.append(weights)
+            streams.append(stream)
+        fused = ops.concatenate(streams, axis=-1)
+        fused = fused[:, 0] if len(inputs[0].shape) == 2 else fused
+        return (fused, scores) if return_attention_scores else fused
+
+    def compute_mask(self, inputs, previous_mask=None):
+        if isinstance(previous_mask, (list, tuple)) and self.target is not None:
+            return previous_mask[self.target]
+        return super().compute_mask(inputs, previous_mask)
+
+
+@register
+class BottleneckFusion(TokenFusion):
+    """Modalities exchange through a few shared tokens only (Nagrani et al. 2021, MBT, equations 8 and 9).
+
+    In each layer every modality's own block reads its steps and the bottleneck tokens and rewrites both; the
+    rewritten bottlenecks are averaged over the modalities that are present. The output is the mean over
+    present modalities of their steps.
+
+    Args:
+        units: Size of tokens and output. tokens: Number of bottleneck tokens.
+        layers: At least 2: what one modality writes in a layer, the others read in the next.
+        heads, dropout: Of each block.
+
+    Returns:
+        (B, T, units), or (B, units) for vectors.
+    """
+
+    options = ("units", "tokens", "layers", "heads", "dropout")
+
+    def __init__(self, units=32, tokens=4, layers=2, heads=4, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, tokens=tokens, layers=layers, heads=heads)
+        if layers < 2:
+            raise BadInput(
+                "BottleneckFusion: with layers=1 nothing passes between modalities; take 2 or more."
+            )
+        self.units = units
+        self.tokens = tokens
+        self.layers = layers
+        self.heads = heads
+        self.dropout = dropout
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        self.project = self.dense_each(self.units, shapes)
+        self.bottleneck = self.add_weight(
+            shape=(self.tokens, self.units),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="bottleneck",
+        )
+        self.blocks = []
+        for i in range(self.layers):
+            for m in range(len(shapes)):
+                block = AttentionBlock(
+                    self.units, self.heads, self.dropout, name=f"block_{i}_{m}", dtype=self.dtype_policy
+                )
+                block.build((None, None, self.units))
+                self.blocks.append(block)
+
+    def call(self, inputs, presence=None, mask=None, training=None):
+        tokens, allowed, present = self.project_all(inputs, presence, mask)
+        steps = [ops.shape(z)[1] for z in tokens]
+        shared = ops.repeat(self.bottleneck[None], ops.shape(tokens[0])[0], axis=0)  # (B, tokens, units)
+        open_slots = ops.ones_like(shared[:, :, 0], dtype="bool")
+        share = ops.cast(present, shared.dtype)
+        share = share / ops.maximum(ops.sum(share, axis=-1, keepdims=True), 1)  # (B, M), mean over present
+        for i in range(self.layers):
+            written = 0.0
+            for m in range(len(tokens)):
+                both = self.blocks[i * len(tokens) + m](
+                    ops.concatenate([tokens[m], shared], axis=1),
+                    source_mask=ops.concatenate([allowed[m], open_slots], axis=1),
+                    training=training,
+                )
+                tokens[m] = both[:, : steps[m]]
+                written = written + both[:, steps[m] :] * share[:, m, None, None]
+            shared = written
+        fused = sum(z * share[:, m, None, None] for m, z in enumerate(tokens))
+        return fused[:, 0] if len(inputs[0].shape) == 2 else fused
+
+
+@register
+class MemoryFusionCell(keras.layers.Layer):
+    """One step of `MemoryFusion`; takes the modalities' features and presence, concatenated."""
+
+    def __init__(self, units, memory, sizes, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.memory = memory
+        self.sizes = list(sizes)
+        wide = units * len(self.sizes)
+        self.state_size = [wide, wide, memory]
+        self.output_size = wide + memory + len(self.sizes)
+
+    def build(self, input_shape):
+        policy = {"dtype": self.dtype_policy}
+        self.cells = [
+            keras.layers.LSTMCell(self.units, name=f"lstm_{m}", **policy) for m in range(len(self.sizes))
+        ]
+        for cell, size in zip(self.cells, self.sizes):
+            cell.build((None, size))
+        both = 2 * self.state_size[0]
+        # Attention over the memories, the candidate, and the two gates (the paper's D_a, D_u, D_gamma1,
+        # D_gamma2).
+        self.attend_hidden = keras.layers.Dense(self.units, "tanh", name="attend_hidden", **policy)
+        self.attend = keras.layers.Dense(both, name="attend", **policy)
+        self.candidate = keras.layers.Dense(self.memory, "tanh", name="candidate", **policy)
+        self.retain = keras.layers.Dense(self.memory, "sigmoid", name="retain", **policy)
+        self.update = keras.layers.Dense(self.memory, "sigmoid", name="update", **policy)
+        for layer in (self.attend_hidden, self.candidate, self.retain, self.update):
+            layer.build((None, both))
+        self.attend.build((None, self.units))
+
+    def call(self, inputs, states, training=None):
+        count, wide = len(self.sizes), self.state_size[0]
+        *xs, present = ops.split(inputs, [int(n) for n in np.cumsum(self.sizes)], axis=-1)
+        hs_before, cs_before, memory = states
+        hs, cs = [], []
+        for m, (cell, x) in enumerate(zip(self.cells, xs)):
+            part = slice(m * self.units, (m + 1) * self.units)
+            _, (h, c) = cell(x, [hs_before[:, part], cs_before[:, part]])
+            hs.append(h * present[:, m : m + 1])
+            cs.append(c * present[:, m : m + 1])
+        h, c = ops.concatenate(hs, axis=-1), ops.concatenate(cs, axis=-1)
+        delta = ops.concatenate([cs_before, c], axis=-1)
+        allowed = ops.tile(ops.repeat(present > 0.5, self.units, axis=-1), [1, 2])
+        weights = masked_softmax(self.attend(self.attend_hidden(delta)), allowed)
+        # Times their number: even weights leave the memories as they are, whatever their size.
+        attended = delta * ops.cast(weights * (2 * wide), delta.dtype)
+        memory = self.retain(attended) * memory + self.update(attended) * self.candidate(attended)
+        weights = ops.sum(ops.reshape(weights, (-1, 2, count, self.units)), axis=(1, 3))  # (B, M)
+        return ops.concatenate([h, memory, ops.cast(weights, h.dtype)], axis=-1), [h, c, memory]
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "memory": self.memory, "sizes": self.sizes}
+
+
+@register
+class MemoryFusion(Fusion):
+    """One LSTM a modality and a memory of what changes in them (Zadeh et al. 2018, MFN, equations 2-7).
+
+    1. ``h_m, c_m = LSTM_m(x_m)`` at every step
+    2. ``a = softmax(D_a [c_before; c])`` over all memory cells, ``d = a * [c_before; c]``
+    3. ``u = D_1(d) * u_before + D_2(d) * D_u(d)``, the gates ``D_1``, ``D_2`` in (0, 1)
+
+    The returned weights are ``a`` summed over each modality's cells.
+
+    Args:
+        units: Cells of each LSTM. memory: Size of ``u``.
+        repeats: How often a vector input is read: the memory compares steps, so that it needs two.
+
+    Returns:
+        (B, T, M * units + memory): all ``h_m`` and ``u``; padded steps repeat the last real one, so that the
+        last step is the state at the end. For vectors (B, M * units + memory).
+    """
+
+    options = ("units", "memory", "repeats")
+
+    def __init__(self, units=32, memory=32, repeats=2, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, memory=memory, repeats=repeats)
+        self.units = units
+        self.memory = memory
+        self.repeats = repeats
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        sizes = [s[-1] for s in shapes]
+        cell = MemoryFusionCell(self.units, self.memory, sizes, name="cell", dtype=self.dtype_policy)
+        self.rnn = keras.layers.RNN(cell, return_sequences=True, name="rnn", dtype=self.dtype_policy)
+        self.rnn.build((None, None, sum(sizes) + len(sizes)))
+
+    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+        xs, present, masks = self.prepare(inputs, presence, mask)
+        vectors = len(xs[0].shape) == 2
+        if vectors:
+            xs = [ops.repeat(x[:, None, :], self.repeats, axis=1) for x in xs]
+            present = present[:, None, :]
+        flags = ops.repeat(ops.cast(present, xs[0].dtype), ops.shape(xs[0])[1], axis=1)  # (B, T, M)
+        out = self.rnn(
+            ops.concatenate([*xs, flags], axis=-1), mask=next((m for m in masks if m is not None), None)
+        )
+        out = out[:, -1] if vectors else out
+        fused, weights = ops.split(out, [self.units * len(xs) + self.memory], axis=-1)
+        return (fused, ops.cast(weights, "float32")) if return_attention_scores else fused

@@ -1,0 +1,355 @@
+"""Fusion of one vector a modality, or of aligned sequences step by step."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+from emorec.errors import BadInput
+from emorec.fusion.base import Fusion, combine, masked_softmax, positive
+
+register = keras.saving.register_keras_serializable(package="emorec")
+
+
+@register
+class Concatenation(Fusion):
+    """Concatenation of features, 0 in the place of a missing modality; no weights, no interaction.
+
+    Returns:
+        (B, sum of D_m), or (B, T, sum of D_m).
+    """
+
+    def build(self, input_shape):
+        self.same_steps(self.check_shapes(input_shape))
+
+    def call(self, inputs, presence=None, mask=None):
+        xs, _, _ = self.prepare(inputs, presence, mask)
+        return ops.concatenate(xs, axis=-1)
+
+
+@register
+class WeightedSum(Fusion):
+    """Sum of linear projections under learned weights, the same for every sample: additive, no interaction.
+
+    ``h = sum_m a_m (W_m x_m + b_m)``, ``a = softmax(v)`` over the present modalities.
+
+    Args:
+        units: Size of the projections, and of the output.
+    """
+
+    options = ("units",)
+
+    def __init__(self, units=64, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        self.project = self.dense_each(self.units, shapes)
+        self.importance = self.add_weight(shape=(len(shapes),), initializer="zeros", name="importance")
+
+    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        hs = [dense(x) for dense, x in zip(self.project, xs)]
+        scores = ops.broadcast_to(self.importance, (*ops.shape(hs[0])[:-1], len(hs)))
+        weights = masked_softmax(scores, present)
+        fused = combine(hs, weights)
+        return (fused, weights) if return_attention_scores else fused
+
+
+@register
+class Hadamard(Fusion):
+    """Low-rank bilinear pooling: product of projections (Kim et al. 2017, MLB, equation 8).
+
+    ``h = P (tanh(W_1 x_1) * ... * tanh(W_M x_M)) + b``; a missing modality contributes the factor 1.
+
+    Args:
+        units: Size of the output.
+        rank: Size of the projections that are multiplied; None takes ``units``.
+    """
+
+    options = ("units", "rank")
+
+    def __init__(self, units=64, rank=None, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, rank=units if rank is None else rank)
+        self.units = units
+        self.rank = rank
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        rank = self.rank or self.units
+        self.project = self.dense_each(rank, shapes, "tanh")
+        self.pool = self.dense(self.units, rank, name="pool")
+
+    def call(self, inputs, presence=None, mask=None):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        product = 1.0
+        for m, (dense, x) in enumerate(zip(self.project, xs)):
+            h = dense(x)
+            product = product * ops.where(present[..., m : m + 1], h, ops.ones_like(h))
+        return self.pool(product)
+
+
+@register
+class GatedMultimodalUnit(Fusion):
+    """Gates decide per feature which modality to believe (Arevalo et al. 2017, GMU).
+
+    ``h_m = tanh(W_m x_m)``; ``z = softmax over m of (V_m [x_1; ...; x_M])``, per feature;
+    ``h = sum_m z_m * h_m``. With two modalities the softmax is the paper's tied pair ``z, 1 - z``.
+
+    The returned weights are the gates averaged over features.
+
+    Args:
+        units: Size of the output.
+    """
+
+    options = ("units",)
+
+    def __init__(self, units=64, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        self.project = self.dense_each(self.units, shapes, "tanh")
+        everything = sum(s[-1] for s in shapes)
+        self.gates = [self.dense(self.units, everything, name=f"gate_{m}") for m in range(len(shapes))]
+
+    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        hs = [dense(x) for dense, x in zip(self.project, xs)]
+        everything = ops.concatenate(xs, axis=-1)
+        scores = ops.stack([gate(everything) for gate in self.gates], axis=-1)  # (..., units, M)
+        gates = masked_softmax(scores, present[..., None, :])
+        fused = combine(hs, ops.swapaxes(gates, -1, -2))
+        return (fused, ops.mean(gates, axis=-2)) if return_attention_scores else fused
+
+
+@register
+class ModalityAttention(Fusion):
+    """One weight per modality and sample by attention (after Poria et al. 2017, ICDM, equations 1-3).
+
+    1. ``h_m = tanh(W_m x_m + b_m)``
+    2. ``a = softmax over the present m of v . tanh(W h_m + b)``
+    3. ``h = sum_m a_m h_m``
+
+    The softmax runs over the M modalities. The code published with the paper took it over an axis of length
+    1, so that every weight was 1 and none was ever trained.
+
+    Args:
+        units: Size of the projections, and of the output.
+    """
+
+    options = ("units",)
+
+    def __init__(self, units=64, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        self.project = self.dense_each(self.units, shapes, "tanh")
+        self.hidden = self.dense(self.units, self.units, "tanh", name="hidden")
+        self.score = self.dense(1, self.units, use_bias=False, name="score")  # softmax ignores a bias
+
+    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        hs = [dense(x) for dense, x in zip(self.project, xs)]
+        scores = ops.concatenate([self.score(self.hidden(h)) for h in hs], axis=-1)  # (..., M)
+        weights = masked_softmax(scores, present)
+        fused = combine(hs, weights)
+        return (fused, weights) if return_attention_scores else fused
+
+
+@register
+class TensorFusion(Fusion):
+    """Outer product of all modalities with a 1 appended to each (Zadeh et al. 2017, TFN, equation 2).
+
+    ``h = [z_1; 1] x ... x [z_M; 1]``, ``z_m = tanh(W_m x_m)``: every product of features of one, two, ... M
+    modalities. A missing modality is ``z_m = 0``: products that hold it vanish, the others stay.
+
+    Args:
+        units: Size of each ``z_m``. The output grows as ``(units + 1) ** M``: 4,913 for 16 and three
+        modalities.
+    """
+
+    options = ("units",)
+    largest = 2**16
+
+    def __init__(self, units=16, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        size = (self.units + 1) ** len(shapes)
+        if size > self.largest:
+            raise BadInput(
+                f"TensorFusion of {len(shapes)} modalities with units={self.units} has {size:,} outputs, "
+                f"more than {self.largest:,}: take fewer units, or LowRankFusion."
+            )
+        self.project = self.dense_each(self.units, shapes, "tanh")
+
+    def call(self, inputs, presence=None, mask=None):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        fused = None
+        for m, (dense, x) in enumerate(zip(self.project, xs)):
+            z = dense(x)
+            z = ops.where(present[..., m : m + 1], z, ops.zeros_like(z))
+            z = ops.concatenate([z, ops.ones_like(z[..., :1])], axis=-1)
+            if fused is None:
+                fused = z
+                continue
+            fused = fused[..., :, None] * z[..., None, :]
+            fused = ops.reshape(fused, (*ops.shape(fused)[:-2], math.prod(fused.shape[-2:])))
+        return fused
+
+
+@register
+class LowRankFusion(Fusion):
+    """Tensor fusion with a weight tensor of low rank (Liu et al. 2018, LMF, equations 6-8).
+
+    ``h = sum_r w_r prod_m (W_m^r [x_m; 1]) + b``; the outer product is never formed. A missing modality is
+    ``x_m = 0``, so that its factor is its learned constant.
+
+    Args:
+        units: Size of the output.
+        rank: Rank of the weight tensor.
+    """
+
+    options = ("units", "rank")
+
+    def __init__(self, units=64, rank=4, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, rank=rank)
+        self.units = units
+        self.rank = rank
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        self.factors, self.constants = [], []
+        for m, shape in enumerate(shapes):
+            kernel = self.add_weight(
+                shape=(shape[-1], self.rank * self.units), initializer="glorot_uniform", name=f"factor_{m}"
+            )
+            # Constants start at 1, so that the product starts as 1 + the sum of the parts: products of M
+            # small numbers would hardly have a gradient.
+            constant = self.add_weight(
+                shape=(self.rank * self.units,), initializer="ones", name=f"constant_{m}"
+            )
+            self.factors.append(kernel)
+            self.constants.append(constant)
+        self.rank_weights = self.add_weight(
+            shape=(self.rank, 1), initializer="glorot_uniform", name="rank_weights"
+        )
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+
+    def call(self, inputs, presence=None, mask=None):
+        xs, _, _ = self.prepare(inputs, presence, mask)
+        product = 1.0
+        for kernel, constant, x in zip(self.factors, self.constants, xs):
+            product = product * (ops.matmul(x, kernel) + constant)
+        product = ops.reshape(product, (*ops.shape(product)[:-1], self.rank, self.units))
+        return ops.sum(product * self.rank_weights, axis=-2) + self.bias
+
+
+@register
+class FiLM(Fusion):
+    """One modality is scaled and shifted by the others, per feature (Perez et al. 2018, equation 2).
+
+    ``h = (1 + g) * (W x_target) + s``, with ``g`` and ``s`` sums of linear maps of the other modalities that
+    are
+    present: with none of them the target passes unchanged, without the target the shift alone remains.
+
+    Args:
+        units: Size of the output.
+        target: Position of the modality that is modulated.
+    """
+
+    options = ("units", "target")
+
+    def __init__(self, units=64, target=0, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+        self.target = target
+
+    def build(self, input_shape):
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        if not 0 <= self.target < len(shapes):
+            raise BadInput(f"FiLM: target={self.target} is no position among {len(shapes)} modalities.")
+        self.project = self.dense(self.units, shapes[self.target][-1], name="project")
+        self.others = [m for m in range(len(shapes)) if m != self.target]
+        self.condition = [
+            self.dense(2 * self.units, shapes[m][-1], name=f"condition_{m}") for m in self.others
+        ]
+
+    def call(self, inputs, presence=None, mask=None):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        h = self.project(xs[self.target])
+        h = ops.where(present[..., self.target : self.target + 1], h, ops.zeros_like(h))
+        scale_and_shift = 0.0
+        for m, dense in zip(self.others, self.condition):
+            part = dense(xs[m])
+            part = ops.where(present[..., m : m + 1], part, ops.zeros_like(part))
+            scale_and_shift = scale_and_shift + part
+        scale, shift = ops.split(scale_and_shift, 2, axis=-1)
+        return (1 + scale) * h + shift
+
+
+@register
+class ModalityDropout(Fusion):
+    """Hides whole modalities at random in training, never all of a sample (ModDrop, Neverova et al. 2016).
+
+    Called as the fusions are, but returns what they take: ``inputs, presence = layer(inputs, presence)``.
+
+    Args:
+        rate: Probability of hiding each modality of each sample; where that would hide all, one of those
+            present is kept, drawn at random.
+        seed: Seed of the draws.
+    """
+
+    options = ("rate", "seed")
+
+    def __init__(self, rate=0.3, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise BadInput(f"ModalityDropout: rate must lie in [0, 1), not {rate!r}.")
+        self.rate = rate
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        self.check_shapes(input_shape)
+
+    def call(self, inputs, presence=None, mask=None, training=None):
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        if len(present.shape) == 3:
+            present = present[:, 0]
+        if training and self.rate > 0:
+            # One draw does both: u >= rate keeps a modality, and the largest u among those present is kept
+            # anyway.
+            u = keras.random.uniform(ops.shape(present), dtype="float32", seed=self.seed_generator)
+            u = ops.where(present, u, -1.0)
+            best = ops.equal(u, ops.max(u, axis=-1, keepdims=True))
+            present = ops.logical_and(present, ops.logical_or(u >= self.rate, best))
+            xs, _, _ = self.prepare(xs, present, mask)
+        return xs, present
+
+    def compute_mask(self, inputs, previous_mask=None):
+        masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [None] * len(inputs)
+        return [list(masks), None]
