@@ -1,10 +1,9 @@
-"""Which words a text classifier used: attention, integrated gradients, leave-one-out, and how far each can be
-believed.
+"""Which words a text classifier used: attention, integrated gradients, leave-one-out, and how far each can be believed.
 
-Every function takes a classifier ``clf`` with ``label_set``, ``tokenise(text) -> tokens``,
-``proba_from_tokens(token lists) -> (N, C)`` and ``explain(text) -> Explanation`` (its attention). The two
-that open the network also use ``ids_from_tokens(token lists) -> ids`` and ``model``, a functional Keras model
-from ids to logits with layers named ``embedding``, ``mask`` and, for `permuted_attention`, ``attention``.
+Every function takes a classifier ``clf`` with ``label_set``, ``tokenise(text) -> tokens``, ``proba_from_tokens(token
+lists) -> (N, C)`` and ``explain(text) -> Explanation`` (its attention). The two that open the network also use
+``ids_from_tokens(token lists) -> ids`` and ``model``, a functional Keras model from ids to logits with layers named
+``embedding``, ``mask`` and, for `permuted_attention`, ``attention``.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from emorec.plots import shown_token
 BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
 WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
 BATCH = 256
+_PARTS = WeakKeyDictionary()  # compiled halves of the models in use
 
 
 # -------------------------------------------------------------------------------------------- explanation
@@ -32,19 +32,17 @@ class Explanation:
 
     Attributes:
         tokens: T words, as the model saw them (after cutting).
-        weights: float (T,). Attention: in [0, 1]. Attributions: signed, in units of the probability of the
-            target.
+        weights: float (T,). Attention: in [0, 1]. Attributions: signed, in units of the probability of the target.
         label: The most probable class.
         probabilities: Class name to probability.
         label_set: The model's `emorec.labels.LabelSet`.
         method: Where the weights come from, e.g. ``"global attention"``, ``"integrated gradients"``.
         sentences: (start, end) of every sentence in ``tokens``, for hierarchical models.
         sentence_weights: One weight for each of them, in [0, 1].
-        matrix: (T, T), or (heads, T, T): weight that the row's word gives to the column's; for
-            self-attention.
+        matrix: (T, T), or (heads, T, T): weight that the row's word gives to the column's; for self-attention.
         target: The class that an attribution is about.
-        gap: Integrated gradients only: difference of the output minus the sum of the weights; near 0 if there
-            were enough steps.
+        gap: Integrated gradients only: difference of the output minus the sum of the weights; near 0 if there were
+            enough steps.
     """
 
     tokens: list
@@ -76,14 +74,12 @@ class Explanation:
         return self.label if p is None else f"{self.label} ({100 * p:.1f} %)"
 
     def top(self, k=5):
-        """The k words of largest absolute weight: list of (token, weight), largest first, ties in text
-        order."""
+        """The k words of largest absolute weight: list of (token, weight), largest first, ties in text order."""
         order = np.argsort(-np.abs(self.weights), kind="stable")[:k]
         return [(self.tokens[i], float(self.weights[i])) for i in order]
 
     def to_frame(self):
-        """DataFrame with a row for each word: token, weight, and for documents sentence and
-        sentence_weight."""
+        """DataFrame with a row for each word: token, weight, and for documents sentence and sentence_weight."""
         import pandas as pd
 
         frame = pd.DataFrame({"token": self.tokens, "weight": self.weights})
@@ -100,8 +96,7 @@ class Explanation:
         """Draws the explanation.
 
         Args:
-            kind: ``"words"``, ``"document"`` or ``"matrix"``; by default the richest that this explanation
-                has.
+            kind: ``"words"``, ``"document"`` or ``"matrix"``; by default the richest that this explanation has.
             ax: Axes to draw on, or None for a new figure.
 
         Returns:
@@ -181,7 +176,7 @@ def _bars_html(probabilities):
 
 
 def leave_one_out(clf, text, target=None):
-    """How much of the target's probability goes when a word goes (Li et al. 2016, arXiv:1612.08220).
+    """How much of the target's probability goes when a word goes (after Li et al. 2016, arXiv:1612.08220).
 
     Args:
         clf: See the module.
@@ -199,8 +194,8 @@ def leave_one_out(clf, text, target=None):
 def integrated_gradients(clf, text, target=None, steps=32):
     """Integrated gradients of the target's probability (Sundararajan et al. 2017, arXiv:1703.01365, eq. 1).
 
-    The path runs from all-zero word vectors to the text's own, at the text's own length; a word's weight is
-    the sum over its vector. The integral is a Gauss-Legendre sum.
+    The path runs from all-zero word vectors to the text's own, at the text's own length; a word's weight is the sum
+    over its vector. The integral is a Gauss-Legendre sum.
 
     Args:
         clf, text, target: As for `leave_one_out`.
@@ -212,32 +207,22 @@ def integrated_gradients(clf, text, target=None, steps=32):
     Raises:
         BadInput: The model has no word vectors, e.g. TF-IDF.
     """
-    import keras
-
-    from emorec.gradients import gradient
-
     tokens, row, c = _predict(clf, text, target)
-    look, head = _split_at_embedding(clf)
-    found = look(clf.ids_from_tokens([tokens]), training=False)
-    vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
-    vectors, mask = vectors.astype("float32"), mask.astype(bool)
+    look, slopes = _gradient_parts(clf)
+    vectors, mask = (np.asarray(x) for x in look.predict_on_batch(clf.ids_from_tokens([tokens])))
+    mask = mask.astype(bool)
     if mask.sum() != len(tokens):
-        raise BadInput(f"The mask has {mask.sum()} real steps for {len(tokens)} tokens: ids_from_tokens cut them.")
-    squash = keras.ops.sigmoid if clf.label_set.multi_label else keras.ops.softmax
-    temperature = getattr(clf, "temperature", 1.0)
-
-    def probability(x):
-        real = keras.ops.convert_to_tensor(np.repeat(mask, len(x), axis=0))
-        logits = head([keras.ops.convert_to_tensor(x), real], training=False)
-        return squash(keras.ops.cast(logits, "float32") / temperature)[:, c]
-
+        raise BadInput(f"{len(tokens)} tokens became {mask.sum()} real steps: ids_from_tokens cut them.")
     points, shares = np.polynomial.legendre.leggauss(steps)
-    path = vectors * ((points + 1) / 2).reshape(-1, *[1] * (vectors.ndim - 1)).astype("float32")
-    slope = np.tensordot(shares / 2, gradient(probability, path), axes=1)
-    weights = (vectors[0] * slope).sum(axis=-1)[mask[0]]
-    ends = keras.ops.convert_to_numpy(probability(np.concatenate([0 * vectors, vectors])))
+    # Both ends of the path ride along: they count nothing in the sum, but say what it should be.
+    points, shares = np.array([-1, *points, 1]), np.array([0, *shares, 0])
+    path = vectors.astype("float32") * ((points + 1) / 2).reshape(-1, *[1] * (vectors.ndim - 1))
+    chosen = np.arange(len(row)) == c
+    masks = np.repeat(mask, len(path), axis=0)
+    values, slope = slopes([path.astype("float32"), masks], chosen, getattr(clf, "temperature", 1.0))
+    weights = (vectors[0] * np.tensordot(shares / 2, slope, axes=1)).sum(axis=-1)[mask[0]]
     result = _explanation(clf, tokens, row, c, weights, "integrated gradients")
-    result.gap = float(ends[1] - ends[0] - weights.sum())
+    result.gap = float(values[-1] - values[0] - weights.sum())
     return result
 
 
@@ -289,34 +274,38 @@ def _explanation(clf, tokens, row, c, weights, method):
 def _layer(clf, name, need):
     model = getattr(clf, "model", None)
     if name not in {layer.name for layer in getattr(model, "layers", ())}:
-        raise BadInput(f"This classifier's model has no layer {name!r}, so {need}; use leave_one_out.")
+        raise BadInput(f"This classifier's model has no layer {name!r}: {need}.")
     return model.get_layer(name)
 
 
-def _split_at_embedding(clf):
-    """The model in two: ids -> (word vectors, mask), and (word vectors, mask) -> logits."""
+def _gradient_parts(clf):
+    """ids -> (word vectors, mask), and the gradient of a class's probability at word vectors; kept for each model."""
     import keras
 
-    inside = [_layer(clf, name, "it has no word vectors to follow").output for name in ("embedding", "mask")]
-    if clf.model not in _SPLIT:
-        _SPLIT[clf.model] = keras.Model(clf.model.inputs[0], inside), keras.Model(inside, clf.model.output)
-    return _SPLIT[clf.model]
+    from emorec.gradients import input_gradient
 
+    inside = [_layer(clf, name, "take leave_one_out, which needs none").output for name in ("embedding", "mask")]
+    if clf.model in _PARTS:
+        return _PARTS[clf.model]
+    squash = keras.ops.sigmoid if clf.label_set.multi_label else keras.ops.softmax
 
-_SPLIT = WeakKeyDictionary()  # the halves of models in use: building them costs more than using them once
+    def probability(logits, chosen, temperature):
+        return keras.ops.sum(squash(keras.ops.cast(logits, "float32") / temperature) * chosen, axis=-1)
+
+    head = keras.Model(inside, clf.model.output)
+    parts = keras.Model(clf.model.inputs[0], inside), input_gradient(head, probability)
+    return _PARTS.setdefault(clf.model, parts)
 
 
 # ------------------------------------------------------------------------------------------- faithfulness
 
 
 def comprehensiveness(clf, explanation, bins=BINS):
-    """Loss of the target's probability when the most important words go (DeYoung et al. 2020,
-    arXiv:1911.03429, eq. 1).
+    """Loss of the target's probability when the most important words go (DeYoung et al. 2020, eq. 1).
 
-    The mean over ``bins``: for each, the ceil(share x T) words of largest weight are taken away. High is
-    good.
+    The mean over ``bins``: for each, the ceil(share x T) words of largest weight are taken away. High is good.
     """
-    return float(_erase(clf, explanation, bins, keep=False).mean())
+    return faithfulness(clf, explanation, bins)[0]
 
 
 def sufficiency(clf, explanation, bins=BINS):
@@ -324,29 +313,30 @@ def sufficiency(clf, explanation, bins=BINS):
 
     The mean over ``bins``, as in `comprehensiveness`. Low is good; it may be negative.
     """
-    return float(_erase(clf, explanation, bins, keep=True).mean())
+    return faithfulness(clf, explanation, bins)[1]
 
 
-def _erase(clf, explanation, bins, keep):
-    """Loss of the target's probability for each bin, words kept in their order."""
+def faithfulness(clf, explanation, bins=BINS):
+    """(comprehensiveness, sufficiency) in one pass (DeYoung et al. 2020, arXiv:1911.03429, section 4)."""
     tokens, n = explanation.tokens, len(explanation.tokens)
     if not n:
         raise BadInput("An explanation without words cannot be tested.")
     order = np.argsort(-explanation.weights, kind="stable")
-    reduced = []
+    rests, tops = [], []
     for share in bins:
         chosen = np.zeros(n, dtype=bool)
         chosen[order[: int(np.ceil(share * n - 1e-9))]] = True
-        reduced.append([t for t, kept in zip(tokens, chosen == keep) if kept])
-    rows = np.asarray(clf.proba_from_tokens([tokens, *reduced]), dtype="float64")
+        rests.append([token for token, top in zip(tokens, chosen) if not top])
+        tops.append([token for token, top in zip(tokens, chosen) if top])
+    rows = np.asarray(clf.proba_from_tokens([tokens, *rests, *tops]), dtype="float64")
     target = explanation.target
     c = int(rows[0].argmax()) if target is None else clf.label_set.index(target)
-    return rows[0, c] - rows[1:, c]
+    losses = (rows[0, c] - rows[1:, c]).reshape(2, len(bins)).mean(axis=1)
+    return float(losses[0]), float(losses[1])
 
 
 def rank_agreement(first, second):
-    """Kendall's tau-b of two explanations (or weight arrays) of one text, in [-1, 1]; NaN where one has only
-    ties."""
+    """Kendall's tau-b of two explanations (or weight arrays) of one text, in [-1, 1]; NaN where one has only ties."""
     from scipy.stats import kendalltau
 
     a, b = (np.asarray(getattr(x, "weights", x), dtype="float64") for x in (first, second))
@@ -368,10 +358,8 @@ def compare_explanations(clf, texts, *, methods=METHODS, seed=0, progress=None):
         progress: Wraps the texts, e.g. ``tqdm``.
 
     Returns:
-        DataFrame indexed by method: n; comprehensiveness and sufficiency, each with the 95 % t interval of
-            its mean
-        over the texts (``_low``, ``_high``; NaN for a single text); agreement: mean Kendall tau with
-        leave-one-out.
+        DataFrame indexed by method: n; comprehensiveness and sufficiency, each with the 95 % t interval of its mean
+        over the texts (``_low``, ``_high``; NaN for a single text); agreement: mean Kendall tau with leave-one-out.
     """
     import pandas as pd
 
@@ -385,9 +373,7 @@ def compare_explanations(clf, texts, *, methods=METHODS, seed=0, progress=None):
                 found = random_attribution(clf, text, seed=[seed, i])
             else:
                 found = reference if method is leave_one_out else method(clf, text)
-            rows[name].append(
-                (comprehensiveness(clf, found), sufficiency(clf, found), rank_agreement(found, reference))
-            )
+            rows[name].append((*faithfulness(clf, found), rank_agreement(found, reference)))
     table = {name: _summary(np.array(values)) for name, values in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
 
@@ -404,24 +390,21 @@ def _summary(values):
 
 
 def permuted_attention(clf, texts, *, permutations=100, seed=0):
-    """How far the prediction moves when the weights are dealt to other words (Jain & Wallace 2019,
-    arXiv:1902.10186, section 4.2.1). Where it hardly moves, the weights do not explain it.
+    """How far the prediction moves when the weights are dealt to other words (Jain & Wallace 2019, arXiv:1902.10186,
+    section 4.2.1). Where it hardly moves, the weights do not explain it.
 
-    The model is cut at its layer ``attention``: the states go in, their weighted mean comes out. The mean is
-    formed again with permuted weights and sent through the rest of the network.
+    The model is cut at its layer ``attention``: the states go in, their weighted mean comes out. The mean is formed
+    again with permuted weights and sent through the rest of the network.
 
     Args:
-        clf: See the module; its ``attention`` must return weighted means of its input (global, structured,
-            uniform).
+        clf: See the module; its ``attention`` must return weighted means of its input (global, structured, uniform).
         texts: N texts.
         permutations: Number of permutations for each text.
         seed: Of the permutations.
 
     Returns:
-        DataFrame, one row a text: tokens, largest_weight, and moved, the median over permutations of the
-            total
-        variation distance of the two predictions, in [0, 1] (multi-label: the largest change of a
-        probability).
+        DataFrame, one row a text: tokens, largest_weight, and moved, the median over permutations of the total
+            variation distance of the two predictions, in [0, 1] (multi-label: the largest change of a probability).
 
     Raises:
         BadInput: No such layer, or one whose output is no weighted mean of its input.
@@ -453,31 +436,34 @@ def _split_at_attention(clf, layer):
     """The model in two: ids -> (states, mask), and pooled states -> logits."""
     import keras
 
-    states = layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
-    pooled = layer.output[0] if isinstance(layer.output, (list, tuple)) else layer.output
+    states, pooled = (x[0] if isinstance(x, (list, tuple)) else x for x in (layer.input, layer.output))
     mask = _layer(clf, "mask", "its padding is not known").output
-    if len(states.shape) != 3 or len(mask.shape) != 2:
-        raise BadInput(f"Layer 'attention' ({type(layer).__name__}) pools no plain sequence of words.")
     try:
-        head = keras.Model(pooled, clf.model.output)
-    except ValueError as error:
-        raise BadInput("The prediction depends on more than the output of layer 'attention'.") from error
-    return keras.Model(clf.model.inputs[0], [states, mask]), head
+        if len(states.shape) != 3:
+            raise ValueError("no plain sequence of words")
+        return keras.Model(clf.model.inputs[0], [states, mask]), keras.Model(pooled, clf.model.output)
+    except ValueError as error:  # Keras: the logits depend on more than what the layer returns
+        raise _not_a_mean(layer) from error
 
 
 def _attention_parts(layer, look, ids):
     """States (T, D) with padding at 0, mask (T,), weights (T,) or (hops, T) of one text."""
     import keras
 
-    states, mask = look(ids, training=False)
-    pooled, weights = layer(states, mask=mask, return_attention_scores=True, training=False)
-    states, mask, pooled, weights = (
-        keras.ops.convert_to_numpy(x)[0].astype("float32") for x in (states, mask, pooled, weights)
-    )
+    states, mask = look.predict_on_batch(ids)
+    found = (states, mask, *layer(states, mask=mask, return_attention_scores=True, training=False))
+    states, mask, pooled, weights = (keras.ops.convert_to_numpy(x)[0].astype("float32") for x in found)
     mask = mask.astype(bool)
     states = np.where(mask[:, None], states, 0)
     mean = weights @ states if weights.shape[-1] == len(states) else np.zeros(0)
     loose = 0.01 * (1 + np.abs(pooled).max(initial=0.0))  # float16 models agree to this
     if mean.shape != pooled.shape or not np.allclose(mean, pooled, atol=loose):
-        raise BadInput(f"Layer 'attention' ({type(layer).__name__}) returns no weighted mean of its input.")
+        raise _not_a_mean(layer)
     return states, mask, weights
+
+
+def _not_a_mean(layer):
+    return BadInput(
+        "Weights can be permuted where the logits follow from weighted means of the attention's input alone "
+        f"(global, structured, uniform); {type(layer).__name__} makes no such means."
+    )

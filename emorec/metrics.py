@@ -1,5 +1,4 @@
-"""Numbers: scores with intervals, calibration, comparisons. Labels are names; a label set fixes their
-order."""
+"""Numbers: scores with intervals, calibration, comparisons. Labels are names; a label set fixes their order."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ class McNemar(NamedTuple):
 
 
 def wilson_interval(k, n, level=0.95):
-    """Wilson's score interval of a proportion ``k / n`` (Wilson 1927); unlike the bootstrap's it is no point
-    at 0 or 1.
+    """Wilson's score interval of a proportion ``k / n`` (Wilson 1927); unlike the bootstrap's it is no point at 0 or 1.
 
     Returns:
         ``(low, high)`` as floats in [0, 1].
@@ -59,8 +57,7 @@ def wilson_interval(k, n, level=0.95):
 def mean_interval(values, level=0.95):
     """Mean of K >= 2 independent values (one per seed) with Student's t interval.
 
-    Overlapping training folds are not independent: for them the interval is too narrow, see
-    `corrected_t_test`.
+    Overlapping training folds are not independent: for them the interval is too narrow, see `corrected_t_test`.
     """
     from scipy import stats
 
@@ -73,11 +70,10 @@ def bootstrap_interval(metric, y_true, y_pred, *, groups=None, samples=2000, lev
     """Percentile bootstrap interval of a metric; whole groups are drawn where ``groups`` is given.
 
     Args:
-        metric: ``"accuracy"`` (vectorised), or a function of ``(y_true, y_pred)`` that returns a number;
-            draws where it is NaN are left out.
+        metric: ``"accuracy"`` (vectorised), or a function of ``(y_true, y_pred)`` that returns a number; draws where it
+            is NaN are left out.
         y_true, y_pred: N values each, e.g. class names.
-        groups: N group names (subject, video, document) when examples of one group are not independent, or
-            None.
+        groups: N group names (subject, video, document) when examples of one group are not independent, or None.
         samples: Number of bootstrap samples.
         level: Coverage, in (0, 1).
         seed: Of the draws; equal seeds give equal intervals.
@@ -138,9 +134,7 @@ class _Shown:
         return f"{self.n} examples, intervals at {self.level:.0%}"
 
     def __str__(self):
-        return "\n\n".join(
-            [self._title(), self.summary().to_string(), _per_class_shown(self.per_class).to_string()]
-        )
+        return "\n\n".join([self._title(), self.summary().to_string(), _per_class_shown(self.per_class).to_string()])
 
     def _repr_html_(self):
         tables = (self.summary(), _per_class_shown(self.per_class))
@@ -154,17 +148,14 @@ class Evaluation(_Shown):
     Attributes:
         label_set: Fixes the order of ``per_class`` and ``confusion``.
         n: Number of examples.
-        accuracy, accuracy_interval: Share of right predictions and its bootstrap interval (Wilson's where all
-            or none are right, and no groups are given).
+        accuracy, accuracy_interval: Share of right predictions and its bootstrap interval (Wilson's where all or none
+            are right, and no groups are given).
         macro_f1, macro_f1_interval: Mean F1 of the classes that occur in ``y_true`` or ``y_pred``.
-        macro_recall, macro_recall_interval: Mean recall of the classes that occur in ``y_true`` (balanced
-            accuracy).
+        macro_recall, macro_recall_interval: Mean recall of the classes that occur in ``y_true`` (balanced accuracy).
         weighted_f1: Mean F1 weighted by the number of true examples.
-        per_class: DataFrame indexed by class name: precision, recall, f1, n. NaN where nothing defines the
-            number.
+        per_class: DataFrame indexed by class name: precision, recall, f1, n. NaN where nothing defines the number.
         confusion: int64 (C, C), row = true class, column = predicted class.
-        majority: What always naming the commonest class of ``y_true`` scores: label, accuracy, macro_f1,
-            macro_recall.
+        majority: What always naming the commonest class of ``y_true`` scores: label, accuracy, macro_f1, macro_recall.
         log_loss, ece: Of the probabilities, or None where none were given.
         level: Coverage of the intervals.
     """
@@ -199,11 +190,8 @@ class Evaluation(_Shown):
                 "confusion": self.confusion.tolist()}  # fmt: skip
 
     def summary(self):
-        """DataFrame of the scores: rows ``this model`` and ``always LABEL``, an interval where there is
-        one."""
-        return _summary(
-            {"this model": self.to_dict()["metrics"], f"always {self.majority['label']}": self.majority}
-        )
+        """DataFrame of the scores: rows ``this model`` and ``always LABEL``, an interval where there is one."""
+        return _summary({"this model": self.to_dict()["metrics"], f"always {self.majority['label']}": self.majority})
 
 
 def evaluate(y_true, y_pred, label_set, *, probabilities=None, groups=None, samples=2000, level=0.95, seed=0):
@@ -213,8 +201,7 @@ def evaluate(y_true, y_pred, label_set, *, probabilities=None, groups=None, samp
         y_true, y_pred: N class names each.
         label_set: `emorec.labels.LabelSet` with every name that occurs.
         probabilities: (N, C) class probabilities in label-set order, rows sum to 1, or None.
-        groups: N names of groups whose examples are not independent, or None; the intervals then draw whole
-            groups.
+        groups: N names of groups whose examples are not independent, or None; the intervals then draw whole groups.
         samples, level, seed: Of the bootstrap.
 
     Returns:
@@ -344,9 +331,7 @@ class MultilabelEvaluation(_Shown):
         return _summary({"this model": self.to_dict()["metrics"]})
 
 
-def evaluate_multilabel(
-    y_true, probabilities, thresholds, label_set, *, groups=None, samples=2000, level=0.95, seed=0
-):
+def evaluate_multilabel(y_true, probabilities, thresholds, label_set, *, groups=None, samples=2000, level=0.95, seed=0):
     """Scores predictions of any number of classes each.
 
     Args:
@@ -406,9 +391,9 @@ def class_weights(labels, label_set):
     """Weights that make every class count alike, from the data.
 
     Returns:
-        float64 (C,) in label-set order. One class an example: ``N / (classes present * n_c)``, for the loss
-        of the examples of class c. Multi-label: ``(N - n_c) / n_c``, for the positive part of the class's
-        binary cross-entropy. A class without an example gets 1.
+        float64 (C,) in label-set order. One class an example: ``N / (classes present * n_c)``, for the loss of the
+        examples of class c. Multi-label: ``(N - n_c) / n_c``, for the positive part of the class's binary
+        cross-entropy. A class without an example gets 1.
     """
     encoded = label_set.encode(labels)
     if not len(encoded):
@@ -426,8 +411,7 @@ def class_weights(labels, label_set):
 
 
 def probabilities(logits, multi_label=False, temperature=1.0):
-    """Logits (N, C) over the temperature, through softmax, or for a multi-label model sigmoid: float64 (N,
-    C)."""
+    """Logits (N, C) over the temperature, through softmax, or for a multi-label model sigmoid: float64 (N, C)."""
     from scipy.special import expit, softmax
 
     logits = np.asarray(logits, dtype="float64") / temperature
@@ -455,22 +439,18 @@ def reliability_table(y_index, probabilities, *, bins=15):
     n = np.bincount(where, minlength=bins)
     with np.errstate(invalid="ignore"):
         means = [np.bincount(where, weights=x, minlength=bins) / n for x in (confidence, right)]
-    return pd.DataFrame(
-        {"low": edges[:-1], "high": edges[1:], "n": n, "confidence": means[0], "accuracy": means[1]}
-    )
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "confidence": means[0], "accuracy": means[1]})
 
 
 def expected_calibration_error(y_index, probabilities, *, bins=15):
-    """Mean distance of confidence and accuracy over the bins of `reliability_table`, weighted by n, in [0,
-    1]."""
+    """Mean distance of confidence and accuracy over the bins of `reliability_table`, weighted by n, in [0, 1]."""
     table = reliability_table(y_index, probabilities, bins=bins)
     gaps = (table.confidence - table.accuracy).abs().fillna(0.0)
     return float((gaps * table.n).sum() / table.n.sum())
 
 
 def fit_temperature(logits, y_index):
-    """Temperature that minimises the negative log-likelihood of VALIDATION data (Guo et al. 2017, section
-    4.2).
+    """Temperature that minimises the negative log-likelihood of VALIDATION data (Guo et al. 2017, section 4.2).
 
     Args:
         logits: (N, C).
@@ -484,9 +464,7 @@ def fit_temperature(logits, y_index):
 
     logits, y = np.asarray(logits, dtype="float64"), np.asarray(y_index)
     if logits.ndim != 2 or len(logits) != len(y) or not len(y) or not np.isfinite(logits).all():
-        raise BadInput(
-            f"Temperature needs finite logits (N, C) for N labels, not {logits.shape} for {y.shape}."
-        )
+        raise BadInput(f"Temperature needs finite logits (N, C) for N labels, not {logits.shape} for {y.shape}.")
 
     def nll(log_t):
         scaled = logits / np.exp(log_t)
@@ -503,8 +481,7 @@ def fit_temperature(logits, y_index):
 def corrected_t_test(differences, test_fraction_ratio, level=0.95):
     """Paired t test of two models over folds whose training parts overlap (Nadeau & Bengio 2003, section 3).
 
-    The plain test takes K folds for independent and finds too much; the variance is ``(1/K + n_test/n_train)
-    s^2``.
+    The plain test takes K folds for independent and finds too much; the variance is ``(1/K + n_test/n_train) s^2``.
 
     Args:
         differences: K >= 2 differences of a score, one a fold (or a fold and repetition).
@@ -539,8 +516,7 @@ def holm(p_values):
 
 
 def mcnemar(y_true, first, second):
-    """McNemar's test of two classifiers on the same examples; exact below 25 discordant ones, else
-    chi-square.
+    """McNemar's test of two classifiers on the same examples; exact below 25 discordant ones, else chi-square.
 
     Args:
         y_true, first, second: N class names each: the truth and two predictions.
@@ -561,9 +537,7 @@ def mcnemar(y_true, first, second):
 def _pair(y_true, y_pred):
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.ndim != 1 or y_true.shape != y_pred.shape:
-        raise BadInput(
-            f"y_true and y_pred must be two lists of N values, not {y_true.shape} and {y_pred.shape}."
-        )
+        raise BadInput(f"y_true and y_pred must be two lists of N values, not {y_true.shape} and {y_pred.shape}.")
     if not len(y_true):
         raise BadInput("There is nothing to score: y_true is empty.")
     return y_true, y_pred
@@ -605,16 +579,15 @@ def _per_class_dict(per_class):
     }
 
 
-_NAMES = {"macro_f1": "macro-F1", "micro_f1": "micro-F1", "macro_recall": "macro-recall",
-          "weighted_f1": "weighted F1", "log_loss": "log loss", "ece": "ECE", "exact_match": "exact match"}  # fmt: skip
+_NAMES = {"macro_f1": "macro-F1", "micro_f1": "micro-F1", "macro_recall": "macro-recall", "log_loss": "log loss",
+          "weighted_f1": "weighted F1", "ece": "ECE", "exact_match": "exact match"}  # fmt: skip
 
 
 def _summary(rows):
     import pandas as pd
 
     shown = {
-        title: {_NAMES.get(k, k): _cell(k, v) for k, v in row.items() if k != "label"}
-        for title, row in rows.items()
+        title: {_NAMES.get(k, k): _cell(k, v) for k, v in row.items() if k != "label"} for title, row in rows.items()
     }
     return pd.DataFrame.from_dict(shown, orient="index").fillna("")
 

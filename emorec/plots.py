@@ -1,6 +1,5 @@
-"""Figures. Each function draws on ``ax`` (a new figure where it is None), changes no global setting, shows
-nothing and returns the Axes it drew on. Colours are Okabe & Ito's and cividis, which colour-blind readers can
-tell apart."""
+"""Figures. Each function draws on ``ax`` (a new figure where it is None), changes no global setting, shows nothing and
+returns the Axes it drew on. Colours are Okabe & Ito's and cividis, which colour-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ MAXIMUM_WORDS = 400  # a figure with more of them is no longer read
 
 
 def shown_token(token, longest=40):
-    """A token as it can be drawn: control characters and lone surrogates as ``·``, long ones cut with
-    ``…``."""
+    """A token as it can be drawn: control characters and lone surrogates as ``·``, long ones cut with ``…``."""
     text = "".join("·" if unicodedata.category(c) in ("Cc", "Cs") else c for c in str(token))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -49,8 +47,7 @@ def history(history, *, metrics=None, ax=None):
     Args:
         history: Dict of metric name to a list with one value an epoch (``loss``, ``val_loss``, ...), or what
             `emorec.training.fit` returns.
-        metrics: Names without ``val_``; by default every one in ``history`` but the seconds and learning
-            rate.
+        metrics: Names without ``val_``; by default every one in ``history`` but the seconds and learning rate.
         ax: One Axes, or one for each metric.
 
     Returns:
@@ -111,8 +108,7 @@ def confusion(evaluation, *, labels=None, title="Confusion matrix", ax=None):
     """Confusion matrix: each cell holds its count and its share of the row, which is also its colour.
 
     Args:
-        evaluation: An `emorec.metrics.Evaluation`, or counts (C, C), row = true class, column = predicted
-            class.
+        evaluation: An `emorec.metrics.Evaluation`, or counts (C, C), row = true class, column = predicted class.
         labels: C class names; needed for bare counts.
     """
     if labels is None:
@@ -130,9 +126,7 @@ def confusion(evaluation, *, labels=None, title="Confusion matrix", ax=None):
         share = f"{100 * shares[i, j]:.0f} %" if totals[i, 0] else "–"
         ax.text(j, i, f"{counts[i, j]}\n{share}", ha="center", va="center", fontsize=9,
                 color="white" if shares[i, j] <= 0.5 else "black")  # fmt: skip
-    ax.set_xticks(
-        range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor", parse_math=False
-    )
+    ax.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
     names = [f"{name} ({n})" for name, n in zip(labels, totals[:, 0])]
     ax.set_yticks(range(len(labels)), names, parse_math=False)
     ax.figure.colorbar(image, ax=ax, label="share of the true class")
@@ -141,8 +135,7 @@ def confusion(evaluation, *, labels=None, title="Confusion matrix", ax=None):
 
 
 def reliability(table, *, title="Reliability", ax=None):
-    """Reliability diagram of `emorec.metrics.reliability_table`: accuracy against confidence, n on each
-    bar."""
+    """Reliability diagram of `emorec.metrics.reliability_table`: accuracy against confidence, n on each bar."""
     ax = _axes(ax, 5, 4.4)
     filled = table[table.n > 0]
     error = float(((filled.confidence - filled.accuracy).abs() * filled.n).sum() / max(filled.n.sum(), 1))
@@ -155,17 +148,15 @@ def reliability(table, *, title="Reliability", ax=None):
                     ha="center", fontsize=8)  # fmt: skip
     ax.set(xlim=(0, 1), ylim=(0, 1.1))
     ax.legend(frameon=False, loc="upper left", fontsize=9)
-    return _finish(
-        ax, f"{title} (ECE {100 * error:.1f} %)", "confidence (highest probability)", "share right"
-    )
+    return _finish(ax, f"{title} (ECE {100 * error:.1f} %)", "confidence (highest probability)", "share right")
 
 
 def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", title=None, ax=None):
     """Forest plot: an estimate and its interval a row, the reference value as a line.
 
     Args:
-        rows: DataFrame, or sequence of dicts, with label, estimate, low, high; optional group (sets the
-            colour) and p (adjusted, printed). From top to bottom.
+        rows: DataFrame, or sequence of dicts, with label, estimate, low, high; optional group (sets the colour) and p
+            (adjusted, printed). From top to bottom.
         reference: Where the vertical line stands; None for no line.
         xlabel: What is estimated, with its unit.
     """
@@ -174,9 +165,7 @@ def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", titl
     rows = pd.DataFrame(rows)
     missing = {"label", "estimate", "low", "high"} - set(rows.columns)
     if missing or rows.empty:
-        raise BadInput(
-            f"A forest plot needs rows with label, estimate, low, high; missing: {sorted(missing)}."
-        )
+        raise BadInput(f"A forest plot needs rows with label, estimate, low, high; missing: {sorted(missing)}.")
     ax = _axes(ax, 8, 1.3 + 0.32 * len(rows))
     groups = list(dict.fromkeys(rows["group"])) if "group" in rows else [None]
     for i, row in enumerate(rows.to_dict("records")):
@@ -192,9 +181,7 @@ def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", titl
     for k, group in enumerate(groups if "group" in rows else ()):
         ax.plot([], [], "o", color=COLOURS[k % len(COLOURS)], label=str(group))
     if "group" in rows:
-        ax.legend(
-            frameon=False, fontsize=9, ncols=min(len(groups), 4), loc="lower left", bbox_to_anchor=(0, 1)
-        )
+        ax.legend(frameon=False, fontsize=9, ncols=min(len(groups), 4), loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_yticks(range(len(rows)), rows["label"], parse_math=False)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="x", color="0.9")
@@ -245,18 +232,14 @@ def classes(splits, *, label_set=None, title="Classes", ax=None):
     """Share and count of every class in each split.
 
     Args:
-        splits: A dataset with train, validation and test, or a dict of name to labels (class names, or tuples
-            of them).
+        splits: A dataset with train, validation and test, or a dict of name to labels (class names, or tuples of them).
         label_set: Fixes classes and order; the dataset's own, else classes by frequency.
     """
     if hasattr(splits, "train"):
         label_set = label_set or splits.label_set
         splits = {name: getattr(splits, name) for name in ("train", "validation", "test")}
     labels = {name: getattr(split, "labels", split) for name, split in splits.items()}
-    flat = {
-        name: [n for x in values for n in ((x,) if isinstance(x, str) else x)]
-        for name, values in labels.items()
-    }
+    flat = {name: [n for x in values for n in ((x,) if isinstance(x, str) else x)] for name, values in labels.items()}
     everything = [n for values in flat.values() for n in values]
     names = list(label_set) if label_set else sorted(set(everything), key=lambda n: (-everything.count(n), n))
     height = 0.8 / max(len(flat), 1)
@@ -265,9 +248,7 @@ def classes(splits, *, label_set=None, title="Classes", ax=None):
         counts = np.array([values.count(name) for name in names])
         shares = 100 * counts / max(len(labels[split]), 1)
         at = np.arange(len(names)) + (k - (len(flat) - 1) / 2) * height
-        bars = ax.barh(
-            at, shares, height, color=COLOURS[k % len(COLOURS)], label=f"{split} ({len(labels[split])})"
-        )
+        bars = ax.barh(at, shares, height, color=COLOURS[k % len(COLOURS)], label=f"{split} ({len(labels[split])})")
         ax.bar_label(bars, [f" {n}" for n in counts], fontsize=8)
     ax.set_yticks(range(len(names)), names, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -293,9 +274,7 @@ def images(images, *, titles=None, columns=8, size=1.5):
 
     images = [np.asarray(image) for image in images]
     if not images or (titles is not None and len(titles) != len(images)):
-        raise BadInput(
-            f"Give at least one picture and a title for each: {len(images)} pictures, titles {titles!r}."
-        )
+        raise BadInput(f"Give at least one picture and a title for each: {len(images)} pictures, titles {titles!r}.")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = 0 if titles is None else max(str(t).count("\n") + 1 for t in titles)
@@ -337,9 +316,7 @@ def document(sentences, word_weights, sentence_weights, *, title=None, ax=None):
     sentences = [list(sentence) for sentence in sentences]
     words = [np.asarray(w, dtype="float64") for w in word_weights]
     if [len(s) for s in sentences] != [len(w) for w in words]:
-        raise BadInput(
-            f"Words and weights differ: {[len(s) for s in sentences]} and {[len(w) for w in words]}."
-        )
+        raise BadInput(f"Words and weights differ: {[len(s) for s in sentences]} and {[len(w) for w in words]}.")
     if sentence_weights is not None and len(sentence_weights) != len(sentences):
         raise BadInput(f"{len(sentences)} sentences need as many weights, not {len(sentence_weights)}.")
     own, ax = ax is None, _axes(ax, 9, 2)

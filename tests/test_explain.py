@@ -16,7 +16,7 @@ from emorec import explain
 from emorec.attention import GlobalAttention, SelfAttention, StructuredSelfAttention
 from emorec.errors import BadInput, LabelMismatch
 from emorec.explain import Explanation
-from emorec.gradients import gradient
+from emorec.gradients import input_gradient
 from emorec.labels import POLARITY, LabelSet
 
 WORDS = ["<pad>", "<unk>", "great", "awful", *(f"word{i}" for i in range(20))]
@@ -68,9 +68,7 @@ class Network:
         table[2], table[3], table[0] = [3, 0], [0, 3], [7, -7]  # a padding vector that would show
         self.model.get_layer("embedding").set_weights([table])
         if pooled.shape[-1] == 2:
-            self.model.get_layer("logits").set_weights(
-                [np.array([[-2.0, 2.0], [2.0, -2.0]]), np.array([0.0, 0.3])]
-            )
+            self.model.get_layer("logits").set_weights([np.array([[-2.0, 2.0], [2.0, -2.0]]), np.array([0.0, 0.3])])
         if isinstance(self.attention_layer, GlobalAttention):
             self.attention_layer.set_weights([np.eye(2), np.zeros(2), np.array([[4.0], [4.0]])])
 
@@ -107,9 +105,7 @@ class Network:
         _, weights = self.attention_layer(vectors, mask=ids > 0, return_attention_scores=True)
         p = self.proba_from_tokens([tokens])[0]
         named = dict(zip(self.label_set, p.tolist()))
-        return Explanation(
-            tokens, np.asarray(weights)[ids > 0], max(named, key=named.get), named, self.label_set
-        )
+        return Explanation(tokens, np.asarray(weights)[ids > 0], max(named, key=named.get), named, self.label_set)
 
 
 def planted_texts(n=30, seed=0):
@@ -196,10 +192,7 @@ def test_the_temperature_counts(network):
     hot = Network()
     hot.temperature = 100.0
     text = "great word1"
-    ratio = (
-        explain.integrated_gradients(hot, text).weights[0]
-        / explain.integrated_gradients(network, text).weights[0]
-    )
+    ratio = explain.integrated_gradients(hot, text).weights[0] / explain.integrated_gradients(network, text).weights[0]
     assert abs(ratio) < 0.1
 
 
@@ -208,20 +201,28 @@ def test_a_model_without_word_vectors_says_so():
         explain.integrated_gradients(Counter(), "a great film")
 
 
-def test_gradients_are_right():
-    x = np.array([[1.0, 2.0], [3.0, -1.0]])
-    assert gradient(lambda x: x * x * x, x) == pytest.approx(3 * x**2)
-    assert gradient(lambda x: ops.ones((2,)), x) == pytest.approx(0 * x)
+def test_gradients_are_right_and_follow_the_weights():
+    x, y = keras.Input((2,)), keras.Input((2,))
+    scale = keras.layers.Dense(1, use_bias=False, name="scale")
+    model = keras.Model([x, y], scale(x * x * x + y))
+    run = input_gradient(model, lambda outputs, factor: factor * outputs[:, 0])
+    point = np.array([[1.0, 2.0], [3.0, -1.0]], dtype="float32")
+    for kernel in ([[1.0], [2.0]], [[-1.0], [0.5]]):  # trained on in between
+        scale.set_weights([np.array(kernel)])
+        values, slope = run([point, 0 * point], 10.0)
+        assert values == pytest.approx(10 * (point**3 @ np.array(kernel))[:, 0])
+        assert slope == pytest.approx(10 * 3 * point**2 * np.array(kernel)[:, 0])
+    constant = input_gradient(model, lambda outputs: 0 * outputs[:, 0] + 1)
+    assert constant([point, point])[1] == pytest.approx(0 * point)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_gradients_on_other_backends(backend):
     pytest.importorskip(backend)
     code = (
-        "import sys; sys.path.insert(0, 'tests'); import numpy as np, test_explain as t\n"
-        "t.test_gradients_are_right(); n = t.Network(); t.test_integrated_gradients_are_complete(n)\n"
-        "t.test_words_of_sentences_come_back_in_order()\n"
-        "t.test_permuting_the_weights_moves_what_depends_on_them(n)"
+        "import sys; sys.path.insert(0, 'tests'); import numpy as np, test_explain as t; n = t.Network()\n"
+        "t.test_gradients_are_right_and_follow_the_weights(); t.test_integrated_gradients_are_complete(n)\n"
+        "t.test_words_of_sentences_come_back_in_order(); t.test_permuting_the_weights_moves_what_depends_on_them(n)"
     )
     environment = {**os.environ, "KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
@@ -257,7 +258,8 @@ def test_a_fifth_of_ten_words_is_two():
     words = [f"w{i}" for i in range(10)]
     e = Explanation(words, np.arange(10.0), "positive", {}, POLARITY)
     explain.comprehensiveness(Spy(), e)
-    assert [len(t) for t in seen] == [10, 9, 9, 9, 8, 5] and seen[4] == words[:8]
+    assert [len(t) for t in seen] == [10, 9, 9, 9, 8, 5, 1, 1, 1, 2, 5] and seen[4] == words[:8]
+    assert seen[9] == words[8:]
 
 
 def test_rank_agreement():
@@ -274,11 +276,7 @@ def test_good_explanations_beat_random_and_uniform_ones(network):
     for name in ("attention", "integrated gradients", "leave-one-out"):
         assert table.comprehensiveness_low[name] > table.comprehensiveness_high["random"]
         assert table.sufficiency_high[name] < table.sufficiency_low["uniform"]
-        assert (
-            table.comprehensiveness_low[name]
-            <= table.comprehensiveness[name]
-            <= table.comprehensiveness_high[name]
-        )
+        assert table.comprehensiveness_low[name] <= table.comprehensiveness[name] <= table.comprehensiveness_high[name]
     assert table.agreement["leave-one-out"] == pytest.approx(1)
     assert np.isnan(table.agreement["uniform"]) and abs(table.agreement["random"]) < 0.3
     assert (table.n == 12).all()
@@ -293,9 +291,7 @@ def test_random_attributions_differ_by_text_and_repeat():
 
 
 def test_permuting_the_weights_moves_what_depends_on_them(network):
-    table = explain.permuted_attention(
-        network, ["word1 word2 great word3 word4", "word5 word5 word5"], permutations=40
-    )
+    table = explain.permuted_attention(network, ["word1 word2 great word3 word4", "word5 word5 word5"], permutations=40)
     assert table.tokens.tolist() == [5, 3]
     assert table.largest_weight[0] > 0.8 and table.moved[0] > 0.3
     assert table.moved[1] == pytest.approx(0, abs=1e-6)  # equal words: it cannot matter who gets which weight
@@ -314,10 +310,7 @@ def test_permuted_weights_by_hand(network):
     swapped = np.abs(p(weights) - p(weights[::-1])).sum() / 2
     moved = explain.permuted_attention(network, ["great word0"], permutations=1, seed=0).moved[0]
     assert moved in (pytest.approx(swapped, abs=1e-5), pytest.approx(0, abs=1e-6))
-    several = [
-        explain.permuted_attention(network, ["great word0"], permutations=1, seed=s).moved[0]
-        for s in range(8)
-    ]
+    several = [explain.permuted_attention(network, ["great word0"], permutations=1, seed=s).moved[0] for s in range(8)]
     assert max(several) == pytest.approx(swapped, abs=1e-5)
 
 
@@ -337,7 +330,7 @@ def test_only_weighted_means_can_be_permuted():
             return keras.KerasTensor((states.shape[0], states.shape[2]))
 
     clf = Network(Pooled(units=2, name="attention"))
-    with pytest.raises(BadInput, match="no weighted mean"):
+    with pytest.raises(BadInput, match="Pooled makes no such means"):
         explain.permuted_attention(clf, ["great word1 word2"])
     with pytest.raises(BadInput, match="no layer 'attention'"):
         explain.permuted_attention(Network(sentences=True), ["great word1"])
@@ -407,9 +400,7 @@ def test_long_texts_and_many_classes_stay_short():
     many = {f"class{i}": 1 / 28 for i in range(28)}
     e = Explanation(["w"] * 5000, np.ones(5000) / 5000, "class0", many)
     html = e._repr_html_()
-    assert (
-        html.count("<bdi") == explain.WORDS_SHOWN and "4000 more words" in html and "20 more classes" in html
-    )
+    assert html.count("<bdi") == explain.WORDS_SHOWN and "4000 more words" in html and "20 more classes" in html
 
 
 def test_weights_must_fit_the_words():

@@ -174,9 +174,7 @@ def test_wilson():
 
 def test_mean_interval_of_three_seeds():
     mean, low, high = metrics.mean_interval([1.0, 2.0, 3.0])  # t(0.975, 2) = 4.3027, s = 1
-    assert (mean, low, high) == pytest.approx(
-        (2.0, 2 - 4.3027 / np.sqrt(3), 2 + 4.3027 / np.sqrt(3)), abs=1e-4
-    )
+    assert (mean, low, high) == pytest.approx((2.0, 2 - 4.3027 / np.sqrt(3), 2 + 4.3027 / np.sqrt(3)), abs=1e-4)
     with pytest.raises(BadInput, match="at least 2"):
         metrics.mean_interval([1.0])
 
@@ -188,7 +186,7 @@ def test_multilabel_scores_worked_out_by_hand():
     p = [[0.9, 0.9], [0.8, 0.2], [0.3, 0.6], [0.1, 0.1]]
     true = [("x", "y"), ("y",), ("y",), ()]
     e = metrics.evaluate_multilabel(true, p, [0.5, 0.5], TAGS)
-    # x: called 2, true 1, hit 1 -> F1 2/3; y: called 2, true 3, hit 2 -> F1 4/5; 3 hits of 4 called and 4 true
+    # x: called 2, true 1, hit 1 -> F1 2/3; y: called 2, true 3, hit 2 -> F1 4/5; 3 hits, 4 called, 4 true
     assert e.per_class.f1.tolist() == pytest.approx([2 / 3, 4 / 5])
     assert e.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2) and e.micro_f1 == pytest.approx(6 / 8)
     assert e.exact_match == pytest.approx(3 / 4)
@@ -259,11 +257,7 @@ def test_the_temperature_is_found(multi_label):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 3)) * 2
     p = metrics.probabilities(logits, multi_label)
-    y = (
-        (rng.random(p.shape) < p).astype(int)
-        if multi_label
-        else (rng.random((len(p), 1)) > p.cumsum(1)).sum(1)
-    )
+    y = (rng.random(p.shape) < p).astype(int) if multi_label else (rng.random((len(p), 1)) > p.cumsum(1)).sum(1)
     assert metrics.fit_temperature(3 * logits, y) == pytest.approx(3.0, rel=0.05)
     assert metrics.fit_temperature(0.5 * logits, y) == pytest.approx(0.5, rel=0.05)
 
@@ -273,9 +267,7 @@ def test_temperature_brings_overconfidence_down():
     logits = rng.normal(size=(5000, 3))
     y = (rng.random((5000, 1)) > metrics.probabilities(logits).cumsum(1)).sum(1)
     hot, t = 4 * logits, metrics.fit_temperature(4 * logits, y)
-    before, after = (
-        metrics.expected_calibration_error(y, metrics.probabilities(hot, temperature=x)) for x in (1, t)
-    )
+    before, after = (metrics.expected_calibration_error(y, metrics.probabilities(hot, temperature=x)) for x in (1, t))
     assert after < 0.03 < 0.15 < before
 
 

@@ -19,11 +19,7 @@ from emorec.errors import BadInput
 from emorec.labels import POLARITY, LabelSet
 
 ABC = LabelSet("abc", ("a", "b", "c"))
-WORDS = (
-    "a warm , funny film that costs $ 5 and $5$ and _never_ drags on <script> \x00 for the viewer .".split(
-        " "
-    )
-)
+WORDS = "a warm , funny film that costs $ 5 and $5$ and _never_ drags on <script> \x00 for the viewer .".split(" ")
 
 
 @pytest.fixture(autouse=True)
@@ -183,9 +179,7 @@ def test_shades_follow_the_weights():
 
     none, half, full, against = plots.attention(list("abcd"), [0.0, 0.5, 1.0, -1.0]).texts
     assert shade(none) == pytest.approx(1) and shade(half) == pytest.approx((1 + shade(full)) / 2)
-    assert (
-        shade(full)[0] > shade(full)[2] and shade(against)[2] > shade(against)[0]
-    )  # orange for, blue against
+    assert shade(full)[0] > shade(full)[2] and shade(against)[2] > shade(against)[0]  # orange for, blue against
     faint = plots.attention(list("ab"), [0.001, 0.002]).texts  # long texts have small weights
     assert shade(faint[1]) == pytest.approx(shade(full))
 
@@ -206,9 +200,7 @@ def test_sentence_bars_stand_at_their_sentences():
 
 def test_a_very_long_text_is_cut_and_says_so():
     ax = plots.attention(["w"] * 1000, np.ones(1000))
-    assert (
-        texts(ax)[-1] == "… and 600 more words of this sentence" and len(ax.texts) == plots.MAXIMUM_WORDS + 1
-    )
+    assert texts(ax)[-1] == "… and 600 more words of this sentence" and len(ax.texts) == plots.MAXIMUM_WORDS + 1
 
 
 def test_self_attention_names_both_axes():
