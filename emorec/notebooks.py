@@ -39,7 +39,10 @@ if importlib.util.find_spec("emorec") is None and clone:
     sys.path.insert(0, str(clone[0]))
 elif importlib.util.find_spec("emorec") is None:
     assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
-    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{{repository}}"])
+    try:
+        subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{{repository}}"])
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"pip could not install emorec from {{repository}}: wrong address? no network?") from error
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
 import emorec
@@ -84,9 +87,21 @@ def read(name):
     return notebook
 
 
+# What commands write into a script without changing what it computes: the tables of results, the launch button and
+# the project's address. The first group of each stays.
+WRITTEN = (
+    re.compile(r"(<!-- results: \S+ -->\n).*?(?=^(?:# )?<!-- /results -->)", re.DOTALL | re.MULTILINE),
+    re.compile(r"(<!-- launch -->).*"),
+    re.compile(r'(os\.environ\.get\("EMOREC_REPOSITORY", ").*?(?="\)$)', re.MULTILINE),
+)
+
+
 def digest(name):
     """sha256 of a notebook's script: the stamp that tells whether its outputs are fresh."""
-    return hashlib.sha256(script(name).read_bytes()).hexdigest()
+    text = script(name).read_text(encoding="utf-8")
+    for pattern in WRITTEN:
+        text = pattern.sub(r"\1", text)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def tagged(notebook, tag):
@@ -118,7 +133,7 @@ def assign(notebook, tag, values):
     return notebook
 
 
-def execute(notebook, folder=None, timeout=3600, progress=print, env=None):
+def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kernel="python3"):
     """Runs every cell in a fresh kernel of this Python; outputs are kept in the notebook, also when a cell fails.
 
     Args:
@@ -127,6 +142,7 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None):
         timeout: Seconds allowed to one cell.
         progress: Receives a line per code cell; None is silent.
         env: Environment variables added for the kernel.
+        kernel: Another name runs in that kernel, which then does not see this checkout.
 
     Raises:
         NotebookFailed: With the cell, its error and the section it stands in.
@@ -135,9 +151,10 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     kernel_env = os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
-    kernel_env["PYTHONPATH"] = os.pathsep.join(filter(None, [kernel_env.get("PYTHONPATH"), str(ROOT)]))
+    if kernel == "python3":
+        kernel_env["PYTHONPATH"] = os.pathsep.join(filter(None, [kernel_env.get("PYTHONPATH"), str(ROOT)]))
     where = {"metadata": {"path": str(folder or Path.cwd())}}
-    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=where)
+    client = NotebookClient(notebook, timeout=timeout, kernel_name=kernel, resources=where)
     section, count = "", sum(c.cell_type == "code" for c in notebook.cells)
     done, started = 0, time.perf_counter()
     with client.setup_kernel(env=kernel_env):
@@ -276,17 +293,83 @@ def problems(name):
 
 
 def sync():
-    """Writes the common set-up cell, with the project's address, into every script; returns the changed names."""
+    """Writes the common set-up cell and the launch buttons into every script and built notebook, and the buttons into
+    the README; outputs stay fresh where only the address changed. Returns the changed paths."""
     changed = []
-    pattern = re.compile(r'(# %% tags=\["set-up"\]\n)(.*?)(?=\n# %%|\Z)', re.DOTALL)
     for name in names():
-        text = script(name).read_text(encoding="utf-8")
-        cell = SET_UP.format(repository=repository())
-        new = pattern.sub(lambda m, cell=cell: m[1] + cell + "\n", text)
-        if new != text:
-            script(name).write_text(new, encoding="utf-8")
-            changed.append(name)
+        changed += _rewrite(script(name), lambda text, name=name: _common(text, name, "# "))
+        built = script(name).with_suffix(".ipynb")
+        if built.exists():
+            changed += _rewrite(built, lambda text, name=name: _common_cells(text, name))
+    if (ROOT / "README.md").exists():
+        changed += _rewrite(ROOT / "README.md", _readme_buttons)
     return changed
+
+
+def _readme_buttons(text):
+    block = re.compile(r"(<!-- launch (\S+) -->).*?(<!-- /launch -->)")
+    return block.sub(lambda m: m[1] + launch_button(m[2]) + m[3], text)
+
+
+def _rewrite(path, change):
+    text = path.read_text(encoding="utf-8")
+    new = change(text)
+    if new == text:
+        return []
+    path.write_text(new, encoding="utf-8")
+    return [path]
+
+
+def _common(text, name, mark=""):
+    """A script's or a Markdown cell's text with the common parts written anew."""
+    pattern = re.compile(r'(# %% tags=\["set-up"\]\n)(.*?)(?=\n# %%|\Z)', re.DOTALL)
+    text = pattern.sub(lambda m: m[1] + SET_UP.format(repository=repository()) + "\n", text)
+    launch = re.compile(rf"^({mark}<!-- launch -->).*$", re.MULTILINE)
+    return launch.sub(lambda m: f"{m[1]} {launch_button(name)}".rstrip(), text)
+
+
+def _common_cells(text, name):
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        if "set-up" in cell["metadata"].get("tags", []):
+            cell["source"] = SET_UP.format(repository=repository())
+        elif cell["cell_type"] == "markdown":
+            cell["source"] = _common(source, name)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def launch_button(name, branch="main"):
+    """Markdown of the button that opens a notebook on Colab; empty while the project has no address on GitHub."""
+    found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", repository())
+    if not found:
+        return ""
+    page = f"https://colab.research.google.com/github/{found[1]}/blob/{branch}/notebooks/{name}.ipynb"
+    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({page})"
+
+
+def set_repository(url):
+    """Writes the project's public address into pyproject.toml, and from there into all notebooks; returns the changed
+    paths.
+
+    Raises:
+        BadInput: The address is none that git and pip can clone.
+    """
+    if not re.fullmatch(r"(https|ssh|file)://[^\s\"']+", url):
+        raise BadInput(f"{url!r} is no address to clone from; it looks like https://github.com/OWNER/NAME.")
+    table, line = "[project.urls]", f'Repository = "{url}"'
+
+    def change(text):
+        if re.search(r"^Repository = ", text, re.MULTILINE):
+            return re.sub(r"^Repository = .*$", line, text, flags=re.MULTILINE)
+        if table in text:
+            return text.replace(table, f"{table}\n{line}")
+        return text.replace("[project.optional-dependencies]", f"{table}\n{line}\n\n[project.optional-dependencies]")
+
+    changed = _rewrite(ROOT / "pyproject.toml", change)
+    if repository() != url:
+        raise BadInput("pyproject.toml has no place for the address: add [project.urls] with Repository by hand.")
+    return changed + sync()
 
 
 # Command line
@@ -302,8 +385,8 @@ def add_parsers(subparsers):
     parser.add_argument("--output", default="output", help="folder to write to")
     parser.set_defaults(run=_run_command)
     parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
-    parser.add_argument("action", choices=("list", "build", "check", "sync"))
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("action", choices=("list", "build", "check", "sync", "set-repository"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="or the address to set")
     parser.set_defaults(run=_notebooks_command)
 
 
@@ -326,10 +409,15 @@ def _run_command(options):
 
 
 def _notebooks_command(options):
-    chosen = options.names or names()
-    if options.action == "sync":
-        print("changed: " + (", ".join(sync()) or "nothing"))
+    if options.action in ("sync", "set-repository"):
+        if options.action == "set-repository" and len(options.names) != 1:
+            raise BadInput("python -m emorec notebooks set-repository URL")
+        changed = sync() if options.action == "sync" else set_repository(options.names[0])
+        print("changed: " + (", ".join(p.relative_to(ROOT).as_posix() for p in changed) or "nothing"))
+        if repository() and not launch_button("any"):
+            print(f"No launch button: Colab opens notebooks from GitHub only, not from {repository()}.")
         return 0
+    chosen = options.names or names()
     failed = 0
     for name in chosen:
         if options.action == "build":

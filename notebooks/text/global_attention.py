@@ -37,7 +37,10 @@ if importlib.util.find_spec("emorec") is None and clone:
     sys.path.insert(0, str(clone[0]))
 elif importlib.util.find_spec("emorec") is None:
     assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
-    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{repository}"])
+    try:
+        subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{repository}"])
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"pip could not install emorec from {repository}: wrong address? no network?") from error
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
 import emorec
