@@ -1,0 +1,91 @@
+"""Length buckets: batches of texts of similar length, so that one long text does not lengthen all others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emorec.training import Batches
+
+POOL = 32  # batches that are sorted together
+STEPS = {1: (32,), 2: (4, 16)}  # (words,) and (sentences, words) are rounded up: few shapes, few compilations
+
+
+class BucketedIds(Batches):
+    """Texts of any length as batches that are padded to their own longest text.
+
+    Each epoch shuffles the texts, sorts pools of 32 batches by length, cuts the batches and shuffles their
+    order. What is random comes from the generator given, so an epoch can be repeated; padding changes no
+    logit, so results differ from those of plain batches only by which texts meet in a step.
+
+    Args:
+        rows: N integer arrays of ids, (T,) or (S, T), padded on the right or not: a list, or (N, T), (N, S, T).
+    """
+
+    def __init__(self, rows):
+        self.rows = [_trim(np.asarray(row, dtype="int32")) for row in rows]
+        self.shapes = np.array([row.shape for row in self.rows])
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def pay(self):
+        """Whether lengths vary enough: 95th percentile over 1.5 medians, and texts of 64 words or more."""
+        sizes = self.shapes.prod(axis=1)
+        return len(sizes) > 0 and sizes.max() >= 64 and np.percentile(sizes, 95) > 1.5 * np.median(sizes)
+
+    def batches(self, batch_size, rng=None):
+        """The positions in each batch: similar lengths in random order; sorted by length without ``rng``."""
+        keys = self.shapes.T[::-1]
+        if rng is None:
+            order = np.lexsort(keys)
+            return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+        order, found = rng.permutation(len(self)), []
+        for start in range(0, len(order), POOL * batch_size):
+            pool = order[start : start + POOL * batch_size]
+            pool = pool[np.lexsort(keys[:, pool])]
+            found += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        return [found[i] for i in rng.permutation(len(found))]
+
+    def pad(self, positions):
+        """Ids (B, T) or (B, S, T) of these texts, T the longest of them, rounded up to a multiple of 32."""
+        steps = np.array(STEPS[self.shapes.shape[1]])
+        shape = -(-self.shapes[positions].max(axis=0) // steps) * steps
+        ids = np.zeros((len(positions), *np.minimum(shape, self.shapes.max(axis=0))), dtype="int32")
+        for target, position in zip(ids, positions):
+            row = self.rows[position]
+            target[tuple(map(slice, row.shape))] = row
+        return ids
+
+    def train(self, model, y, weights, batch_size, rng):
+        """One epoch; returns the mean loss over the examples.
+
+        Args:
+            model: A compiled ``keras.Model``.
+            y: Targets (N, C).
+            weights: (N,), or None.
+            batch_size: Examples a step.
+            rng: ``numpy.random.Generator``.
+        """
+        total = 0.0
+        for positions in self.batches(batch_size, rng):
+            model.reset_metrics()  # train_on_batch returns a running mean in some versions of Keras
+            weight = None if weights is None else weights[positions]
+            loss = model.train_on_batch(self.pad(positions), y[positions], weight, return_dict=True)["loss"]
+            total += float(loss) * len(positions)
+        return total / len(self)
+
+    def predict(self, model, batch_size):
+        """Logits, float32 (N, C), in the order of the texts."""
+        batches = self.batches(batch_size)
+        logits = [np.asarray(model.predict_on_batch(self.pad(positions)), "float32") for positions in batches]
+        result = np.empty((len(self), logits[0].shape[1]), dtype="float32")
+        result[np.concatenate(batches)] = np.concatenate(logits)
+        return result
+
+
+def _trim(ids):
+    """Without the padding that all rows of it share; one step at least."""
+    used = np.argwhere(ids)
+    ends = used.max(axis=0) + 1 if len(used) else np.ones(ids.ndim, dtype=int)
+    return ids[tuple(map(slice, ends))].copy()

@@ -1,0 +1,71 @@
+"""TF-IDF rows: worked out by hand, and equal after a round trip through JSON."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from emorec.errors import BadInput
+from emorec.text.encoding import TextNotice
+from emorec.text.tfidf import TfidfEncoder
+
+TEXTS = ["good good film", "bad film", "good plot"]
+
+
+def test_rows_by_hand():
+    encoder = TfidfEncoder(min_count=1, ngrams=1).fit(TEXTS)
+    assert encoder.words == ["bad", "film", "good", "plot"] and encoder.vocabulary_size == 4
+    common, rare = np.log(4 / 3) + 1, np.log(4 / 2) + 1  # smoothed idf of words in two texts and in one
+    row = np.array([0, common, (1 + np.log(2)) * common, 0])
+    rows = encoder.encode(["Good film, GOOD", "new words"])
+    assert (rows.dtype, rows.shape) == (np.dtype("float32"), (2, 4))
+    np.testing.assert_allclose(rows[0], row / np.linalg.norm(row), rtol=1e-6)
+    assert not rows[1].any()
+    np.testing.assert_allclose(
+        encoder.encode(["bad plot film"])[0], np.array([rare, common, 0, rare]) / np.hypot(np.sqrt(2) * rare, common)
+    )
+
+
+def test_pairs_counts_and_limits():
+    assert TfidfEncoder(min_count=1).fit(TEXTS).words[:3] == ["bad", "bad film", "film"]
+    assert TfidfEncoder(min_count=2).fit(TEXTS).words == ["film", "good"]
+    assert TfidfEncoder(min_count=1, max_features=1).fit(TEXTS).words == ["good"]
+    assert TfidfEncoder(min_count=1, lowercase=False).fit(["A a"]).words == ["A", "A a", "a"]
+
+
+def test_tokens_and_texts_give_the_same_rows_and_a_word_can_be_left_out():
+    encoder = TfidfEncoder(min_count=1).fit(TEXTS)
+    tokens = encoder.tokenise("good bad film")
+    assert encoder.spans(tokens) == [(0, 3)]
+    np.testing.assert_array_equal(encoder.encode_tokens([tokens]), encoder.encode(["good bad film"]))
+    np.testing.assert_array_equal(encoder.encode_tokens([tokens[1:]]), encoder.encode(["bad film"]))
+    assert encoder.encode_tokens([[]]).shape == (1, encoder.vocabulary_size)
+    assert encoder.encode([]).shape == (0, encoder.vocabulary_size)
+
+
+def test_config_round_trip_through_json_gives_equal_rows():
+    encoder = TfidfEncoder(min_count=1, max_features=5).fit(TEXTS)
+    twin = TfidfEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
+    assert twin.words == encoder.words and twin.get_config() == encoder.get_config()
+    np.testing.assert_array_equal(twin.encode(TEXTS), encoder.encode(TEXTS))
+    assert TfidfEncoder.from_config(TfidfEncoder(ngrams=3).get_config()).ngrams == 3
+
+
+def test_unknown_words_are_counted_and_said():
+    encoder = TfidfEncoder(min_count=1).fit(TEXTS)
+    report = encoder.report(["good good zig", "zag zig"])
+    assert (report.tokens, report.unknown_tokens, report.types, report.unknown_types) == (5, 3, 3, 2)
+    with pytest.warns(TextNotice, match="Text 1 .'zag'.*1 more of 3 texts"):
+        encoder.notify(["good", "zag", "zig"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.notify(["good zag"])
+
+
+def test_bad_settings_and_texts_without_a_common_word():
+    with pytest.raises(BadInput, match="ngrams must be at least 1; received 0"):
+        TfidfEncoder(ngrams=0)
+    for texts in (["one"], ["one", "two"]):
+        with pytest.raises(BadInput, match="lower min_count"):
+            TfidfEncoder().fit(texts)
