@@ -1,0 +1,253 @@
+"""Folders of pictures: finding, reading, what cannot be read, and a dataset from a reader's own folders.
+
+Reading takes ``size`` (a picture becomes its centre square, resized to that edge; None leaves it as it is), ``grey``
+(colour becomes grey) and ``crop`` (a function of a picture, uint8 (H, W) or (H, W, 3) RGB, that returns the part to
+keep, applied first). Pictures that do not fit into memory stay paths unless ``size`` is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter, namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from emorec.datasets import pictures, store
+from emorec.datasets.base import objects
+from emorec.datasets.splits import Rows, assemble
+from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
+from emorec.labels import EMOTIONS7, LabelSet
+
+WHOLE = 2**30  # bytes of pictures that are read into memory when no size is asked for
+
+Item = namedtuple("Item", "id path label group part box", defaults=(None, None, None))
+
+PART_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "publictest": "validation", "test": "test", "testing": "test", "privatetest": "test",
+}  # fmt: skip
+
+
+# --- finding
+
+
+def files(path):
+    """Pairs (relative name, path) of the pictures below a folder, or in an archive, which is unpacked once."""
+    path = Path(path).expanduser()
+    if path.is_file():
+        if not path.name.endswith(store.ARCHIVES):
+            raise BadInput(f"{path} is a file; give the folder of the pictures, or an archive of it.")
+        path = store.unpacked(path)
+    found = list(_walk(path))
+    if not found:
+        archives = sorted(p for p in path.rglob("*") if p.name.endswith(store.ARCHIVES))
+        found = [pair for archive in archives for pair in _walk(store.unpacked(archive), f"{archive.name}/")]
+    return found
+
+
+def _walk(path, prefix=""):
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+        for name in sorted(names):
+            if name.lower().endswith(pictures.SUFFIXES) and not name.startswith("."):
+                file = Path(folder, name)
+                yield prefix + file.relative_to(path).as_posix(), file
+
+
+def part_of(name):
+    """The part that a path stands for by its nearest folder named like ``train_set`` or ``Val_Aligned_Faces``."""
+    words = (re.split(r"[_ .-]", folder.lower())[0] for folder in reversed(name.split("/")[:-1]))
+    return next((PART_NAMES[word] for word in words if word in PART_NAMES), None)
+
+
+def by_class(found, label_set, codes=None):
+    """Items of pictures in ``class/`` or ``part/class/`` folders.
+
+    Args:
+        found: As `files` gives them.
+        label_set: Where the class of a folder's name is looked up.
+        codes: Class names by other folder names, e.g. numbers.
+
+    Returns:
+        The items, and the folders of the pictures that were left out because they are no class.
+    """
+    items, unknown = [], []
+    for name, path in found:
+        *_, folder, _ = ["", *name.split("/")]
+        try:
+            label = (codes or {}).get(folder) or label_set.names[label_set.index(folder)]
+            items.append(Item(name, path, label, None, part_of(name)))
+        except LabelMismatch:
+            unknown.append(name.rpartition("/")[0] or ".")
+    return items, unknown
+
+
+def with_test(items):
+    """Items with a test part, for which a validation folder serves where there is none; and a note if it does."""
+    found = {item.part for item in items}
+    if None in found and len(found) > 1:
+        stray = next(item.id for item in items if item.part is None)
+        raise BadInput(f"Some pictures lie in train, validation or test folders and some do not, e.g. {stray!r}.")
+    if "validation" not in found or "test" in found:
+        return items, ()
+    note = "there is no test folder: the validation folder is the test part, validation is carved from train"
+    return [i._replace(part="test" if i.part == "validation" else i.part) for i in items], (note,)
+
+
+def left_out(unknown, why):
+    """A note on pictures left out, or none."""
+    shown = ", ".join(f"{name} ({n})" for name, n in Counter(unknown).most_common(5))
+    return (f"{len(unknown)} pictures were left out, {why}: {shown}",) if unknown else ()
+
+
+# --- reading
+
+
+def _read(item, size, grey, crop):
+    """The picture of an item, or in words why it cannot be read."""
+    try:
+        picture = pictures.as_picture(item.path)
+        if crop is not None:
+            picture = pictures.as_picture(crop(picture))
+        elif item.box is not None:
+            x, y, width, height = item.box
+            picture = pictures.as_picture(picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)])
+    except (DataCorrupt, BadInput) as error:
+        return str(error)
+    picture = pictures.to_grey(picture) if grey else picture
+    return picture if size is None else pictures.squared(picture, size)
+
+
+def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, **extra):
+    """`Rows` of pictures in files; ids that repeat and pictures that cannot be read are left out, and noted.
+
+    Raises:
+        DataCorrupt: There is no picture, or none can be read.
+    """
+    once = list({item.id: item for item in reversed(items)}.values())[::-1]
+    notes = (*notes, *left_out(["again"] * (len(items) - len(once)), "of names that were there before"))
+    first = next((p for p in (_read(item, size, grey, crop) for item in once) if not isinstance(p, str)), None)
+    if first is None:
+        why = _read(once[0], size, grey, crop) if once else "; ".join(notes) or "there are none"
+        raise DataCorrupt(f"{what}: none of {len(once)} pictures can be read: {why}")
+    if size is None and first.nbytes * len(once) > WHOLE:
+        gigabytes = first.nbytes * len(once) / 1e9
+        notes += (f"pictures stay paths, about {gigabytes:.1f} GB if read whole; size=96 reads them as 96 x 96",)
+        inputs, content = objects(str(item.path) for item in once), None
+    else:
+        with ThreadPoolExecutor() as pool:
+            read = list(pool.map(lambda item: _read(item, size, grey, crop), once))
+        bad = [f"{item.id}: {why}" for item, why in zip(once, read) if isinstance(why, str)]
+        if bad:
+            notes += (f"{len(bad)} unreadable pictures were left out, the first being {bad[0]}",)
+        once, read = zip(*((item, picture) for item, picture in zip(once, read) if not isinstance(picture, str)))
+        inputs, content = stacked(read), [fingerprint(picture) for picture in read]
+    return Rows(
+        inputs=inputs,
+        labels=[item.label for item in once],
+        ids=[item.id for item in once],
+        label_set=label_set,
+        parts=None if once[0].part is None else [item.part for item in once],
+        groups=None if once[0].group is None else [item.group for item in once],
+        content=content,
+        notes=notes,
+        **extra,
+    )
+
+
+def stacked(read):
+    """One array where all pictures are of one size (RGB if any of them is), else an object array of pictures."""
+    if len({picture.ndim for picture in read}) > 1:
+        read = [pictures.to_rgb(picture) for picture in read]
+    return np.stack(read) if len({picture.shape for picture in read}) == 1 else objects(read)
+
+
+def fingerprint(picture):
+    """A hash of shape and pixels, equal for equal pictures."""
+    shape = "x".join(map(str, picture.shape)).encode()
+    return hashlib.blake2b(picture.tobytes(), digest_size=12, person=shape).hexdigest()
+
+
+# --- a reader's own folders
+
+
+def from_folder(
+    path, *, label_set=None, subject=None, skip_unknown=False, size=None, grey=False, crop=None, name=None,
+    fold=0, folds=10, seed=0, validation=0.1,
+):  # fmt: skip
+    """A dataset from folders of pictures, ``class/picture.png`` or ``train/class/picture.png``.
+
+    Args:
+        path: The folder, or an archive of it. Pictures that cannot be read are left out and counted in the notes.
+        label_set: A `LabelSet` or a sequence of class names. Where None the folders say: known names of emotions
+            (``happy`` is happiness) in the order of FER-2013 with contempt last, other names in alphabetical order.
+        subject: A regular expression whose first group (or whole match) in a picture's path below the folder is the
+            person, e.g. ``r"(S[0-9]+)_"``, or a function of that path. Nobody is then in two parts.
+        skip_unknown: Leave folders of no class out and say so, instead of raising.
+        size, grey, crop: See the module.
+        name: Of the dataset; the folder's where None.
+        fold, folds, seed, validation: As in `emorec.datasets.load`, where the folders make no parts.
+
+    Returns:
+        A `Dataset`; ids are paths below the folder.
+
+    Raises:
+        DataMissing: No such folder.
+        BadInput: No pictures, an empty class folder, a single class, or a path without a subject.
+        LabelMismatch: A folder that is no class of the label set.
+        DataCorrupt: Not one of the pictures can be read.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
+    name, found = name or path.name, files(path)
+    if not found:
+        raise BadInput(f"{path} holds no pictures ({', '.join(pictures.SUFFIXES)}), nor folders that do.")
+    _refuse_empty(path)
+    label_set = _label_set(label_set, found, name, path)
+    items, unknown = by_class(found, label_set)
+    if unknown and not skip_unknown:
+        raise LabelMismatch(
+            f"{path}: the folder {unknown[0]!r} is no class of {list(label_set)}. Rename it, give another label_set, "
+            "or leave such folders out with skip_unknown=True."
+        )
+    items, notes = with_test(items)
+    if subject is not None:
+        items = [item._replace(group=_subject(subject, item.id)) for item in items]
+    notes = (*left_out(unknown, "in folders of no class"), *notes)
+    how = {"size": size, "grey": grey, "crop": crop, "protocol": "the folders' own split"}
+    made = rows(items, label_set, str(path), notes, **how)
+    return assemble(name, made, fold=fold, folds=folds, seed=seed, validation=validation)
+
+
+def _refuse_empty(path):
+    for folder, folders, names in os.walk(path) if path.is_dir() else ():
+        folders[:] = [f for f in folders if not f.startswith((".", "__MACOSX"))]
+        if not folders and not any(name.lower().endswith(pictures.SUFFIXES) for name in names):
+            raise BadInput(f"The folder {folder} holds no picture. Fill it, or remove it if it is no class.")
+
+
+def _label_set(given, found, name, path):
+    if given is not None:
+        return given if isinstance(given, LabelSet) else LabelSet(name, tuple(given))
+    folders = sorted({("/" + file).split("/")[-2] for file, _ in found})
+    stray = [folder for folder in folders if not folder or part_of(f"{folder}/")]
+    if stray or len(folders) < 2:
+        raise BadInput(f"{path}: pictures must lie in folders named by their class, two or more; found {folders}.")
+    known = LabelSet("emotions-8", (*EMOTIONS7, "contempt"))
+    try:
+        classes = tuple(known.names[i] for i in sorted(set(known.encode(folders))))
+    except LabelMismatch:
+        classes = tuple(folders)
+    return EMOTIONS7 if classes == EMOTIONS7.names else LabelSet(name, classes)
+
+
+def _subject(subject, file):
+    match = subject(file) if callable(subject) else re.search(subject, file)
+    if not match:
+        raise BadInput(f"The subject {subject!r} is not found in {file!r}; every picture needs one.")
+    return str(match) if callable(subject) else match[1] if match.re.groups else match[0]

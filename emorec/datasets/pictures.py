@@ -1,0 +1,125 @@
+"""Pictures in one form: what a path, a grey, RGBA or 16-bit picture, a BGR frame or floats become, or a clear error."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm", ".gif")
+
+
+def as_picture(image, *, bgr=False):
+    """Any picture as uint8, grey or RGB.
+
+    Args:
+        image: A path, the bytes of a picture file, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8,
+            uint16 (0 to 65535), bool, other integers (0 to 255), or floats in 0 to 1, or else in 0 to 255.
+        bgr: Whether an array has its channels in OpenCV's order, as frames of a video have.
+
+    Returns:
+        uint8 array (H, W) of a grey picture, or (H, W, 3) RGB; transparent parts of a picture become white.
+
+    Raises:
+        BadInput: Another shape or type, no pixels, NaN, or values outside of the range.
+        DataMissing: No such file.
+        DataCorrupt: The file is not a picture, or is truncated.
+    """
+    if isinstance(image, (str, os.PathLike, bytes, bytearray)):
+        image, bgr = _decoded(image), False
+    image = _as_bytes(np.asarray(image))
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
+        hint = " (channels must come last)" if image.ndim == 3 and image.shape[0] in (1, 3, 4) else ""
+        raise BadInput(
+            f"A picture has the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); received {image.shape}{hint}."
+        )
+    if 0 in image.shape:
+        raise BadInput(f"A picture without pixels: its shape is {image.shape}.")
+    if image.ndim == 3:
+        colours = image[..., 2::-1] if bgr else image[..., :3]
+        if image.shape[2] == 4 and (image[..., 3] < 255).any():
+            alpha = image[..., 3:].astype("uint16")
+            colours = ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype("uint8")
+        image = colours
+    return np.ascontiguousarray(image)
+
+
+def _as_bytes(image):
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.uint16:
+        return ((image.astype("uint32") + 128) // 257).astype("uint8")
+    if image.dtype == bool:
+        return image.astype("uint8") * 255
+    if image.dtype.kind not in "iuf":
+        raise BadInput(f"A picture holds numbers; received an array of type {image.dtype}.")
+    if image.size and not np.isfinite(image).all():
+        raise BadInput("The picture holds NaN or infinite values.")
+    low, high = (image.min(), image.max()) if image.size else (0, 0)
+    if low < 0 or high > 255:
+        raise BadInput(
+            f"Values of a picture lie in 0 to 255 (or, as floats, 0 to 1); received {low:g} to {high:g}. "
+            "A picture that was standardised has to be turned back first."
+        )
+    if image.dtype.kind == "f":
+        image = np.rint(image * 255 if high <= 1 else image)
+    return image.astype("uint8")
+
+
+def _decoded(source):
+    """The array in a picture file: turned upright by its EXIF tag, 16 bits kept, palettes and CMYK resolved."""
+    # Pillow and not OpenCV, which fills a truncated JPEG with grey without a word.
+    from PIL import Image, ImageOps
+
+    if isinstance(source, (bytes, bytearray)):
+        name, data = f"The picture ({len(source)} bytes)", source
+    else:
+        name = path = Path(source).expanduser()
+        if not path.is_file():
+            raise DataMissing(f"The picture {str(path)!r}", [path.absolute()], "check the path.")
+        data = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I"):
+                array = np.asarray(picture)
+                return array.astype("uint16") if array.min() >= 0 and array.max() <= 65535 else array
+            transparent = picture.mode in ("LA", "PA", "RGBa", "La") or "transparency" in picture.info
+            known = ("L", "RGB", "RGBA", "F")
+            mode = "RGBA" if transparent else "L" if picture.mode == "1" else "RGB"
+            return np.asarray(picture if picture.mode in known and not transparent else picture.convert(mode))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise DataCorrupt(f"{name} cannot be read ({reason}): truncated, damaged or of another kind.") from error
+
+
+def to_grey(picture):
+    """uint8 (H, W) of a picture as `as_picture` returns it (ITU-R BT.601 weights)."""
+    import cv2
+
+    return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+
+
+def to_rgb(picture):
+    """uint8 (H, W, 3) of a picture as `as_picture` returns it."""
+    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+
+
+def squared(picture, size):
+    """The centre square of a picture, resized to ``size`` by ``size`` pixels; nothing is stretched."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    centre = picture[top : top + edge, left : left + edge]
+    if edge == size:
+        return np.ascontiguousarray(centre)
+    how = cv2.INTER_AREA if edge > size else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(centre), (size, size), interpolation=how)
