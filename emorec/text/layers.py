@@ -241,6 +241,79 @@ class MaskedConv1D(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="emorec")
+class RightPaddedRNN(keras.layers.Layer):
+    """A recurrent layer, in one or both directions, over sequences padded on the right, run without a mask.
+
+    Padding on the right reaches no state to its left, so the forward direction needs no mask; the backward one
+    reads each row from its own last real step. The states are those of the masked layer. Without a mask there is
+    no selection at every step, and cuDNN serves all backends: on JAX and torch it takes no mask.
+
+    Args:
+        forward: A recurrent layer that returns all states, (B, T, D) to (B, T, U).
+        backward: Another one, for the other direction; None reads in one direction.
+
+    Call arguments:
+        states: Float tensor (B, T, D).
+        mask: Boolean tensor (B, T), ``True`` at real steps, which come first in every row; a row may have none.
+
+    Returns:
+        States (B, T, U), or (B, T, 2 U) with both directions; 0 on padding; the mask stays.
+    """
+
+    def __init__(self, forward, backward=None, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.forward, self.backward = forward, backward
+        for layer in filter(None, (forward, backward)):
+            if not layer.return_sequences:
+                raise BadInput("RightPaddedRNN needs recurrent layers that were made with return_sequences=True.")
+
+    def build(self, states_shape):
+        check_states("RightPaddedRNN", states_shape)
+        for layer in filter(None, (self.forward, self.backward)):
+            if not layer.built:
+                layer.build(states_shape)
+
+    def call(self, states, mask=None, training=None):
+        mask = boolean_mask("RightPaddedRNN", states, mask)
+        results = [self.forward(states, training=training)]
+        if self.backward is not None:
+            back = self.backward(reverse_real_steps(states, mask), training=training)
+            results.append(reverse_real_steps(back, mask))
+        return zero_padding(results[0] if len(results) == 1 else ops.concatenate(results, axis=-1), mask)
+
+    def compute_mask(self, states, mask=None):
+        return mask
+
+    def compute_output_shape(self, states_shape):
+        layers = [layer for layer in (self.forward, self.backward) if layer is not None]
+        return (*states_shape[:-1], sum(layer.compute_output_shape(states_shape)[-1] for layer in layers))
+
+    def compute_output_spec(self, states, mask=None, training=None):
+        check_mask("RightPaddedRNN", states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape))
+
+    def get_config(self):
+        parts = {name: getattr(self, name) for name in ("forward", "backward")}
+        return {**super().get_config(), **{n: p and keras.saving.serialize_keras_object(p) for n, p in parts.items()}}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {n: config[n] and keras.saving.deserialize_keras_object(config[n]) for n in ("forward", "backward")}
+        return cls(**{**config, **parts})
+
+
+def reverse_real_steps(states, mask):
+    """States (B, T, D) with the real steps of each row in reverse order; padding stays where it is, on the right."""
+    if mask is None:
+        return ops.flip(states, axis=1)
+    lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+    step = ops.expand_dims(ops.arange(ops.shape(states)[1], dtype="int32"), 0)
+    order = ops.where(step < lengths, lengths - 1 - step, step)
+    return ops.take_along_axis(states, ops.expand_dims(order, -1), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="emorec")
 class SequenceEncoder(keras.layers.Layer):
     """Layers one after the other, each with the mask, padding at 0 before the first and after the last.
 

@@ -32,6 +32,7 @@ from emorec.text.layers import (
     MaskedMean,
     MultiplicativeLSTMCell,
     PaddingMask,
+    RightPaddedRNN,
     SequenceEncoder,
 )
 
@@ -230,12 +231,14 @@ def recurrent_layer(kind, units, recurrent_dropout):
     """A recurrent layer that returns all states; "bi" before its kind reads in both directions."""
     arguments = {"recurrent_dropout": fraction("build_text_model", "recurrent_dropout", recurrent_dropout)}
     name = kind.removeprefix("bi")
-    if name == "mlstm":
-        layer = keras.layers.RNN(MultiplicativeLSTMCell(units, **arguments), return_sequences=True)
-    else:
+
+    def one_way():
+        if name == "mlstm":
+            return keras.layers.RNN(MultiplicativeLSTMCell(units, **arguments), return_sequences=True)
         plain = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[name]
-        layer = plain(units, return_sequences=True, **arguments)
-    return keras.layers.Bidirectional(layer) if kind.startswith("bi") else layer
+        return plain(units, return_sequences=True, **arguments)
+
+    return RightPaddedRNN(one_way(), one_way() if kind.startswith("bi") else None)
 
 
 def attention_layer(attention, units, *, heads, hops, penalty):
