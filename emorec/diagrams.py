@@ -158,7 +158,7 @@ def self_attention():
         last = i == 3
         look = {"fill": "#cdeee3", "colour": GREEN} if last else {"colour": GREY, "dashed": True, "text_colour": GREY}
         svg.box(x - 42, 100, 84, 36, f"h′_{i + 1}", **look)
-    svg.text(218, 78, "new states; lines: how h′_4 is made with the query q_4")
+    svg.text(218, 78, "new states; lines: what makes h′_4")
     svg.text(218, 474, "order enters only through the states h")
     svg.notes(492, [(78, "Weights a_{ij}: row i looks at column j")])
     for i, row in enumerate(weights):
@@ -325,3 +325,16 @@ def draw_all(folder):
         (folder / name).write_text(draw(), encoding="utf-8")
     fusion(folder / "fusion.png")
     return [folder / name for name in (*SVGS, "fusion.png")]
+
+
+def main():
+    """``python -m emorec.diagrams [FOLDER]``, by default Screenshots/ of the checkout."""
+    import sys
+
+    folder = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "Screenshots"
+    for path in draw_all(folder):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

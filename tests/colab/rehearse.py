@@ -64,7 +64,7 @@ def stage(python):
         folder = Path(folder)
         kernel = folder / "jupyter" / "kernels" / "colab-rehearsal"
         kernel.mkdir(parents=True)
-        command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        command = [str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = {"argv": command, "display_name": "Colab rehearsal", "language": "python"}
         (kernel / "kernel.json").write_text(json.dumps(spec))
         os.environ["JUPYTER_PATH"] = str(folder / "jupyter")
