@@ -175,7 +175,7 @@ def self_attention():
         [
             (322, "Query, key, value", "q_i = W_q h_i,   k_j = W_k h_j,   v_j = W_v h_j"),
             (374, "Weights", "e_{ij} = q_i · k_j / √d,   a_{ij} = softmax_j(e_{ij})"),
-            (426, "New state", "h′_i = W_o Σ_j a_{ij} v_j + b", "With several heads: each has its own q, k, v."),
+            (426, "New state", "h′_i = W_o Σ_j a_{ij} v_j + b", "Several heads: each has its own q, k, v."),
         ],
     )
     return str(svg)
