@@ -129,7 +129,7 @@ def test_structured_attention_and_its_penalty_by_hand():
         losses.append(((a @ a.T - np.eye(2)) ** 2).sum())
     # One word: both hops are [1], so A A^T - I is [[0, 1], [1, 0]]. The empty row counts for nothing.
     np.testing.assert_allclose(losses[2], 2.0)
-    np.testing.assert_allclose(float(layer.losses[0]), 0.5 * np.mean(losses), rtol=1e-5)
+    np.testing.assert_allclose(array(layer.losses[0]), 0.5 * np.mean(losses), rtol=1e-5)
     assert not StructuredSelfAttention(units=5, hops=2).losses
 
 

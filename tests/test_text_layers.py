@@ -159,7 +159,7 @@ def test_convolution_by_hand():
     "make",
     [
         lambda: MaskedConv1D(3, (2, 3, 5), activation="tanh"),
-        lambda: SequenceEncoder([MaskedConv1D(3), MaskedConv1D(2, activation="tanh")]),
+        lambda: SequenceEncoder([MaskedConv1D(n, activation="tanh") for n in (3, 2)]),
         lambda: SequenceEncoder([keras.layers.Dense(3, activation="tanh")]),
         lambda: SequenceEncoder([keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True)), mlstm()]),
         lambda: SequenceEncoder([]),
