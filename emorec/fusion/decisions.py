@@ -1,0 +1,226 @@
+"""Decision-level fusion: rules that combine class probabilities (Kittler et al. 1998), and stacking (Wolpert 1992).
+
+NumPy only. Every rule is called as ``rule(probabilities, presence=None)`` with a list of M arrays (N, C), one
+a modality, and ``presence`` (N, M) of bool or 0/1; what a missing modality's rows hold has no influence. All
+return float64 (N, C) with rows that sum to 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emorec.errors import BadInput
+
+TINY = 1e-12  # one confident mistake must not veto a class for ever
+
+
+def _stack(probabilities, presence):
+    """Probabilities as (M, N, C) with missing rows set to 1 / C, and presence as float (M, N, 1)."""
+    arrays = [np.asarray(p, dtype="float64") for p in probabilities]
+    shapes = [p.shape for p in arrays]
+    if not arrays or arrays[0].ndim != 2 or len(set(shapes)) > 1:
+        raise BadInput(f"Give a list of M probability arrays of one shape (N, C), not {shapes}.")
+    count, (n, classes) = len(arrays), shapes[0]
+    presence = np.ones((n, count), bool) if presence is None else np.asarray(presence)
+    if presence.shape != (n, count):
+        raise BadInput(f"presence must be (N, M) = {(n, count)}, not {presence.shape}.")
+    presence = presence.astype(bool)
+    if not presence.any(axis=1).all():
+        raise BadInput(f"Example {int(np.argmin(presence.any(axis=1)))} has no modality at all.")
+    p = np.where(presence.T[:, :, None], np.stack(arrays), 1 / classes)
+    sums = p.sum(axis=-1)
+    if not (np.isfinite(p).all() and (p >= 0).all() and np.allclose(sums, 1, atol=1e-3)):
+        raise BadInput("Rows of probabilities must be finite, not negative and sum to 1; use softmax first.")
+    return p / sums[:, :, None], presence.T[:, :, None].astype("float64")
+
+
+def _normalise(logs):
+    """Softmax over classes."""
+    scores = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return scores / scores.sum(axis=-1, keepdims=True)
+
+
+def mean(probabilities, presence=None):
+    """Sum rule: the average over present modalities. Robust against single bad estimates."""
+    return weighted(probabilities, presence)
+
+
+def weighted(probabilities, presence=None, weights=None):
+    """Average under fixed weights (M,), not negative, renewed over the present modalities; None weighs evenly."""
+    p, here = _stack(probabilities, presence)
+    weights = np.ones(len(p)) if weights is None else np.asarray(weights, dtype="float64")
+    if weights.shape != (len(p),) or not (weights >= 0).all():
+        raise BadInput(f"weights must be {len(p)} numbers >= 0, one a modality, not {weights!r}.")
+    share = here * weights[:, None, None]
+    total = share.sum(axis=0)
+    if (total == 0).any():
+        raise BadInput(f"weights {weights.tolist()} give 0 to every modality that some example has.")
+    return (p * share).sum(axis=0) / total
+
+
+def product(probabilities, presence=None):
+    """Product rule for even priors: right where modalities are independent given the class."""
+    return bayes(probabilities, presence)
+
+
+def bayes(probabilities, presence=None, prior=None):
+    """Product rule with class priors (Kittler et al., equation 7): ``P(c) ** (1 - m) * prod p_m(c)``.
+
+    Args:
+        prior: (C,) class probabilities in the data that the modalities' models were trained on; None for even
+            ones. Every model has them in its posterior already, so m modalities would count them m times.
+    """
+    p, here = _stack(probabilities, presence)
+    prior = np.full(p.shape[-1], 1 / p.shape[-1]) if prior is None else np.asarray(prior, dtype="float64")
+    if prior.shape != p.shape[-1:] or not (prior > 0).all() or not np.isclose(prior.sum(), 1, atol=1e-3):
+        raise BadInput(f"prior must be {p.shape[-1]} numbers above 0 that sum to 1, not {prior!r}.")
+    logs = (np.log(np.maximum(p, TINY)) * here).sum(axis=0)
+    return _normalise(logs + (1 - here.sum(axis=0)) * np.log(prior))
+
+
+def geometric(probabilities, presence=None):
+    """Geometric mean over present modalities: the product rule, without its growing confidence."""
+    p, here = _stack(probabilities, presence)
+    return _normalise((np.log(np.maximum(p, TINY)) * here).sum(axis=0) / here.sum(axis=0))
+
+
+def maximum(probabilities, presence=None):
+    """Max rule: for every class the highest probability that a present modality gives it, normalised."""
+    p, here = _stack(probabilities, presence)
+    best = (p * here).max(axis=0)
+    return best / best.sum(axis=-1, keepdims=True)
+
+
+def vote(probabilities, presence=None):
+    """Majority vote: the share of present modalities that put the class first; a tie goes to the higher mean."""
+    p, here = _stack(probabilities, presence)
+    first = np.eye(p.shape[-1])[p.argmax(axis=-1)] * here
+    votes = first.sum(axis=0) / here.sum(axis=0) + 1e-6 * mean(probabilities, presence)
+    return votes / votes.sum(axis=-1, keepdims=True)
+
+
+RULES = {
+    "mean": mean,
+    "weighted": weighted,
+    "product": product,
+    "geometric": geometric,
+    "bayes": bayes,
+    "max": maximum,
+    "vote": vote,
+}
+
+
+def combine(rule, probabilities, presence=None, **options):
+    """The rule of that name, see `RULES`. Raises BadInput for a name that is none."""
+    if rule not in RULES:
+        raise BadInput(f"Unknown decision rule {rule!r}; there are {', '.join(RULES)}.")
+    return RULES[rule](probabilities, presence, **options)
+
+
+def temperature(probabilities, targets):
+    """The T > 0 that makes ``softmax(log p / T)`` most likely (Guo et al. 2017), between 0.05 and 20.
+
+    Args:
+        probabilities: (N, C). targets: (N,) class indices. Give predictions that the model was not fitted on.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype="float64"), TINY))
+    rows = np.arange(len(logs))
+
+    def loss(log_t):
+        return -np.log(np.maximum(_normalise(logs / np.exp(log_t))[rows, targets], TINY)).mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded").x))
+
+
+class Stacking:
+    """A model on the predictions of one model a modality, fitted on predictions made out of fold (Wolpert 1992).
+
+    1. For each modality, grouped folds over the training data give every example a prediction of a model that
+    has
+       seen neither it nor its group.
+    2. These are calibrated by one `temperature` a modality.
+    3. Logistic regression on the centred log-probabilities of all modalities; a missing one is a row of 0.
+    4. The modalities' models are fitted again on all training data.
+
+    Args:
+        models: Dict of modality name to a scikit-learn classifier with ``predict_proba``.
+        folds: Number of folds. calibrate: Whether to do step 2. strength: Inverse regularisation of step 3.
+        seed: Of the folds.
+
+    After `fit`: ``classes_``, ``temperatures_`` by modality, ``out_of_fold_`` (uncalibrated (N, C) by
+    modality, NaN where missing), ``top_``, the logistic regression.
+    """
+
+    def __init__(self, models, folds=5, calibrate=True, strength=1.0, seed=0):
+        self.models = dict(models)
+        self.folds = folds
+        self.calibrate = calibrate
+        self.strength = strength
+        self.seed = seed
+
+    def fit(self, inputs, labels, groups=None, presence=None):
+        """Fits on a dict of modality to (N, D_m), N labels, and N groups (videos, speakers) that are never split.
+
+        Raises:
+            BadInput: A modality of ``models`` is not in ``inputs``, or there are fewer groups than folds.
+        """
+        from sklearn.base import clone
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+        labels = np.asarray(labels)
+        self.classes_, y = np.unique(labels, return_inverse=True)
+        groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+        if len(np.unique(groups)) < self.folds:
+            raise BadInput(f"{len(np.unique(groups))} groups cannot make {self.folds} folds; take fewer folds.")
+        presence = self._presence(inputs, len(y), presence)
+        folds = StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed)
+        self.fitted_, self.out_of_fold_, self.temperatures_ = {}, {}, {}
+        for m, (name, model) in enumerate(self.models.items()):
+            rows = presence[:, m]
+            x = np.asarray(inputs[name])[rows]
+            held_out = cross_val_predict(
+                clone(model), x, y[rows], groups=groups[rows], cv=folds, method="predict_proba"
+            )
+            self.out_of_fold_[name] = np.full((len(y), len(self.classes_)), np.nan)
+            self.out_of_fold_[name][rows] = held_out
+            self.temperatures_[name] = temperature(held_out, y[rows]) if self.calibrate else 1.0
+            self.fitted_[name] = clone(model).fit(x, y[rows])
+        self.top_ = LogisticRegression(C=self.strength, max_iter=1000)
+        self.top_.fit(self._features(self.out_of_fold_, presence), y)
+        return self
+
+    def predict_proba(self, inputs, presence=None):
+        """Probabilities (N, C) in the order of ``classes_``."""
+        n = len(next(iter(inputs.values())))
+        presence = self._presence(inputs, n, presence)
+        predictions = {}
+        for m, (name, model) in enumerate(self.fitted_.items()):
+            rows = presence[:, m]
+            predictions[name] = np.full((n, len(self.classes_)), np.nan)
+            if rows.any():
+                predictions[name][rows] = model.predict_proba(np.asarray(inputs[name])[rows])
+        return self.top_.predict_proba(self._features(predictions, presence))
+
+    def predict(self, inputs, presence=None):
+        """The most probable class names (N,)."""
+        return self.classes_[self.predict_proba(inputs, presence).argmax(axis=1)]
+
+    def _presence(self, inputs, n, presence):
+        absent = [name for name in self.models if name not in inputs]
+        if absent:
+            raise BadInput(f"Stacking was made for {list(self.models)}, but inputs have no {absent}.")
+        presence = np.ones((n, len(self.models)), bool) if presence is None else np.asarray(presence, bool)
+        if presence.shape != (n, len(self.models)):
+            raise BadInput(f"presence must be {(n, len(self.models))}, not {presence.shape}.")
+        return presence
+
+    def _features(self, predictions, presence):
+        columns = []
+        for m, name in enumerate(self.models):
+            logs = np.log(np.maximum(np.where(presence[:, m, None], predictions[name], 1.0), TINY))
+            logs = (logs - logs.mean(axis=1, keepdims=True)) / self.temperatures_[name]
+            columns.append(logs[:, 1:] if logs.shape[1] == 2 else logs)  # two classes are one number
+        return np.concatenate(columns, axis=1)
