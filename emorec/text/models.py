@@ -115,7 +115,8 @@ def build_text_model(
     choice("pooling", pooling, (None, *POOLINGS))
     if pooling and attention not in ("none", "self"):
         raise BadInput(f"pooling={pooling!r} has no place under attention={attention!r}, which pools itself.")
-    for name, value in (("vocabulary_size", vocabulary_size), ("classes", classes), ("layers", layers)):
+    whole = {"vocabulary_size": vocabulary_size, "classes": classes, "layers": layers, "units": units}
+    for name, value in whole.items():
         positive_int("build_text_model", name, value)
     dropout = fraction("build_text_model", "dropout", dropout)
     flat = encoder == "mlp" and attention == "none" and not pooling
