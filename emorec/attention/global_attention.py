@@ -46,9 +46,7 @@ class GlobalAttention(AttentionPooling):
 
     def build(self, states_shape):
         super().build(states_shape)
-        self.project = keras.layers.Dense(
-            self.units, activation="tanh", dtype=self.dtype_policy, name="project"
-        )
+        self.project = keras.layers.Dense(self.units, activation="tanh", dtype=self.dtype_policy, name="project")
         self.project.build(states_shape)
         # No bias: it would add the same to every step, which the softmax takes away again.
         self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")

@@ -18,9 +18,7 @@ def recurrent_encoder(name, units, layer_name, dtype=None):
     kind = name.removeprefix("bi") if isinstance(name, str) else None
     if kind not in ENCODERS:
         known = ", ".join([*ENCODERS, *(f"bi{known}" for known in ENCODERS)])
-        raise BadInput(
-            f"HierarchicalAttention: {layer_name} must be a Keras layer or one of {known}; got {name!r}."
-        )
+        raise BadInput(f"HierarchicalAttention: {layer_name} must be a Keras layer or one of {known}; got {name!r}.")
     layer = getattr(keras.layers, ENCODERS[kind])(units, return_sequences=True, name=layer_name, dtype=dtype)
     if name.startswith("bi"):
         return keras.layers.Bidirectional(layer, name=layer_name, dtype=dtype)
@@ -61,9 +59,7 @@ class HierarchicalAttention(keras.layers.Layer):
             return one state a step; words not of rank 4; a mask that does not fit.
     """
 
-    def __init__(
-        self, units=64, word_encoder="bigru", sentence_encoder="bigru", encoder_units=None, **kwargs
-    ):
+    def __init__(self, units=64, word_encoder="bigru", sentence_encoder="bigru", encoder_units=None, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.units = positive_int("HierarchicalAttention", "units", units)
@@ -81,9 +77,7 @@ class HierarchicalAttention(keras.layers.Layer):
                 layer = recurrent_encoder(given, encoder_units or self.units, place, self.dtype_policy)
                 setattr(self, place, layer)
         self.word_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="word_attention")
-        self.sentence_attention = GlobalAttention(
-            self.units, dtype=self.dtype_policy, name="sentence_attention"
-        )
+        self.sentence_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="sentence_attention")
 
     def build(self, words_shape):
         check_states("HierarchicalAttention", words_shape, ("batch", "sentences", "words", "features"))
@@ -116,9 +110,7 @@ class HierarchicalAttention(keras.layers.Layer):
         sentence_mask = None if mask is None else ops.any(mask, axis=-1)
         vectors, packed_mask, back = pack(vectors, sentence_mask)
         states = unpack(call_with_mask(self.sentence_encoder, vectors, with_a_step(packed_mask)), back)
-        document, sentence_scores = self.sentence_attention(
-            states, mask=sentence_mask, return_attention_scores=True
-        )
+        document, sentence_scores = self.sentence_attention(states, mask=sentence_mask, return_attention_scores=True)
         return (document, word_scores, sentence_scores) if return_attention_scores else document
 
     def compute_mask(self, words, mask=None):
@@ -129,9 +121,7 @@ class HierarchicalAttention(keras.layers.Layer):
         if not self.built:
             self.build(words_shape)
         document = (batch, self.document_features)
-        return (
-            (document, (batch, sentences, steps), (batch, sentences)) if return_attention_scores else document
-        )
+        return (document, (batch, sentences, steps), (batch, sentences)) if return_attention_scores else document
 
     def compute_output_spec(self, words, mask=None, return_attention_scores=False, training=None):
         check_mask("HierarchicalAttention", words, mask)

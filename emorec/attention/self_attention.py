@@ -88,9 +88,7 @@ class SelfAttention(keras.layers.Layer):
     def call(self, states, mask=None, return_attention_scores=False, training=None):
         mask = boolean_mask("SelfAttention", states, mask)
         states = zero_padding(states, mask)
-        queries, keys, values = (
-            self._split(project(states)) for project in (self.query, self.key, self.value)
-        )
+        queries, keys, values = (self._split(project(states)) for project in (self.query, self.key, self.value))
         pairs = None if mask is None else ops.logical_and(mask[:, None, :, None], mask[:, None, None, :])
         scores = masked_softmax(self._score(queries, keys), pairs)
         attended = ops.matmul(self.drop(scores, training=training), values)  # (B, heads, T, units / heads)

@@ -44,9 +44,7 @@ class StructuredSelfAttention(AttentionPooling):
         self.units = positive_int("StructuredSelfAttention", "units", units)
         self.hops = positive_int("StructuredSelfAttention", "hops", hops)
         if not isinstance(penalty, (int, float)) or not 0 <= penalty < float("inf"):
-            raise BadInput(
-                f"StructuredSelfAttention: penalty must be a number of at least 0, got {penalty!r}."
-            )
+            raise BadInput(f"StructuredSelfAttention: penalty must be a number of at least 0, got {penalty!r}.")
         self.penalty = float(penalty)
 
     @property

@@ -210,9 +210,7 @@ class MaskedConv1D(keras.layers.Layer):
     def build(self, states_shape):
         check_states("MaskedConv1D", states_shape)
         self.convolutions = [
-            keras.layers.Conv1D(
-                self.filters, size, padding="same", activation=self.activation, dtype=self.dtype_policy
-            )
+            keras.layers.Conv1D(self.filters, size, padding="same", activation=self.activation, dtype=self.dtype_policy)
             for size in self.kernel_sizes
         ]
         for convolution in self.convolutions:

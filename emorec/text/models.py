@@ -43,9 +43,7 @@ ENCODERS = (
 ATTENTIONS = ("none", "uniform", "global", "self", "structured", "hierarchical")
 POOLINGS = ("mean", "max", "last")
 
-_SHOWN = (
-    WeakKeyDictionary()
-)  # attention_outputs of models in use: a new one would be traced anew at each call
+_SHOWN = WeakKeyDictionary()  # attention_outputs of models in use: a new one would be traced anew at each call
 
 
 def build_text_model(
@@ -121,9 +119,7 @@ def build_text_model(
     dropout = fraction("build_text_model", "dropout", dropout)
     flat = encoder == "mlp" and attention == "none" and not pooling
     if flat and max_length is None:
-        raise BadInput(
-            "encoder='mlp' looks at fixed positions: give max_length, the number of words it sees."
-        )
+        raise BadInput("encoder='mlp' looks at fixed positions: give max_length, the number of words it sees.")
 
     def encode(name="encoder"):
         parts = [] if flat else encoder_layers(
