@@ -200,7 +200,7 @@ class Classifier(BaseEstimator):
             "format": FORMAT,
             "class": type(self).__name__,
             "emorec": __version__,
-            "params": {k: v for k, v in self.get_params().items() if _is_json(v)},
+            "params": {k: _json(v) for k, v in self.get_params().items() if _is_json(_json(v))},
             "label_set": {f: getattr(self.label_set, f) for f in ("name", "names", "multi_label")},
             "temperature": float(self.temperature),
             "thresholds": None if self.thresholds is None else np.asarray(self.thresholds).tolist(),
@@ -257,6 +257,10 @@ def infer_label_set(labels):
         return LabelSet("inferred", tuple(sorted({n for x in labels for n in x})), multi_label=True)
     odd = next(x for x in labels if not isinstance(x, str))
     raise LabelMismatch(f"Labels are class names, or tuples of names; received {odd!r} ({type(odd).__name__}).")
+
+
+def _json(value):
+    return str(value) if isinstance(value, Path) else value
 
 
 def _is_json(value):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from emorec import explain, training
+from emorec.attention.base import positive_int
 from emorec.classifiers.base import Classifier
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
+from emorec.text.batches import BucketedIds
 from emorec.text.encoding import TextEncoder, check_texts
-from emorec.text.models import attention_outputs, build_text_model
+from emorec.text.models import ENCODERS, attention_outputs, build_text_model, build_vector_model, choice
+from emorec.text.tfidf import TfidfEncoder
 
 
 class TextClassifier(Classifier):
     """A recurrent, convolutional or feed-forward encoder under an attention mechanism.
 
     Args:
-        encoder: One of `emorec.text.models.ENCODERS`, e.g. ``bilstm``, ``gru``, ``cnn``.
+        encoder: One of `emorec.text.models.ENCODERS`, e.g. ``bilstm``, ``gru``, ``cnn``; or ``tfidf-mlp``: at
+            most 5,000 TF-IDF features under `layers` hidden layers, without word vectors or attention.
         attention: One of `emorec.text.models.ATTENTIONS`: ``none``, ``uniform``, ``global``, ``self``,
             ``structured``, ``hierarchical``.
         embedding: ``learned``; ``cbow`` or ``skip-gram`` (word2vec trained on the training texts); or the path of a
@@ -35,6 +39,8 @@ class TextClassifier(Classifier):
         epochs, batch_size, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+        bucketing: Whether texts of similar length share a batch (`emorec.text.batches.BucketedIds`), which
+            saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.
     """
 
@@ -69,6 +75,7 @@ class TextClassifier(Classifier):
         weight_decay=0.0,
         label_smoothing=0.0,
         class_weight=None,
+        bucketing="auto",
         patience=3,
         monitor="loss",
         seed=0,
@@ -92,7 +99,7 @@ class TextClassifier(Classifier):
             label_smoothing,
             class_weight,
         )
-        self.patience, self.monitor, self.seed = patience, monitor, seed
+        self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed
 
     def _check(self, texts):
         return check_texts(texts)
@@ -100,7 +107,29 @@ class TextClassifier(Classifier):
     def _content(self, texts):
         return [normalise(t) for t in texts]
 
+    @property
+    def _tfidf(self):
+        return self.encoder == "tfidf-mlp"
+
+    def _check_settings(self):
+        choice("encoder", self.encoder, (*ENCODERS, "tfidf-mlp"))
+        choice("bucketing", self.bucketing, ("auto", True, False))
+        for name in ("units", "layers", "max_words", "min_count", "epochs", "batch_size"):
+            positive_int("TextClassifier", name, getattr(self, name))
+        frozen = self.embedding_trainable
+        if not isinstance(frozen, (bool, int)) or frozen < 0:
+            raise BadInput(f"embedding_trainable={frozen!r}: give True, False or a number of epochs.")
+        if self._tfidf and (self.attention, self.embedding) != ("none", "learned"):
+            raise BadInput("encoder='tfidf-mlp' has no words in order: give attention='none' and no embedding.")
+
     def _fit_encoding(self, texts):
+        self._check_settings()
+        self.coverage = self._matrix = None
+        if self._tfidf:
+            self.encoding = TfidfEncoder(
+                max_features=min(self.max_words, 5000), min_count=self.min_count, lowercase=self.lowercase
+            ).fit(texts)
+            return
         self.encoding = TextEncoder(
             max_words=self.max_words,
             min_count=self.min_count,
@@ -109,10 +138,8 @@ class TextClassifier(Classifier):
             lowercase=self.lowercase,
             keep=self.keep,
         )
-        self.coverage = None
         if self.embedding == "learned":
             self.encoding.fit(texts)
-            self._matrix = None
             return
         from emorec.text.embeddings import embedding_matrix
 
@@ -121,9 +148,16 @@ class TextClassifier(Classifier):
         )
 
     def _encode(self, texts):
-        return self.encoding.encode(texts, full=self.encoder == "mlp")
+        encoded = self.encoding.encode(texts)
+        if self._tfidf or self.bucketing is False:
+            return encoded
+        buckets = BucketedIds(encoded)
+        return buckets if self.bucketing is True or buckets.pay else encoded
 
     def _build(self, classes):
+        if self._tfidf:
+            hidden = (self.units,) * self.layers
+            return build_vector_model(self.encoding.vocabulary_size, classes, hidden, self.dropout, self.seed)
         return build_text_model(
             vocabulary_size=self.encoding.vocabulary_size,
             classes=classes,
@@ -146,19 +180,23 @@ class TextClassifier(Classifier):
         )
 
     def _train(self, train, validation, *, checkpoint=None, progress=print):
-        frozen = self.embedding_trainable
-        if isinstance(frozen, bool) or self._matrix is None:
+        if isinstance(self.embedding_trainable, bool) or self._tfidf:
             return super()._train(train, validation, checkpoint=checkpoint, progress=progress)
-        total, self.epochs = self.epochs, frozen
+        total, frozen = self.epochs, min(self.embedding_trainable, self.epochs)
         try:
-            first = super()._train(train, validation, progress=progress)
+            self.epochs = frozen
+            first = super()._train(train, validation, progress=progress)  # a resumed run repeats these epochs
+            before = self.model.get_weights()
             self.model.get_layer("embedding").trainable = True
             self.epochs = total - frozen
             second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
         finally:
             self.epochs = total
-        best = first.best_epoch if not second.epochs else frozen + second.best_epoch
-        return training.History(first.epochs + second.epochs, best, second.best_value or first.best_value)
+        epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
+        if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
+            self.model.set_weights(before)
+            return training.History(epochs, first.best_epoch, first.best_value)
+        return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
 
     # Explanations
 
@@ -168,8 +206,8 @@ class TextClassifier(Classifier):
         return self.encoding.tokenise(text)
 
     def ids_from_tokens(self, token_lists):
-        """Lists of tokens to int32 ids (N, T), or (N, S, T) with hierarchical attention."""
-        return self.encoding.encode_tokens(token_lists, full=self.encoder == "mlp")
+        """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
+        return self.encoding.encode_tokens(token_lists)
 
     def proba_from_tokens(self, token_lists):
         """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
@@ -186,7 +224,7 @@ class TextClassifier(Classifier):
         Args:
             text: One text.
             method: ``attention`` (where the model has it), ``integrated-gradients`` or ``leave-one-out``; None
-                takes attention where there is one, else integrated gradients.
+                takes attention where there is one, else integrated gradients (TF-IDF: leave-one-out).
             target: Class name the gradient methods explain; None takes the predicted one.
 
         Returns:
@@ -198,7 +236,8 @@ class TextClassifier(Classifier):
         self._check([text])
         self.encoding.notify([text])
         has_attention = self.attention != "none"
-        method = method or ("attention" if has_attention else "integrated-gradients")
+        otherwise = "leave-one-out" if self._tfidf else "integrated-gradients"
+        method = method or ("attention" if has_attention else otherwise)
         if method == "integrated-gradients":
             return explain.integrated_gradients(self, text, target)
         if method == "leave-one-out":
@@ -212,7 +251,7 @@ class TextClassifier(Classifier):
     def _explain_attention(self, text):
         tokens = self.tokenise(text)
         ids = self.ids_from_tokens([tokens])
-        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model)([ids], training=False)]
+        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model)(ids, training=False)]
         probabilities = self._probabilities(outputs[0][None])[0]
         present = ids[0] > 0
         sentences = self.encoding.spans(tokens) if present.ndim == 2 else None
@@ -236,5 +275,6 @@ class TextClassifier(Classifier):
         return {"encoding": self.encoding.get_config()}
 
     def _restore(self, state):
-        self.encoding = TextEncoder.from_config(state["encoding"])
+        kind = TfidfEncoder if self._tfidf else TextEncoder
+        self.encoding = kind.from_config(state["encoding"])
         self._matrix = self.coverage = None
