@@ -6,6 +6,8 @@ import keras
 
 from emorec import datasets, metrics
 from emorec.classifiers.text import TextClassifier
+from emorec.datasets import store
+from emorec.errors import DataMissing
 from emorec.experiments.runs import Run
 
 CLASSIFIER = "emorec.experiments.text:run_classifier"
@@ -16,6 +18,28 @@ def load(run):
     """The dataset of a run, with its fold as the test split where it has folds."""
     options = {} if run.fold is None else {"fold": run.fold, "folds": run.folds}
     return datasets.load(run.dataset, **options)
+
+
+# Word vectors that experiments name: a folder below the data roots, and the file in it.
+VECTORS = {
+    "word2vec-googlenews-8k": "GoogleNews-vectors-negative300.8k-subset.bin.gz",
+    "word2vec-googlenews": "GoogleNews-vectors-negative300.bin.gz",
+}
+
+
+def vectors(name):
+    """Path of named word vectors, looked for below ``$EMOREC_DATA`` and in the user cache."""
+    looked_in = [root / name / VECTORS[name] for root in store.roots()]
+    for path in looked_in:
+        if path.exists():
+            return path
+    raise DataMissing(
+        f"The word vectors {name!r}",
+        looked_in,
+        "the full file is at https://code.google.com/archive/p/word2vec/; the subset of its 8,000 commonest words is "
+        "the demo data of the R package PsychWordVec, written as a word2vec .bin.gz",
+        "embedding='skip-gram' trains vectors on the corpus",
+    )
 
 
 def outcome(data, evaluation, **more):
@@ -33,7 +57,10 @@ def run_classifier(run):
     """Trains a `TextClassifier` with the run's options; chooses on validation, opens the test split once."""
     keras.utils.clear_session()
     data = load(run)
-    classifier = TextClassifier(**run.options, seed=run.seed)
+    options = dict(run.options)
+    if options.get("embedding") in VECTORS:
+        options["embedding"] = vectors(options["embedding"])
+    classifier = TextClassifier(**options, seed=run.seed)
     classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
     if data.label_set.multi_label:
         classifier.calibrate(data.validation)
@@ -47,6 +74,7 @@ def run_classifier(run):
         training_seconds=round(history.seconds, 1),
         parameters=classifier.model.count_params(),
         encoding=str(classifier.encoding.report(data.test.inputs)),
+        vectors=str(classifier.coverage or "learned"),
     )
 
 
@@ -84,6 +112,13 @@ def polarity():
     return runs
 
 
-BILSTM = {"encoder": "bilstm", "attention": "global", "dropout": 0.5, "epochs": 15}
+BILSTM = {
+    "encoder": "bilstm",
+    "attention": "global",
+    "embedding": "word2vec-googlenews-8k",
+    "dropout": 0.5,
+    "epochs": 12,
+    "patience": 2,
+}
 
 EXPERIMENTS = {"polarity": polarity}
