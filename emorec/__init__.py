@@ -10,7 +10,6 @@ from emorec.version import __version__
 _CLASSES = {
     "TextClassifier": "emorec.classifiers.text",
     "FaceClassifier": "emorec.classifiers.faces",
-    "MultimodalClassifier": "emorec.classifiers.multimodal",
 }
 _MODULES = (
     "attention", "datasets", "text", "faces", "fusion",
@@ -18,7 +17,18 @@ _MODULES = (
     "reporting", "training",
 )  # fmt: skip
 
-__all__ = ["__version__", *_CLASSES, *_MODULES]
+__all__ = ["__version__", "load_model", *_CLASSES, *_MODULES]
+
+
+# Modules that define Keras layers: importing them is what makes a saved model readable.
+_LAYERS = ("attention", "text.layers", "faces.layers", "fusion.layers", "fusion.crossmodal")
+
+
+def load_model(path, **options):
+    """`keras.saving.load_model` for models with layers of this package, wherever they were saved."""
+    for module in _LAYERS:
+        import_module(f"emorec.{module}")
+    return import_module("keras").saving.load_model(path, **options)
 
 
 def __getattr__(name):
