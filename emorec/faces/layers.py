@@ -158,3 +158,13 @@ class SelfAttention2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "heads": self.heads}
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class RandomShear(keras.layers.RandomShear):
+    """Keras' own, which cannot read the factors that it saves (a range around 0, of which it takes the upper end)."""
+
+    def get_config(self):
+        config = super().get_config()
+        upper = {name: max(config[name]) for name in ("x_factor", "y_factor")}
+        return {**config, **upper}
