@@ -51,9 +51,7 @@ def fusion_layer(name, /, **options):
     cls = __getattr__(FUSIONS[name])
     unknown = set(options) - {*cls.options, "name", "dtype"}
     if unknown:
-        raise BadInput(
-            f"Fusion {name!r} has no {sorted(unknown)}; its options are {', '.join(cls.options) or 'none'}."
-        )
+        raise BadInput(f"Fusion {name!r} has no {sorted(unknown)}; its options are {', '.join(cls.options) or 'none'}.")
     return cls(**options)
 
 

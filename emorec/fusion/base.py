@@ -24,9 +24,7 @@ def check_presence(presence, modalities):
     """
     presence = np.asarray(presence)
     if presence.ndim != 2 or presence.shape[1] != len(modalities):
-        raise BadInput(
-            f"presence must be (N, {len(modalities)}) for {list(modalities)}, not {presence.shape}."
-        )
+        raise BadInput(f"presence must be (N, {len(modalities)}) for {list(modalities)}, not {presence.shape}.")
     if not np.isin(presence, (0, 1)).all():
         raise BadInput(f"presence holds 0 and 1 only, not {presence[~np.isin(presence, (0, 1))][0]!r}.")
     nothing = np.flatnonzero(~presence.astype(bool).any(axis=1))
@@ -59,7 +57,8 @@ class Fusion(keras.layers.Layer):
 
     Call arguments:
         inputs: List of M >= 2 tensors, all (B, D_m) or all (B, T, D_m); the D_m may differ.
-        presence: (B, M) of bool or 0/1, or None where all are there. A missing modality's value has no
+        presence: (B, M) of bool or 0/1, or None where all are there; for sequences also (B, T, M), where
+            modalities come and go between steps. A missing modality's value has no
             influence, be it NaN. A row without any modality gives finite numbers that mean nothing
             (`check_presence` refuses it before the model).
         mask: (B, T) bool, True on real steps, or a list of M such; None takes the masks that the inputs
@@ -103,7 +102,7 @@ class Fusion(keras.layers.Layer):
 
         Returns:
             xs: List of M tensors.
-            present: bool (B, M), or (B, 1, M) for sequences, which broadcasts over steps.
+            present: bool (B, M); for sequences (B, 1, M) or (B, T, M), which broadcasts over steps.
             masks: List of M bool (B, T) tensors or None.
         """
         sequence = len(inputs[0].shape) == 3
@@ -111,22 +110,23 @@ class Fusion(keras.layers.Layer):
             first = ops.ones_like(inputs[0][:, 0, 0] if sequence else inputs[0][:, 0], dtype="bool")
             presence = ops.stack([first] * len(inputs), axis=-1)
         presence = ops.convert_to_tensor(presence)  # lists too
-        if len(presence.shape) != 2 or presence.shape[-1] != len(inputs):
-            raise BadInput(
-                f"presence must be (B, {len(inputs)}), one column a modality, not {presence.shape}."
-            )
+        rank = len(presence.shape)
+        if rank not in ((2, 3) if sequence else (2,)) or presence.shape[-1] != len(inputs):
+            raise BadInput(f"presence must be (B, {len(inputs)}), one column a modality, not {presence.shape}.")
         present = ops.cast(presence, "bool")
+        if sequence and rank == 2:
+            present = present[:, None, :]
         masks = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(inputs)
         xs = []
         for m, x in enumerate(inputs):
-            keep = present[:, m, None, None] if sequence else present[:, m, None]
+            keep = present[..., m : m + 1]
             if masks[m] is None and sequence:
                 masks[m] = getattr(x, "_keras_mask", None)
             if masks[m] is not None:
                 masks[m] = ops.cast(masks[m], "bool")
                 keep = ops.logical_and(keep, masks[m][:, :, None])
             xs.append(ops.where(keep, x, ops.zeros_like(x)))
-        return xs, present[:, None, :] if sequence else present, masks
+        return xs, present, masks
 
     def dense(self, units, features, activation=None, use_bias=True, name=None):
         """A built Dense sublayer over ``features`` inputs, in this layer's dtype policy."""
@@ -159,6 +159,4 @@ def positive(layer, **values):
     """BadInput unless every value is a whole number >= 1."""
     for name, value in values.items():
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise BadInput(
-                f"{type(layer).__name__}: {name} must be a whole number of at least 1, not {value!r}."
-            )
+            raise BadInput(f"{type(layer).__name__}: {name} must be a whole number of at least 1, not {value!r}.")

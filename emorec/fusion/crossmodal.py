@@ -20,6 +20,11 @@ def sinusoids(steps, units):
     return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)[:, :units]
 
 
+def mean_weights(here):
+    """0/1 (..., M) to weights that make a sum over M the mean over the ones; all 0 where there is none."""
+    return here / ops.maximum(ops.sum(here, axis=-1, keepdims=True), 1)
+
+
 @register
 class AttentionBlock(keras.layers.Layer):
     """Pre-norm transformer block whose keys may come from elsewhere, with one empty slot among the keys.
@@ -100,11 +105,9 @@ class TokenFusion(Fusion):
     """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences."""
 
     def project_all(self, inputs, presence, mask):
-        """Tokens (B, T_m, units), 0 where missing or padded; their masks (B, T_m); present (B, M)."""
+        """Tokens (B, T_m, units) of each modality, 0 where missing or padded, and where they are not: bool (B, T_m)."""
         xs, present, masks = self.prepare(inputs, presence, mask)
         sequence = len(xs[0].shape) == 3
-        if sequence:
-            present = present[:, 0]
         tokens, allowed = [], []
         for m, (dense, x) in enumerate(zip(self.project, xs)):
             z = dense(x)
@@ -112,12 +115,13 @@ class TokenFusion(Fusion):
                 z = z + ops.cast(sinusoids(ops.shape(z)[1], self.units), z.dtype)
             else:
                 z = z[:, None, :]
-            keep = ops.logical_and(present[:, m, None], ops.ones_like(z[:, :, 0], dtype="bool"))
+            keep = present[..., m] if sequence else present[:, m, None]
+            keep = ops.logical_and(keep, ops.ones_like(z[:, :, 0], dtype="bool"))
             if masks[m] is not None:
                 keep = ops.logical_and(keep, masks[m])
             tokens.append(ops.where(keep[:, :, None], z, ops.zeros_like(z)))
             allowed.append(keep)
-        return tokens, allowed, present
+        return tokens, allowed
 
 
 @register
@@ -169,14 +173,12 @@ class CrossModalAttention(TokenFusion):
                 self.blocks.append(block)
 
     def call(self, inputs, presence=None, mask=None, training=None, return_attention_scores=False):
-        tokens, allowed, _ = self.project_all(inputs, presence, mask)
+        tokens, allowed = self.project_all(inputs, presence, mask)
         streams, scores = [], []
         for p, (t, s) in enumerate(self.pairs):
             stream = tokens[t]
             for i, block in enumerate(self.blocks[p * self.layers : (p + 1) * self.layers]):
-                stream, weights = block(
-                    stream, tokens[s], allowed[s], training=training, return_attention_scores=True
-                )
+                stream, weights = block(stream, tokens[s], allowed[s], training=training, return_attention_scores=True)
                 if i == 0:
                     scores.append(weights)
             streams.append(stream)
@@ -196,7 +198,7 @@ class BottleneckFusion(TokenFusion):
 
     In each layer every modality's own block reads its steps and the bottleneck tokens and rewrites both; the
     rewritten bottlenecks are averaged over the modalities that are present. The output is the mean over
-    present modalities of their steps.
+    present modalities of their steps, 0 on padded ones.
 
     Args:
         units: Size of tokens and output. tokens: Number of bottleneck tokens.
@@ -213,9 +215,7 @@ class BottleneckFusion(TokenFusion):
         super().__init__(**kwargs)
         positive(self, units=units, tokens=tokens, layers=layers, heads=heads)
         if layers < 2:
-            raise BadInput(
-                "BottleneckFusion: with layers=1 nothing passes between modalities; take 2 or more."
-            )
+            raise BadInput("BottleneckFusion: with layers=1 nothing passes between modalities; take 2 or more.")
         self.units = units
         self.tokens = tokens
         self.layers = layers
@@ -241,12 +241,12 @@ class BottleneckFusion(TokenFusion):
                 self.blocks.append(block)
 
     def call(self, inputs, presence=None, mask=None, training=None):
-        tokens, allowed, present = self.project_all(inputs, presence, mask)
+        tokens, allowed = self.project_all(inputs, presence, mask)
         steps = [ops.shape(z)[1] for z in tokens]
         shared = ops.repeat(self.bottleneck[None], ops.shape(tokens[0])[0], axis=0)  # (B, tokens, units)
         open_slots = ops.ones_like(shared[:, :, 0], dtype="bool")
-        share = ops.cast(present, shared.dtype)
-        share = share / ops.maximum(ops.sum(share, axis=-1, keepdims=True), 1)  # (B, M), mean over present
+        here = ops.cast(ops.stack(allowed, axis=-1), shared.dtype)  # (B, T, M)
+        share = mean_weights(ops.max(here, axis=1))
         for i in range(self.layers):
             written = 0.0
             for m in range(len(tokens)):
@@ -258,7 +258,8 @@ class BottleneckFusion(TokenFusion):
                 tokens[m] = both[:, : steps[m]]
                 written = written + both[:, steps[m] :] * share[:, m, None, None]
             shared = written
-        fused = sum(z * share[:, m, None, None] for m, z in enumerate(tokens))
+        share = mean_weights(here)
+        fused = sum(z * share[:, :, m, None] for m, z in enumerate(tokens))
         return fused[:, 0] if len(inputs[0].shape) == 2 else fused
 
 
@@ -277,9 +278,7 @@ class MemoryFusionCell(keras.layers.Layer):
 
     def build(self, input_shape):
         policy = {"dtype": self.dtype_policy}
-        self.cells = [
-            keras.layers.LSTMCell(self.units, name=f"lstm_{m}", **policy) for m in range(len(self.sizes))
-        ]
+        self.cells = [keras.layers.LSTMCell(self.units, name=f"lstm_{m}", **policy) for m in range(len(self.sizes))]
         for cell, size in zip(self.cells, self.sizes):
             cell.build((None, size))
         both = 2 * self.state_size[0]
@@ -302,8 +301,9 @@ class MemoryFusionCell(keras.layers.Layer):
         for m, (cell, x) in enumerate(zip(self.cells, xs)):
             part = slice(m * self.units, (m + 1) * self.units)
             _, (h, c) = cell(x, [hs_before[:, part], cs_before[:, part]])
-            hs.append(h * present[:, m : m + 1])
-            cs.append(c * present[:, m : m + 1])
+            here = present[:, m : m + 1] > 0.5
+            hs.append(ops.where(here, h, hs_before[:, part]))  # a modality that is away keeps its state
+            cs.append(ops.where(here, c, cs_before[:, part]))
         h, c = ops.concatenate(hs, axis=-1), ops.concatenate(cs, axis=-1)
         delta = ops.concatenate([cs_before, c], axis=-1)
         allowed = ops.tile(ops.repeat(present > 0.5, self.units, axis=-1), [1, 2])
@@ -360,10 +360,8 @@ class MemoryFusion(Fusion):
         if vectors:
             xs = [ops.repeat(x[:, None, :], self.repeats, axis=1) for x in xs]
             present = present[:, None, :]
-        flags = ops.repeat(ops.cast(present, xs[0].dtype), ops.shape(xs[0])[1], axis=1)  # (B, T, M)
-        out = self.rnn(
-            ops.concatenate([*xs, flags], axis=-1), mask=next((m for m in masks if m is not None), None)
-        )
+        flags = ops.broadcast_to(ops.cast(present, xs[0].dtype), (*ops.shape(xs[0])[:2], len(xs)))
+        out = self.rnn(ops.concatenate([*xs, flags], axis=-1), mask=next((m for m in masks if m is not None), None))
         out = out[:, -1] if vectors else out
         fused, weights = ops.split(out, [self.units * len(xs) + self.memory], axis=-1)
         return (fused, ops.cast(weights, "float32")) if return_attention_scores else fused

@@ -247,14 +247,10 @@ class LowRankFusion(Fusion):
             )
             # Constants start at 1, so that the product starts as 1 + the sum of the parts: products of M
             # small numbers would hardly have a gradient.
-            constant = self.add_weight(
-                shape=(self.rank * self.units,), initializer="ones", name=f"constant_{m}"
-            )
+            constant = self.add_weight(shape=(self.rank * self.units,), initializer="ones", name=f"constant_{m}")
             self.factors.append(kernel)
             self.constants.append(constant)
-        self.rank_weights = self.add_weight(
-            shape=(self.rank, 1), initializer="glorot_uniform", name="rank_weights"
-        )
+        self.rank_weights = self.add_weight(shape=(self.rank, 1), initializer="glorot_uniform", name="rank_weights")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
     def call(self, inputs, presence=None, mask=None):
@@ -294,9 +290,7 @@ class FiLM(Fusion):
             raise BadInput(f"FiLM: target={self.target} is no position among {len(shapes)} modalities.")
         self.project = self.dense(self.units, shapes[self.target][-1], name="project")
         self.others = [m for m in range(len(shapes)) if m != self.target]
-        self.condition = [
-            self.dense(2 * self.units, shapes[m][-1], name=f"condition_{m}") for m in self.others
-        ]
+        self.condition = [self.dense(2 * self.units, shapes[m][-1], name=f"condition_{m}") for m in self.others]
 
     def call(self, inputs, presence=None, mask=None):
         xs, present, _ = self.prepare(inputs, presence, mask)
@@ -319,7 +313,7 @@ class ModalityDropout(Fusion):
 
     Args:
         rate: Probability of hiding each modality of each sample; where that would hide all, one of those
-            present is kept, drawn at random.
+            present is kept, drawn at random. With ``presence`` (B, T, M) every step is drawn anew.
         seed: Seed of the draws.
     """
 
@@ -338,7 +332,7 @@ class ModalityDropout(Fusion):
 
     def call(self, inputs, presence=None, mask=None, training=None):
         xs, present, _ = self.prepare(inputs, presence, mask)
-        if len(present.shape) == 3:
+        if len(present.shape) == 3 and (presence is None or len(presence.shape) == 2):
             present = present[:, 0]
         if training and self.rate > 0:
             # One draw does both: u >= rate keeps a modality, and the largest u among those present is kept
