@@ -2,11 +2,13 @@
 PYTHON ?= python3
 NOTEBOOK ?= text/global_attention
 DATASET ?=
+NAMES ?=
+FAST ?=
 VENV := .venv
 BIN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test notebooks lab check clean
+.PHONY: run test notebooks lab site screenshots colab-rehearsal check clean
 
 run: $(READY)
 	$(BIN) -m emorec run $(NOTEBOOK) $(if $(DATASET),--dataset $(DATASET))
@@ -26,6 +28,18 @@ check: $(READY)
 lab: $(READY)
 	$(BIN) -m jupyter lab notebooks
 
+# The executed notebooks as a gallery of HTML pages: site/index.html.
+site: $(READY)
+	$(BIN) -m emorec.site
+
+# The figures of the README, drawn by the project's own code.
+screenshots: $(READY)
+	$(BIN) -m emorec.diagrams
+
+# Runs notebooks as Google Colab would; needs python3.13. NAMES="text/global_attention" chooses, FAST=1 is the fast form.
+colab-rehearsal: $(READY)
+	$(BIN) tests/colab/rehearse.py $(NAMES) $(if $(FAST),--fast)
+
 # A stamp that is newer than the requirements means that the environment can be used again.
 $(READY): requirements.txt requirements-lock.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "emorec needs Python 3.11, 3.12 or 3.13; this is %d.%d. Choose one: make PYTHON=python3.12" % sys.version_info[:2])'
@@ -34,4 +48,4 @@ $(READY): requirements.txt requirements-lock.txt pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) output
+	rm -rf $(VENV) .venv-colab output site

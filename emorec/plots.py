@@ -254,7 +254,7 @@ def classes(splits, *, label_set=None, title="Classes", ax=None):
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.margins(x=0.1)
     if len(flat) > 1:
-        ax.legend(frameon=False, fontsize=9, loc="best")
+        ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))  # balanced bars leave no room
     return _finish(ax, title, "share of the split (%), with counts")
 
 

@@ -1,0 +1,291 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The datasets of the field: what is in them, and what is wrong with them
+#
+# <!-- launch -->
+#
+# A score means little without the data behind it. Were the emotions felt, acted, or guessed by strangers? May the data
+# be used at all? Do training and test set share people, films or whole sentences? This notebook reviews every dataset
+# that the collection can read: what it holds, how its emotions were elicited and labelled, how to get it, what has been
+# published on it under which protocol, and the faults that are known.
+#
+# Everything below is written from the datasets' cards (`emorec/datasets/cards.toml`), the same ones that the readers
+# and `data/README.md` use. It needs no network; datasets that are not bundled are described, not downloaded.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["set-up"]
+# Installs the package where it is missing (on Colab, say); does nothing otherwise.
+import importlib.util, os, pathlib, subprocess, sys
+
+repository = os.environ.get("EMOREC_REPOSITORY", "")
+clone = [p for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "emorec/version.py").exists()]
+if importlib.util.find_spec("emorec") is None and clone:
+    sys.path.insert(0, str(clone[0]))
+elif importlib.util.find_spec("emorec") is None:
+    assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
+    try:
+        subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{repository}"])
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"pip could not install emorec from {repository}: wrong address? no network?") from error
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
+
+import emorec
+
+print("emorec", emorec.__version__, "on", emorec.reporting.device())
+
+# %% [markdown]
+# ## Parameters
+#
+# `modality` restricts the review. With `count_real` ticked, the datasets that are already on this machine are read and
+# counted too; nothing is downloaded for it.
+
+# %% tags=["parameters"]
+modality = "all"  # @param ["all", "text", "faces", "multimodal"]
+count_real = False  # @param {type:"boolean"}
+fast = False  # @param {type:"boolean"}
+
+# %% [markdown]
+# ## Data
+#
+# One row per dataset. *Bundled* ones travel with the package, *automatic* ones are downloaded from their official home
+# when first asked for, and for those *by hand* a form, an account or a signature stands in between. A small helper
+# turns the cards into tables:
+
+# %%
+from html import escape
+
+import pandas as pd
+
+from emorec.datasets.cards import cards
+
+cards = [card for card in cards().values() if modality in ("all", card.modality)]
+
+
+styles = [
+    {"selector": "th, td", "props": "text-align: left; vertical-align: top; white-space: pre-line"},
+    {"selector": "td a", "props": "overflow-wrap: anywhere"},
+]
+
+
+def lines(value):
+    return "\n".join(f"· {v}" for v in value) if isinstance(value, list) else str(value)
+
+
+def table(**columns):
+    frame = pd.DataFrame({k.replace("_", " "): [escape(f(c)) for c in cards] for k, f in columns.items()})
+    frame.insert(0, "dataset", [c.name for c in cards])
+    frame = frame[(frame.iloc[:, 1:] != "").any(axis=1)]
+    return frame.style.hide(axis="index").format(hyperlinks="html").set_table_styles(styles)
+
+
+# %% [markdown]
+# ### What there is
+
+# %%
+table(
+    modality=lambda c: c.modality,
+    task=lambda c: c.task,
+    classes=lambda c: str(len(c.label_set)),
+    size=lambda c: c.size,
+    access=lambda c: c.access,
+)
+
+# %% [markdown]
+# ### How the emotions came about
+#
+# The word *happy* on an example can mean four things: the person felt it (reports of students), acted it (posed faces,
+# drama), wrote a hashtag, or was judged by others to look or sound like it. Numbers on one kind say little about
+# another. The classes, in the order in which a model has them:
+
+# %%
+table(elicited=lambda c: c.how, classes=lambda c: ", ".join(c.label_set) + " (several at once)" * c.label_set.multi_label)
+
+# %% [markdown]
+# ### Terms, and how to get it
+#
+# Read the terms before you publish anything: several of these sets show identifiable people, and some licences forbid
+# commercial use. An empty cell under *by hand* means that the command `python -m emorec data get NAME` is enough.
+
+# %%
+table(licence=lambda c: c.licence, home=lambda c: c.home, by_hand=lambda c: c.get)
+
+# %% [markdown]
+# ### Published results, and the protocol of this collection
+#
+# Numbers can be compared only within one protocol. Where a row names two, they are not comparable, and our own split is
+# given so that you see which of them our numbers can stand beside.
+
+# %%
+table(published=lambda c: lines(c.results), our_protocol=lambda c: "" if c.bundled else c.protocol)
+
+# %% [markdown]
+# ### Known faults
+#
+# Each of these was found in the files or in the way in which they are commonly used. The readers repair what can be
+# repaired, and the notes of a loaded dataset say so.
+
+# %%
+table(fault=lambda c: lines(c.faults), cite=lambda c: c.citation)
+
+# %% [markdown]
+# ## Look at it
+#
+# Which emotions does each dataset name? Spellings are unified (*joy* is *happiness*). Two datasets can be used together,
+# or one to train and one to test, on the classes that both of them have: a column is a class, a square says that the
+# dataset has it.
+
+# %%
+import matplotlib.pyplot as plt
+
+from emorec import plots
+from emorec.labels import ALIASES
+
+common = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt"]
+named = {c.name: {ALIASES.get(n, n) for n in c.label_set} for c in cards if "anger" in c.label_set}
+other = [f"+ {len(names - set(common))} other" if names - set(common) else "" for names in named.values()]
+
+# %% [markdown]
+# Beside each name stands how many further emotions the dataset has.
+
+# %%
+has = [[name in names for name in common] for names in named.values()]
+figure, ax = plt.subplots(figsize=(9, 0.8 + 0.32 * len(named)), layout="constrained")
+ax.pcolormesh(has, cmap="Blues", vmin=0, vmax=1.3, edgecolors="white", linewidth=3)
+ax.set_xticks([i + 0.5 for i in range(len(common))], common)
+ax.set_yticks([i + 0.5 for i in range(len(named))], [f"{name}  {rest}" for name, rest in zip(named, other)])
+ax.tick_params(length=0)
+ax.set_title("Emotions named by each dataset")
+ax.invert_yaxis()
+
+# %% [markdown]
+# How balanced are the classes? Shown for what is at hand: the bundled samples, and with `count_real` whatever real
+# dataset this machine has.
+
+# %%
+from emorec.datasets import store
+from emorec.errors import EmorecError
+
+
+def at_hand(card):
+    if card.bundled:
+        return card.modality == "text"
+    try:
+        return count_real and bool(store.locate(card))
+    except EmorecError:
+        return False
+
+
+loaded = [emorec.datasets.load(card.name, download=False) for card in cards if at_hand(card)]
+
+# %% [markdown]
+# Bars are shares of each part, the numbers beside them counts.
+
+# %%
+for data in loaded:
+    plots.classes(data, title=f"{data.name}: classes")
+
+# %% [markdown]
+# The rendered faces (`sample-faces`) and the pairs (`sample-pairs`) are drawn with equally many faces for each emotion,
+# so there is nothing to count.
+#
+# What the balance does to a score: answering always with the commonest class is right this often, and has this
+# macro-averaged recall. Accuracy on an unbalanced set flatters a model that ignores the rare classes.
+
+# %%
+def floor(data):
+    counts = pd.Series(data.test.labels).explode().value_counts()
+    return [data.name, len(data.test), counts.iloc[0] / len(data.test), 1 / len(data.label_set), counts.iloc[0] / counts.iloc[-1]]
+
+
+# %% [markdown]
+# A high value in the third column is a high floor, not a good model:
+
+# %%
+columns = ["dataset", "test examples", "accuracy of the commonest class", "its macro-recall", "commonest : rarest"]
+floors = pd.DataFrame([floor(data) for data in loaded], columns=columns)
+floors.style.hide(axis="index").format(precision=2)
+
+# %% [markdown]
+# ## Evaluate
+#
+# How small a difference can a test set show? A classifier that is right with probability $p$ on each of $n$ test
+# examples has an accuracy that varies by chance; 95 % of the time it lies within
+#
+# $$\pm\, 1.96 \sqrt{p\,(1 - p) / n}$$
+#
+# of the true one. Two models that were scored on the *same* examples can be told apart somewhat better than that, two
+# numbers from two papers cannot. For $p = 0.8$ and the test sets whose size is known:
+
+# %%
+n_test = {c.name: c.expected["test"] for c in cards if "test" in c.expected}
+n_test |= {f"{c.name}, one fold of ten": sum(c.expected.values()) // 10 for c in cards if c.expected and "10-fold" in c.protocol}
+n_test |= {data.name: len(data.test) for data in loaded if data.card.bundled}
+half_width = pd.Series({name: 196 * (0.8 * 0.2 / n) ** 0.5 for name, n in n_test.items()}).sort_values()
+
+# %% [markdown]
+# The smallest test sets come last:
+
+# %%
+figure, ax = plt.subplots(figsize=(9, 0.8 + 0.32 * len(half_width)), layout="constrained")
+bars = ax.barh([f"{name} (n = {n_test[name]:,})" for name in half_width.index], half_width, color=plots.BLUE)
+ax.bar_label(bars, [f" ± {value:.1f}" for value in half_width])
+ax.set(title="Chance alone moves an accuracy of 80 % by this much", xlabel="half-width of the 95 % interval (points)")
+ax.invert_yaxis()
+ax.margins(x=0.1)
+
+# %% [markdown]
+# ## Evaluate on external data
+#
+# Your turn: look up one card in full, or read a table of your own. `from_table` takes a CSV, TSV or JSONL file, or a
+# data frame as below, finds the classes, keeps copies of a text on one side of the split, and says what it met.
+
+# %% tags=["user-input"]
+dataset_name = "ferplus"
+card = emorec.datasets.card(dataset_name)
+facts = {k: escape(lines(v)) for k, v in vars(card).items() if v and k not in ("reader", "files")}
+pd.DataFrame({dataset_name: facts}).style.format(hyperlinks="html").set_table_styles(styles)
+
+# %% [markdown]
+# A table of your own; here some of the bundled reviews stand in for it, twenty of them twice:
+
+# %%
+reviews = emorec.datasets.load("sample-reviews").train
+own = pd.DataFrame({"what they wrote": reviews.inputs, "verdict": reviews.labels})
+mine = emorec.datasets.from_table(pd.concat([own, own.head(20)]), text="what they wrote", label="verdict")
+print(mine, *mine.notes, sep="\n")
+
+# %% [markdown]
+# ## Results
+
+# %% tags=["results"]
+kinds = pd.Series([c.access.split(",")[0] for c in cards]).value_counts()
+emorec.reporting.publish(
+    {"datasets described": len(cards)}
+    | {f"of them {kind}": count for kind, count in kinds.items()}
+    | {"with a recorded checksum": sum(bool(c.sha256) for c in cards), "with known faults": sum(bool(c.faults) for c in cards)}
+    | {"datasets counted here": len(loaded)},
+    title="The review in numbers",
+)
+
+# %% [markdown]
+# **What was learnt.** Most sets have faults that change what a score means: duplicates across the split, people who
+# appear on both sides, labels from a hashtag, features that have seen the labels. Few have more than a few thousand test
+# examples, so differences below one or two points between two papers are within chance. And the emotions in them are
+# rarely felt ones: most were acted, or ascribed by others.
+#
+# **What was not.** The cards hold what authors published and what we met while reading the files. They do not say how
+# well the labels agree with what people felt, nor whom a dataset leaves out: language, age, skin, culture.
