@@ -62,6 +62,11 @@ class Augmentation:
         return any((self.rotation, self.shift, self.scale, self.shear, self.flip))
 
     @property
+    def changes(self):
+        """Whether anything is done at all."""
+        return self.geometric or self.mixes or any((self.brightness, self.contrast, self.erasing))
+
+    @property
     def mixes(self):
         return bool(self.mix and (self.mixup or self.cutmix))
 
@@ -198,6 +203,8 @@ def _mix(images, labels, rng, options):
 class Augmenter:
     """New pictures for every epoch, for `emorec.training.fit`: ``fit(model, Augmenter(x, y), ...)``.
 
+    Indexed, it is the pair (images, labels) it was made of.
+
     Args:
         images: uint8 (N, H, W) or (N, H, W, C).
         labels: Float targets (N, classes).
@@ -214,6 +221,9 @@ class Augmenter:
     def __init__(self, images, labels, options="standard", seed=0):
         self.images, self.labels = images, labels
         self.options, self.seed = options_of(options), seed
+
+    def __getitem__(self, position):
+        return (self.images, self.labels)[position]
 
     def __call__(self, epoch):
         return augment_batch(self.images, self.labels, np.random.default_rng([self.seed, 77, epoch]), self.options)

@@ -1,0 +1,194 @@
+"""The contract between a face model and the pictures it is given: size, colour and crop, saved with the weights."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from emorec.datasets import pictures
+from emorec.errors import BadInput, DataCorrupt
+from emorec.faces import detection
+
+COLOURS = ("grey", "rgb")
+ORDERS = ("rgb", "bgr")
+LEAST = 8  # shorter edges show no face
+
+
+class PictureNotice(UserWarning):
+    """Said, never silent: a picture was taken as a whole although it hardly is only a face."""
+
+
+@dataclass
+class FacePreprocessing:
+    """Turns pictures of any kind into what a model was trained on.
+
+    Attributes:
+        size: Edge of the model's pictures in pixels.
+        colour: ``grey`` or ``rgb``.
+        detect: Where the face is: ``none`` (the whole picture is one), or ``auto`` (the largest that
+            `emorec.faces.detect` finds).
+        margin: Added around a found or given box, as a share of its longer edge.
+        edge: Longer edge of the pictures it was trained on (95th percentile), None before training.
+    """
+
+    size: int = 48
+    colour: str = "grey"
+    detect: str = "none"
+    margin: float = 0.1
+    edge: int | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.size, (int, np.integer)) or not 24 <= self.size <= 1024:
+            raise BadInput(f"size is a whole number of pixels from 24 to 1024; received {self.size!r}.")
+        if self.colour not in COLOURS:
+            raise BadInput(f"colour={self.colour!r} is unknown; choose grey or rgb.")
+        if self.detect not in ("none", "auto"):
+            raise BadInput(f"detect={self.detect!r} is unknown; choose none or auto (boxes are given when predicting).")
+        if not 0 <= self.margin <= 1:
+            raise BadInput(f"margin is a share from 0 to 1; received {self.margin!r}.")
+
+    @property
+    def shape(self):
+        """(size, size, channels) of the model's input."""
+        return self.size, self.size, 1 if self.colour == "grey" else 3
+
+    def measure(self, inputs):
+        """Notes how large the pictures are that the model is trained on."""
+        if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+            edges = [max(inputs.shape[1:3])]
+        else:
+            edges = [max(_dimensions(x)) for x in inputs[:: max(1, len(inputs) // 200)]]
+        self.edge = int(np.percentile(edges, 95))
+
+    def __call__(self, inputs, *, detect=None, colour_order="rgb"):
+        """Encodes N pictures.
+
+        Args:
+            inputs: As `check_inputs` returns them.
+            detect: ``none``, ``auto``, or N boxes (x, y, w, h); None takes the contract's own.
+            colour_order: ``bgr`` for arrays that OpenCV has read. Files need no word.
+
+        Returns:
+            uint8 (N, size, size, 1 or 3).
+
+        Raises:
+            BadInput: A picture that cannot be used, or shows no face, with its position. DataCorrupt, DataMissing: a
+                file that cannot be read.
+        """
+        detect = self._where(detect, len(inputs))
+        if colour_order not in ORDERS:
+            raise BadInput(f"colour_order={colour_order!r} is unknown; choose rgb or bgr.")
+        if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+            if isinstance(detect, str) and detect == "none" and inputs.dtype == np.uint8 and self._fits(inputs):
+                return self._coloured(inputs, colour_order)
+        encoded = np.empty((len(inputs), *self.shape), dtype="uint8")
+        for i, picture in enumerate(inputs):
+            box = detect if isinstance(detect, str) else detect[i]
+            try:
+                encoded[i] = self.one(pictures.as_picture(picture, bgr=colour_order == "bgr"), box)
+            except (BadInput, DataCorrupt) as error:
+                raise type(error)(f"Picture {i}: {error}") from error
+        return encoded
+
+    def one(self, picture, box="none"):
+        """uint8 (size, size, 1 or 3) of one picture as `as_picture` returns it, and ``none``, ``auto`` or its box."""
+        height, width = picture.shape[:2]
+        if min(height, width) < LEAST:
+            raise BadInput(f"it has {width} x {height} pixels, too few to show a face (at least {LEAST} x {LEAST}).")
+        if isinstance(box, str) and box == "auto":
+            found = detection.detect(picture)
+            if not found:
+                raise BadInput("no face was found; give its box, or detect='none' if the whole picture is a face.")
+            box = max(found, key=lambda b: b[2] * b[3])
+        if isinstance(box, str):
+            self._notice(height, width)
+            picture = pictures.squared(picture, self.size)
+        else:
+            picture = detection.crop(picture, box, margin=self.margin, size=self.size)
+        picture = pictures.to_grey(picture) if self.colour == "grey" else pictures.to_rgb(picture)
+        return picture.reshape(self.shape)
+
+    def _where(self, detect, n):
+        if detect is None or isinstance(detect, str):
+            detect = self.detect if detect is None else detect
+            if detect not in ("none", "auto"):
+                raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give a box for each picture.")
+            return detect
+        boxes = [detect] if np.ndim(detect) == 1 and len(detect) == 4 and n == 1 else list(detect)
+        if len(boxes) != n:
+            raise BadInput(f"{n} pictures, but {len(boxes)} boxes: give one box (x, y, w, h) for each.")
+        return boxes
+
+    def _notice(self, height, width):
+        known = max(self.size, self.edge or 0)
+        if max(height, width) > 3 * known:
+            warnings.warn(
+                f"A picture of {width} x {height} pixels was taken for a face as a whole; this model learnt from "
+                f"pictures of about {known}. If it shows more than a face, give detect='auto', or a box.",
+                PictureNotice,
+                stacklevel=5,
+            )
+
+    def _fits(self, batch):
+        return (
+            batch.ndim in (3, 4) and batch.shape[1:3] == (self.size, self.size) and batch.shape[3:] in ((), (1,), (3,))
+        )
+
+    def _coloured(self, batch, order):
+        """A uint8 batch of the right size in the model's colours; a view where nothing changes."""
+        grey = batch.ndim == 3 or batch.shape[3] == 1
+        if grey:
+            batch = batch.reshape(len(batch), self.size, self.size, 1)
+            return batch if self.colour == "grey" else np.repeat(batch, 3, axis=3)
+        if self.colour == "rgb":
+            return batch if order == "rgb" else np.ascontiguousarray(batch[..., ::-1])
+        code = cv2.COLOR_RGB2GRAY if order == "rgb" else cv2.COLOR_BGR2GRAY
+        encoded = np.empty((len(batch), *self.shape), dtype="uint8")
+        for picture, target in zip(batch, encoded):
+            target[..., 0] = cv2.cvtColor(np.ascontiguousarray(picture), code)
+        return encoded
+
+
+def check_inputs(inputs):
+    """N pictures as an array (N, H, W[, C]) of numbers or as a list; one picture becomes a list of one.
+
+    Floats of an array in 0 to 255 become uint8.
+
+    Raises:
+        BadInput: Something that holds no pictures.
+    """
+    if isinstance(inputs, (str, os.PathLike, bytes, bytearray)):
+        return [inputs]
+    if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        single = inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4))
+        if not single and inputs.ndim not in (3, 4) and inputs.size:
+            raise BadInput(f"Pictures come as (N, H, W) or (N, H, W, C), or as a list; received {inputs.shape}.")
+        return [inputs] if single else _same_range(inputs)
+    try:
+        return list(inputs)
+    except TypeError:
+        raise BadInput(f"Give pictures, as arrays or paths; received {type(inputs).__name__} {inputs!r}.") from None
+
+
+def _same_range(batch):
+    """Floats in 0 to 255 as uint8. Whether floats mean 0 to 1 is read off all pictures together: one may be black."""
+    if batch.dtype.kind == "f" and batch.size and 1 < batch.max() <= 255 and batch.min() >= 0:
+        return np.rint(batch).astype("uint8")
+    return batch
+
+
+def _dimensions(picture):
+    """Edges of an array or a file; 0 of a file that cannot be read: reading it says why."""
+    if not isinstance(picture, (str, os.PathLike, bytes, bytearray)):
+        return np.shape(picture)[:2] or (0, 0)
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as opened:
+            return opened.size
+    except (OSError, ValueError):
+        return 0, 0

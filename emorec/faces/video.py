@@ -1,0 +1,232 @@
+"""Faces in moving pictures: frames of a file or a camera, one number per person, probabilities smoothed, drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+
+# Okabe & Ito's colours, RGB
+COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
+
+
+class FaceTracks:
+    """Follows faces from frame to frame by the overlap of their boxes and smooths their probabilities.
+
+    Args:
+        smoothing: Weight of the past in the exponential mean, 0 (none) to below 1.
+        overlap: Least intersection over union of the boxes of one face in two frames.
+        patience: Frames for which a face may be gone and keep its number.
+    """
+
+    def __init__(self, smoothing=0.6, overlap=0.3, patience=15):
+        if not 0 <= smoothing < 1:
+            raise BadInput(f"smoothing lies in 0 to below 1; received {smoothing!r}.")
+        self.smoothing, self.overlap, self.patience = smoothing, overlap, patience
+        self.faces, self.next, self.frame = {}, 0, 0  # number -> (box, probabilities, last frame)
+
+    def update(self, boxes, probabilities):
+        """Takes in one frame.
+
+        Args:
+            boxes: n boxes (x, y, w, h).
+            probabilities: float (n, classes).
+
+        Returns:
+            n pairs (number of the face, smoothed probabilities (classes,)), in the order of ``boxes``.
+        """
+        self.faces = {k: v for k, v in self.faces.items() if self.frame - v[2] <= self.patience}
+        pairs = [(iou(box, seen), i, k) for i, box in enumerate(boxes) for k, (seen, _, _) in self.faces.items()]
+        matched = {}
+        for overlap, i, number in sorted(pairs, key=lambda pair: -pair[0]):
+            if overlap >= self.overlap and i not in matched and number not in matched.values():
+                matched[i] = number
+        results = []
+        for i, (box, p) in enumerate(zip(boxes, np.asarray(probabilities, dtype="float64"))):
+            number = matched.get(i)
+            if number is None:
+                number, self.next = self.next, self.next + 1
+            else:
+                p = self.smoothing * self.faces[number][1] + (1 - self.smoothing) * p
+            self.faces[number] = box, p, self.frame
+            results.append((number, p))
+        self.frame += 1
+        return results
+
+
+def iou(a, b):
+    """Intersection over union of two boxes (x, y, w, h)."""
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    common = max(wide, 0) * max(high, 0)
+    return common / (a[2] * a[3] + b[2] * b[3] - common)
+
+
+class VideoFrames:
+    """Frames of a video file, uint8 (H, W, 3) RGB, one after the other.
+
+    Attributes:
+        rate: Frames a second; 25 where the file does not say.
+
+    Raises:
+        DataMissing: No such file. DataCorrupt: OpenCV cannot read a frame from it.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path).expanduser()
+        if not self.path.is_file():
+            raise DataMissing(f"The video {str(path)!r}", [self.path.absolute()], "check the path.")
+        self.capture = cv2.VideoCapture(str(self.path))
+        rate = self.capture.get(cv2.CAP_PROP_FPS)
+        self.rate = float(rate) if np.isfinite(rate) and rate > 0 else 25.0
+
+    def __iter__(self):
+        any_frame = False
+        try:
+            while True:
+                there, frame = self.capture.read()
+                if not there:
+                    break
+                any_frame = True
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        finally:
+            self.capture.release()
+        if not any_frame:
+            raise DataCorrupt(f"OpenCV {cv2.__version__} reads no frame from {self.path}: no video, or damaged.")
+
+
+class VideoFile:
+    """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one."""
+
+    def __init__(self, path, rate=25.0):
+        self.path, self.rate, self.writer = Path(path), rate, None
+        if self.path.suffix not in (".mp4", ".avi"):
+            raise BadInput(f"A video is written as .mp4 or .avi; received {self.path.name!r}.")
+
+    def add(self, frame):
+        if self.writer is None:
+            code = cv2.VideoWriter_fourcc(*("mp4v" if self.path.suffix == ".mp4" else "MJPG"))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, frame.shape[1::-1])
+            if not self.writer.isOpened():
+                raise BadInput(
+                    f"This OpenCV cannot write {self.path.suffix} files; try {self.path.with_suffix('.avi')}."
+                )
+        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def close(self):
+        if self.writer is not None:
+            self.writer.release()
+
+
+def draw(picture, boxes, captions, classes):
+    """The picture with its boxes and a caption above each.
+
+    Args:
+        picture: uint8 (H, W) or (H, W, 3) RGB.
+        boxes: n boxes (x, y, w, h).
+        captions: n short texts.
+        classes: n class indices, which choose the colours.
+
+    Returns:
+        A new uint8 (H, W, 3) RGB array.
+    """
+    drawn = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture.copy()
+    unit = max(1, round(min(drawn.shape[:2]) / 300))
+    for (x, y, w, h), caption, index in zip(boxes, captions, classes):
+        colour = COLOURS[index % len(COLOURS)]
+        cv2.rectangle(drawn, (x, y), (x + w - 1, y + h - 1), colour, unit + 1)
+        scale = 0.4 * unit
+        (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, unit)
+        left = int(np.clip(x, 0, max(drawn.shape[1] - wide, 0)))
+        top = y - high - below - 2 if y > high + below + 2 else y + 1
+        cv2.rectangle(drawn, (left, top), (left + wide, top + high + below), colour, -1)
+        ink = (0, 0, 0) if sum(colour) > 330 else (255, 255, 255)
+        cv2.putText(drawn, caption, (left, top + high), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, unit, cv2.LINE_AA)
+    return drawn
+
+
+# --- cameras
+
+
+def in_colab():
+    """Whether this runs in a Colab notebook, where the camera is in the browser."""
+    try:
+        import google.colab  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def camera(device=0):
+    """Frames of a local camera, uint8 (H, W, 3) RGB, until it stops.
+
+    Raises:
+        DataMissing: There is no such camera, or another program has it.
+    """
+    capture = cv2.VideoCapture(device)
+    try:
+        if not capture.isOpened():
+            raise DataMissing(
+                f"Camera {device}", [], "connect one, close programs that use it, or name another device=1",
+                "predict_video(path) reads a file, annotate(path) a picture.",
+            )  # fmt: skip
+        while True:
+            there, frame = capture.read()
+            if not there:
+                return
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+
+
+def show(picture):
+    """Shows a picture in a window; None closes it. False once the reader presses q or Esc.
+
+    Raises:
+        BadInput: This OpenCV was built without windows.
+    """
+    try:
+        if picture is None:
+            cv2.destroyAllWindows()
+            return False
+        cv2.imshow("emorec", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        return cv2.waitKey(1) & 0xFF not in (27, ord("q"))
+    except cv2.error as error:
+        raise BadInput(
+            "This OpenCV shows no windows (headless, or no screen): pip install opencv-python, or webcam(window=False)."
+        ) from error
+
+
+_PHOTO = """
+(async () => {
+  const video = document.createElement('video'), button = document.createElement('button');
+  button.textContent = 'Take the picture';
+  const box = document.createElement('div');
+  box.append(video, document.createElement('br'), button);
+  document.body.append(box);
+  const stream = await navigator.mediaDevices.getUserMedia({video: true});
+  video.srcObject = stream;
+  await video.play();
+  google.colab.output.setIframeHeight(document.documentElement.scrollHeight, true);
+  await new Promise(done => button.onclick = done);
+  const canvas = document.createElement('canvas');
+  canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+  canvas.getContext('2d').drawImage(video, 0, 0);
+  stream.getVideoTracks()[0].stop();
+  box.remove();
+  return canvas.toDataURL('image/jpeg', 0.9);
+})()
+"""
+
+
+def colab_photo():
+    """A photograph from the browser's camera, as the bytes of a JPEG; the reader presses a button."""
+    import base64
+
+    from google.colab.output import eval_js
+
+    return base64.b64decode(eval_js(_PHOTO).split(",", 1)[1])
