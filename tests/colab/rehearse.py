@@ -69,6 +69,7 @@ def stage(python):
         (kernel / "kernel.json").write_text(json.dumps(spec))
         os.environ["JUPYTER_PATH"] = str(folder / "jupyter")
         (folder / "no-pip" / "pip").mkdir(parents=True)
+        (folder / "no-pip" / "pip" / "__init__.py").touch()  # without it the real pip would win
         (folder / "no-pip" / "pip" / "__main__.py").write_text(NO_PIP)
 
         def perform(notebook, address=f"file://{ROOT}", pip=True):

@@ -1,0 +1,189 @@
+"""Colab: floors that leave its packages alone, a set-up cell that installs once or says why not, buttons and address.
+
+The whole rehearsal takes longer: `make colab-rehearsal`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from packaging.requirements import Requirement
+
+from emorec import notebooks
+from emorec.errors import BadInput
+
+COLAB = ROOT / "tests" / "colab"
+
+
+def requirements(path):
+    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    return [Requirement(line) for line in lines if line]
+
+
+def test_floors_add_only_gensim_on_colab():
+    there = {r.name: next(iter(r.specifier)).version for r in requirements(COLAB / "versions.txt")}
+    missing = [r.name for r in requirements(ROOT / "requirements.txt") if r.name not in there]
+    replaced = [
+        str(r) for r in requirements(ROOT / "requirements.txt") if r.name in there and there[r.name] not in r.specifier
+    ]
+    assert missing == ["gensim"] and replaced == []
+
+
+def set_up(folder, address="", **env):
+    """Runs the set-up cell in ``folder`` with a pip that must not be called, unless told otherwise."""
+    env = os.environ | {"EMOREC_REPOSITORY": address} | env
+    code = notebooks.SET_UP.format(repository="")
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture
+def no_pip(tmp_path):
+    (tmp_path / "no-pip" / "pip").mkdir(parents=True)
+    (tmp_path / "no-pip" / "pip" / "__init__.py").touch()  # without it the real pip would win
+    (tmp_path / "no-pip" / "pip" / "__main__.py").write_text("raise SystemExit('pip was called')")
+    return str(tmp_path / "no-pip")
+
+
+@pytest.fixture
+def without_emorec(tmp_path):
+    """PYTHONPATH of a Python that does not find emorec, however it is installed here."""
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide" / "sitecustomize.py").write_text(
+        "import importlib.util\nreal = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == 'emorec' else real(name, *a)\n"
+    )
+    return str(tmp_path / "hide")
+
+
+def test_no_pip_call_where_emorec_is_importable(tmp_path, no_pip):
+    path = os.pathsep.join([no_pip, str(ROOT)])
+    done = set_up(tmp_path, address="file:///nowhere", PYTHONPATH=path)
+    assert done.returncode == 0 and done.stdout.startswith("emorec "), done.stderr
+
+
+def test_inside_a_clone_the_clone_is_used(no_pip, without_emorec):
+    path = os.pathsep.join([no_pip, without_emorec])
+    done = set_up(ROOT / "notebooks" / "text", address="file:///nowhere", PYTHONPATH=path)
+    assert done.returncode == 0 and done.stdout.startswith("emorec "), done.stderr
+
+
+def test_the_stand_in_for_pip_is_the_one_that_is_called(tmp_path, no_pip, without_emorec):
+    done = set_up(tmp_path, address="file:///nowhere", PYTHONPATH=os.pathsep.join([no_pip, without_emorec]))
+    assert done.returncode and "pip was called" in done.stderr
+
+
+def test_a_broken_address_is_named(tmp_path, without_emorec):
+    done = set_up(tmp_path, address=f"file://{tmp_path}/none", PYTHONPATH=without_emorec)
+    assert done.returncode
+    assert done.stderr.strip().splitlines()[-1] == (
+        f"RuntimeError: pip could not install emorec from file://{tmp_path}/none: wrong address? no network?"
+    )
+
+
+def test_without_an_address_the_way_out_is_named(tmp_path, without_emorec):
+    done = set_up(tmp_path, PYTHONPATH=without_emorec)
+    assert "emorec is not installed: pip install it, or set EMOREC_REPOSITORY" in done.stderr
+
+
+def test_the_stand_in_refuses_drive_and_keys():
+    code = (
+        "import google.colab\nfrom google.colab import drive, userdata\n"
+        "for f in (drive.mount, userdata.get):\n"
+        "    try: f('/content/drive')\n"
+        "    except RuntimeError as e: print(e)"
+    )
+    env = os.environ | {"PYTHONPATH": str(COLAB / "stand-in")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert "drive.mount was called" in done.stdout and "userdata.get was called" in done.stdout, done.stderr
+
+
+# The project's address
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the project with one executed notebook and a README with a button."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "notebooks" / "text").mkdir(parents=True)
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path / "notebooks")
+    name = "text/global_attention"
+    shutil.copy(ROOT / "notebooks" / f"{name}.py", tmp_path / "notebooks" / "text")
+    notebook = notebooks.read(name)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = 1, []
+    notebook.metadata["emorec"] = {"source_sha256": notebooks.digest(name)}
+    path = notebooks.script(name).with_suffix(".ipynb")
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text(f"| <!-- launch {name} --><!-- /launch --> | other |\n")
+    return tmp_path
+
+
+def texts(copy):
+    return {p.relative_to(copy).as_posix(): p.read_text() for p in sorted(copy.rglob("*")) if p.is_file()}
+
+
+def test_set_repository_writes_everything_once_and_outputs_stay_fresh(copy):
+    assert notebooks.problems("text/global_attention") == []
+    changed = notebooks.set_repository("https://github.com/someone/emotions")
+    assert len(changed) == 4
+    assert 'Repository = "https://github.com/someone/emotions"' in (copy / "pyproject.toml").read_text()
+    button = (
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        "(https://colab.research.google.com/github/someone/emotions/blob/main/notebooks/text/global_attention.ipynb)"
+    )
+    for name, text in texts(copy).items():
+        if name != "pyproject.toml":
+            assert text.count(button) == 1, name
+        if name.startswith("notebooks"):
+            assert text.replace('\\"', '"').count('"EMOREC_REPOSITORY", "https://github.com/someone/emotions"') == 1
+    assert notebooks.problems("text/global_attention") == []
+    assert notebooks.set_repository("https://github.com/someone/emotions") == []
+
+
+def test_set_repository_moves_on_and_elsewhere_there_is_no_button(copy):
+    before = texts(copy)
+    notebooks.set_repository("https://github.com/someone/emotions.git")
+    assert "someone/emotions/blob" in (copy / "README.md").read_text()
+    notebooks.set_repository("https://example.org/git/emotions")
+    after = texts(copy)
+    assert not any("colab-badge" in text or "someone" in text for text in after.values())
+    assert after["README.md"] == before["README.md"]
+    assert notebooks.problems("text/global_attention") == []
+
+
+def test_no_address_leaves_no_trace(copy):
+    before = texts(copy)
+    assert notebooks.sync() == [] and texts(copy) == before
+
+
+@pytest.mark.parametrize(
+    "address", ["", "github.com/a/b", "https://a b", 'https://x/"; import os; "', "javascript:alert(1)"]
+)
+def test_addresses_that_are_none(copy, address):
+    before = texts(copy)
+    with pytest.raises(BadInput, match="https://github.com/OWNER/NAME"):
+        notebooks.set_repository(address)
+    assert texts(copy) == before
+
+
+def test_a_change_of_code_is_still_noticed(copy):
+    script = notebooks.script("text/global_attention")
+    script.write_text(script.read_text().replace("seed = 0", "seed = 1"))
+    assert any("stale" in p for p in notebooks.problems("text/global_attention"))
+
+
+def test_new_tables_leave_the_outputs_fresh(copy):
+    script = notebooks.script("text/global_attention")
+    before, text = notebooks.digest("text/global_attention"), script.read_text()
+    block = "# <!-- results: polarity -->\n"
+    assert block in text
+    script.write_text(text.replace(block, f"{block}# | data | model |\n"))
+    assert notebooks.digest("text/global_attention") == before
+    script.write_text(text.replace("# <!-- /results -->", "# <!-- /results -->\n# More words."))
+    assert notebooks.digest("text/global_attention") != before
