@@ -15,6 +15,7 @@ import numpy as np
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
 
+OPTIMIZERS = ("adam", "sgd", "rmsprop")
 MONITORS = {"loss": -1, "accuracy": 1, "macro_f1": 1}  # and whether more is better
 
 
@@ -86,9 +87,12 @@ def validation_scores(targets, logits, multi_label=False):
     return {"loss": float(loss), "accuracy": accuracy, "macro_f1": macro_f1}
 
 
-def compile_model(model, *, steps, learning_rate, schedule, weight_decay, label_smoothing, multi_label, clipnorm=1.0):
-    """AdamW (Adam where `weight_decay` is 0) on cross-entropy from logits.
+def compile_model(
+    model, *, steps, learning_rate, schedule, weight_decay, label_smoothing, multi_label, clipnorm=1.0, optimizer="adam"
+):
+    """Cross-entropy from logits under an optimizer with decoupled weight decay (AdamW; Loshchilov & Hutter 2019).
 
+    `optimizer` is ``adam``, ``rmsprop`` or ``sgd`` (with Nesterov momentum 0.9, and a learning rate of its own).
     `schedule` is ``constant`` or ``cosine`` (to zero over `steps`, after a linear warm-up over the first 5 %).
     """
     if schedule == "cosine":
@@ -100,16 +104,21 @@ def compile_model(model, *, steps, learning_rate, schedule, weight_decay, label_
         rate = learning_rate
     else:
         raise BadInput(f"schedule={schedule!r} is unknown; choose constant or cosine.")
+    if optimizer not in OPTIMIZERS:
+        raise BadInput(f"optimizer={optimizer!r} is unknown; choose one of {', '.join(OPTIMIZERS)}.")
+    options = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
+    kind = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}[optimizer]
+    optimizer = kind(rate, weight_decay=weight_decay or None, clipnorm=clipnorm, **options)
     if weight_decay:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, clipnorm=clipnorm)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    else:
-        optimizer = keras.optimizers.Adam(rate, clipnorm=clipnorm)
     if multi_label:
         loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     else:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, jit_compile="auto" if keras.backend.backend() == "jax" else False)
+    if model.trainable_variables:
+        # Variables that are made inside the first step would have TensorFlow trace that step twice.
+        optimizer.build(model.trainable_variables)
 
 
 def fit(
@@ -119,6 +128,7 @@ def fit(
     *,
     epochs=10,
     batch_size=64,
+    optimizer="adam",
     learning_rate=1e-3,
     schedule="constant",
     weight_decay=0.0,
@@ -139,7 +149,7 @@ def fit(
             number that returns such a pair (augmentation). x is an array, a dict of arrays, or a `Batches`.
         validation: ``(x, y)`` to choose on, or None. Never a test split: the classifiers check that.
         epochs, batch_size: Limits of the run, and examples a step.
-        learning_rate, schedule, weight_decay, label_smoothing: See `compile_model`.
+        optimizer, learning_rate, schedule, weight_decay, label_smoothing: See `compile_model`.
         class_weight: Weight per class (C,), or None.
         patience: Epochs without improvement before stopping; None never stops early. The weights of the best
             epoch are restored whenever there is validation data.
@@ -158,6 +168,7 @@ def fit(
     compile_model(
         model,
         steps=epochs * -(-size // batch_size),
+        optimizer=optimizer,
         learning_rate=learning_rate,
         schedule=schedule,
         weight_decay=weight_decay,
@@ -165,7 +176,9 @@ def fit(
         multi_label=multi_label,
     )
     run = _Checkpoint(
-        checkpoint, model, dict(size=size, epochs=epochs, batch=batch_size, rate=learning_rate, seed=seed)
+        checkpoint,
+        model,
+        dict(size=size, epochs=epochs, batch=batch_size, rate=learning_rate, seed=seed, optimizer=optimizer),
     )
     history, best = run.resume(progress)
     sign = MONITORS[monitor]

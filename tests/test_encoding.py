@@ -32,6 +32,22 @@ def test_pretokenised_and_raw_text_agree():
     assert tokenise("a warm , funny film .") == tokenise("A warm, funny film.")
 
 
+def test_tweets_lose_names_and_addresses_but_no_word():
+    tweet = "@Ann_1 love #LoveIsland #BBCNews :-) <3 see https://t.co/aB1?x=2 a@b.org 5:30 #1"
+    assert (
+        tokenise(tweet, tweets=True)
+        == (
+            "<user> love <hashtag> love island <hashtag> bbc news :-) <3 see <url> a @ b . org 5 : 30 <hashtag> 1"
+        ).split()
+    )
+    assert tokenise("Done :D PM:please", tweets=True) == ["done", ":d", "pm", ":", "please"]
+    assert "<user>" not in tokenise(tweet)
+    encoder = TextEncoder(min_count=1, tweets=True).fit([tweet])
+    again = TextEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
+    assert again.encode(["@Bob :-)"]).tolist() == encoder.encode(["@eve :-)"]).tolist()
+    assert again.report(["@Bob www.x.org"]).unknown_tokens == 0
+
+
 def test_sentences_end_after_closing_quotes():
     tokens = tokenise('He said: "No." Then he left. Why')
     assert [tokens[a:b] for a, b in sentence_spans(tokens)] == [

@@ -72,6 +72,20 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, schedule):
     assert not (tmp_path / "run").exists()
 
 
+def test_every_optimizer_learns_its_own_way_and_decays_weights():
+    rates = {"adam": 0.01, "sgd": 0.1, "rmsprop": 0.01}
+    found = {}
+    for name, rate in rates.items():
+        net = model()
+        history = run(net, optimizer=name, learning_rate=rate)
+        assert history["val_accuracy"][-1] > 0.8, name
+        found[name] = history["loss"][-1]
+        decayed = model()
+        run(decayed, optimizer=name, learning_rate=rate, weight_decay=1.0)
+        assert np.abs(decayed.get_weights()[0]).sum() < np.abs(net.get_weights()[0]).sum(), name
+    assert len(set(found.values())) == 3
+
+
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
     class Killed(Exception):
         pass
@@ -121,6 +135,8 @@ def test_bad_settings_and_nan_are_named():
         run(model(), monitor="auc")
     with pytest.raises(BadInput, match="schedule='step'"):
         run(model(), schedule="step")
+    with pytest.raises(BadInput, match="optimizer='momentum'"):
+        run(model(), optimizer="momentum")
     x, y = data()
     x[0, 0] = np.nan
     with pytest.raises(BadInput, match="learning rate"):

@@ -84,6 +84,7 @@ class Classifier(BaseEstimator):
             validation,
             epochs=self.epochs,
             batch_size=self.batch_size,
+            optimizer=getattr(self, "optimizer", "adam"),
             learning_rate=self.learning_rate,
             schedule=self.schedule,
             weight_decay=self.weight_decay,

@@ -34,9 +34,9 @@ class TextClassifier(Classifier):
         dropout, recurrent_dropout: Rates; dropout acts on embeddings and before the logits.
         heads, hops: Of self-attention and structured self-attention.
         filters, kernel_sizes: Of the convolutional encoders.
-        max_words, min_count, max_length, max_sentences, lowercase, keep: See `emorec.text.encoding.TextEncoder`;
-            `max_sentences` acts with hierarchical attention only.
-        epochs, batch_size, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
+        max_words, min_count, max_length, max_sentences, lowercase, keep, tweets: See
+            `emorec.text.encoding.TextEncoder`; `max_sentences` acts with hierarchical attention only.
+        epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.
         bucketing: Whether texts of similar length share a batch (`emorec.text.batches.BucketedIds`), which
@@ -68,8 +68,10 @@ class TextClassifier(Classifier):
         max_sentences=20,
         lowercase=True,
         keep="start",
+        tweets=False,
         epochs=20,
         batch_size=64,
+        optimizer="adam",
         learning_rate=1e-3,
         schedule="constant",
         weight_decay=0.0,
@@ -87,7 +89,8 @@ class TextClassifier(Classifier):
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
         self.heads, self.hops, self.filters, self.kernel_sizes = heads, hops, filters, kernel_sizes
         self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
-        self.max_length, self.max_sentences = max_length, max_sentences
+        self.max_length, self.max_sentences, self.tweets = max_length, max_sentences, tweets
+        self.optimizer = optimizer
         self.epochs, self.batch_size, self.learning_rate, self.schedule = (
             epochs,
             batch_size,
@@ -127,7 +130,10 @@ class TextClassifier(Classifier):
         self.coverage = self._matrix = None
         if self._tfidf:
             self.encoding = TfidfEncoder(
-                max_features=min(self.max_words, 5000), min_count=self.min_count, lowercase=self.lowercase
+                max_features=min(self.max_words, 5000),
+                min_count=self.min_count,
+                lowercase=self.lowercase,
+                tweets=self.tweets,
             ).fit(texts)
             return
         self.encoding = TextEncoder(
@@ -137,6 +143,7 @@ class TextClassifier(Classifier):
             max_sentences=self.max_sentences if self.attention == "hierarchical" else None,
             lowercase=self.lowercase,
             keep=self.keep,
+            tweets=self.tweets,
         )
         if self.embedding == "learned":
             self.encoding.fit(texts)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.text.encoding import SPECIAL, UNKNOWN, tokenise
+from emorec.text.encoding import SPECIAL, UNKNOWN
 
 TRAINED = ("cbow", "skip-gram")
 OOV = ("normal", "zeros", "subword")
@@ -90,7 +90,7 @@ def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
     """
     if oov not in OOV:
         raise BadInput(f"oov={oov!r} is unknown; choose one of {', '.join(OOV)}.")
-    counts = Counter(w for text in texts for w in tokenise(text, encoder.lowercase))
+    counts = Counter(w for text in texts for w in encoder.split(text))
     if source in TRAINED:
         encoder.fit(texts)
         vectors, name = train_vectors(source, texts, encoder, dim, seed), source
@@ -181,7 +181,7 @@ def train_vectors(source, texts, encoder, dim, seed):
     names = {w: w for w in encoder.words[len(SPECIAL) :]}
     corpus = []
     for text in texts:
-        tokens = [names.get(w, SPECIAL[UNKNOWN]) for w in tokenise(text, encoder.lowercase)]
+        tokens = [names.get(w, SPECIAL[UNKNOWN]) for w in encoder.split(text)]
         corpus += [tokens[i : i + _GENSIM_LIMIT] for i in range(0, len(tokens), _GENSIM_LIMIT)]
     size = sum(map(len, corpus))
     trained = Word2Vec(

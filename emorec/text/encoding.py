@@ -25,6 +25,14 @@ KEEP = ("start", "end", "both")
 
 _ABBREVIATIONS = r"(?:mr|mrs|ms|dr|st|jr|sr|vs|prof|e\.g|i\.e)\.(?=\s+\w)"
 _TOKEN = re.compile(rf"{_ABBREVIATIONS}|\w+(?:'\w+)*|\.{{3}}|[^\w\s]", re.IGNORECASE)
+_EMOTICON = r"[:;=]['-]?(?:[()\[\]/\\|]|[DdPp]\b)|<3"
+_TWEET_TOKEN = re.compile(rf"<(?:url|user|hashtag)>|{_EMOTICON}|{_TOKEN.pattern}", re.IGNORECASE)
+_IN_TWEETS = (
+    (re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE), " <url> "),
+    (re.compile(r"(?<!\w)@\w+"), " <user> "),
+    (re.compile(r"(?<!\w)#(\w+)"), lambda match: f" <hashtag> {_WORD_ENDS.sub(' ', match[1])} "),
+)
+_WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|_+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\x85": " ", "\x00": " "})
 
 
@@ -52,10 +60,16 @@ def check_texts(texts):
     return texts
 
 
-def tokenise(text, lowercase=True):
-    """Words (with inner apostrophes, so "don't" stays whole), numbers, and each other sign on its own."""
+def tokenise(text, lowercase=True, tweets=False):
+    """Words (with inner apostrophes, so "don't" stays whole), numbers, and each other sign on its own.
+
+    With ``tweets``, links and user names become ``<url>`` and ``<user>``, a hashtag becomes ``<hashtag>`` and its words
+    (#LoveIsland: two), and emoticons stay whole; the marks are those of GloVe's Twitter vectors.
+    """
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
-    return _TOKEN.findall(text.lower() if lowercase else text)
+    for pattern, mark in _IN_TWEETS if tweets else ():
+        text = pattern.sub(mark, text)
+    return (_TWEET_TOKEN if tweets else _TOKEN).findall(text.lower() if lowercase else text)
 
 
 def sentence_spans(tokens):
@@ -113,6 +127,7 @@ class TextEncoder:
         max_sentences: Encode to (N, S, T) with this many sentences at most; None encodes to (N, T).
         lowercase: Fold case before looking words up.
         keep: Which part of a longer text is kept: ``start``, ``end`` or ``both`` halves.
+        tweets: Read user names, links, hashtags and emoticons as `tokenise` says.
     """
 
     def __init__(
@@ -124,6 +139,7 @@ class TextEncoder:
         max_sentences=None,
         lowercase=True,
         keep="start",
+        tweets=False,
     ):
         if keep not in KEEP:
             raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")
@@ -132,6 +148,7 @@ class TextEncoder:
                 raise BadInput(f"{name} must be at least 1 or None; received {value}.")
         self.max_words, self.min_count, self.max_length = max_words, min_count, max_length
         self.max_sentences, self.lowercase, self.keep = max_sentences, lowercase, keep
+        self.tweets = tweets
         self.words = list(SPECIAL)
         self._ids = {}
 
@@ -146,7 +163,7 @@ class TextEncoder:
             texts: N strings.
             known: Words with a pretrained vector; they are kept however rare they are.
         """
-        token_lists = [tokenise(t, self.lowercase) for t in texts]
+        token_lists = [self.split(t) for t in texts]
         counts = Counter(w for tokens in token_lists for w in tokens)
         kept = [w for w, n in counts.items() if n >= self.min_count or w in known]
         kept.sort(key=lambda w: (-counts[w], w))
@@ -161,9 +178,13 @@ class TextEncoder:
             self.max_length = max(4, max(lengths) if max(lengths) <= 1.5 * usual else usual)
         return self
 
+    def split(self, text):
+        """All tokens of one text, before cutting."""
+        return tokenise(text, self.lowercase, self.tweets)
+
     def tokenise(self, text):
         """The tokens of one text as the model sees them: after case folding and cutting."""
-        return self._cut(tokenise(text, self.lowercase))
+        return self._cut(self.split(text))
 
     def _cut(self, tokens):
         if self.max_sentences is None:
@@ -225,7 +246,7 @@ class TextEncoder:
         tokens = cut = unknown = cut_texts = 0
         types, unknown_types = set(), set()
         for text in texts:
-            all_tokens = tokenise(text, self.lowercase)
+            all_tokens = self.split(text)
             lost = len(all_tokens) - len(self._cut(all_tokens))
             missing = [w for w in all_tokens if w not in self._ids]
             tokens += len(all_tokens)
@@ -239,7 +260,7 @@ class TextEncoder:
         """Warns (`TextNotice`) of texts that are cut or hold no known word; in one line where there are many."""
         cut, strange = [], []
         for i, text in enumerate(texts):
-            tokens = tokenise(text, self.lowercase)
+            tokens = self.split(text)
             kept = self._cut(tokens)
             shown = f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
             if len(kept) < len(tokens):
@@ -254,7 +275,7 @@ class TextEncoder:
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""
-        names = ("max_words", "min_count", "max_length", "max_sentences", "lowercase", "keep", "words")
+        names = ("max_words", "min_count", "max_length", "max_sentences", "lowercase", "keep", "tweets", "words")
         return {name: getattr(self, name) for name in names}
 
     @classmethod

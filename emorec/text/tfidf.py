@@ -21,14 +21,15 @@ class TfidfEncoder:
         min_count: Number of training texts that must hold them.
         ngrams: Longest run of words that counts as a feature; 1 leaves pairs out.
         lowercase: Fold case first.
+        tweets: Read user names, links, hashtags and emoticons as `emorec.text.encoding.tokenise` says.
     """
 
-    def __init__(self, *, max_features=5000, min_count=2, ngrams=2, lowercase=True):
+    def __init__(self, *, max_features=5000, min_count=2, ngrams=2, lowercase=True, tweets=False):
         for name, value in {"max_features": max_features, "min_count": min_count, "ngrams": ngrams}.items():
             if value < 1:
                 raise BadInput(f"{name} must be at least 1; received {value}.")
         self.max_features, self.min_count = max_features, min_count
-        self.ngrams, self.lowercase = ngrams, lowercase
+        self.ngrams, self.lowercase, self.tweets = ngrams, lowercase, tweets
         self.words = []
 
     @property
@@ -69,7 +70,7 @@ class TfidfEncoder:
 
     def tokenise(self, text):
         """The tokens of one text."""
-        return tokenise(text, self.lowercase)
+        return tokenise(text, self.lowercase, self.tweets)
 
     def spans(self, tokens):
         """One row: TF-IDF knows no sentences."""
@@ -104,7 +105,7 @@ class TfidfEncoder:
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""
-        names = ("max_features", "min_count", "ngrams", "lowercase", "words")
+        names = ("max_features", "min_count", "ngrams", "lowercase", "tweets", "words")
         idf = self._weights.idf_.tolist() if self.words else []
         return {**{name: getattr(self, name) for name in names}, "idf": idf}
 
