@@ -317,14 +317,34 @@ def outdated(folder):
     ]
 
 
+def augmentation(path):
+    """Draws what each augmentation does to a rendered face; writes a PNG to ``path``."""
+    from emorec.faces.augmentation import augmentation_figure
+    from emorec.faces.render import random_face
+
+    face, partner = (random_face(emotion, seed, size=96).image for emotion, seed in (("happiness", 5), ("surprise", 8)))
+    augmentation_figure(face, partner, draws=6, seed=0).savefig(path, dpi=75, metadata={"Software": None})
+
+
+def samples(path):
+    """Draws people of the rendered faces with every emotion; writes a PNG to ``path``."""
+    from emorec.faces.render import gallery
+
+    gallery(people=4, seed=0).savefig(path, dpi=100, metadata={"Software": None})
+
+
+PNGS = {"fusion.png": fusion, "data_aug.png": augmentation, "samples.png": samples}
+
+
 def draw_all(folder):
     """Draws every figure of the README into ``folder``; returns their paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in SVGS.items():
         (folder / name).write_text(draw(), encoding="utf-8")
-    fusion(folder / "fusion.png")
-    return [folder / name for name in (*SVGS, "fusion.png")]
+    for name, draw in PNGS.items():
+        draw(folder / name)
+    return [folder / name for name in (*SVGS, *PNGS)]
 
 
 def main():

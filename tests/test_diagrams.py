@@ -76,3 +76,9 @@ def test_fusion_is_a_readable_png(tmp_path):
     data = (tmp_path / "a.png").read_bytes()
     assert data == (tmp_path / "b.png").read_bytes() and data[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", data[16:24])[0] >= 1200 and len(data) < 200_000
+
+
+def test_every_figure_of_the_readme_is_there():
+    there = {p.name for p in (ROOT / "Screenshots").iterdir()}
+    assert there == {*diagrams.SVGS, *diagrams.PNGS}
+    assert all((ROOT / "Screenshots" / name).stat().st_size < 800_000 for name in there)
