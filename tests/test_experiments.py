@@ -1,14 +1,17 @@
 """Experiments: run by run, resumable, and tables that say what the files say."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+import emorec
 from emorec import experiments
 from emorec.errors import BadInput
-from emorec.experiments import Run, tables
+from emorec.experiments import Run, attention, tables
 
 CALLS = []
 
@@ -97,3 +100,55 @@ def test_declared_experiments_are_unique_and_filterable():
     assert {r.fold for r in chosen} == {3} and {r.dataset for r in chosen} == {"movie-polarity"}
     with pytest.raises(BadInput, match="no run on dataset='mars'"):
         experiments.declared("polarity", dataset="mars")
+
+
+def made_scores(gains, reference=0.6, folds=5):
+    """A score a fold: the encoders' own, the same for both encoders, plus the gain of each attention."""
+    rows = []
+    for fold in range(folds):
+        for encoder in ("gru", "cnn"):
+            for mechanism, gain in {"none": [0.0] * folds, **gains}.items():
+                score = reference + 0.05 * fold + gain[fold]
+                rows.append(("data", encoder, mechanism, fold, folds, 0, score))
+    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "folds", "seed", "score"])
+
+
+def test_attention_is_compared_fold_by_fold():
+    gain = np.array([0.02, 0.022, 0.018, 0.02, 0.02])
+    table = attention.paired(made_scores({"global": gain, "self": -gain}))
+    rows = table.set_index(["encoder", "attention"])
+    half = stats.t.ppf(0.975, 4) * 100 * gain.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
+    assert len(rows) == 6  # two attentions x two encoders and their mean
+    for encoder in ("gru", "cnn", attention.EVERY):
+        row = rows.loc[(encoder, "global")]
+        assert (row.estimate, row.low, row.high) == pytest.approx((2, 2 - half, 2 + half))
+        assert row.score == pytest.approx(72) and row.p == pytest.approx(min(1, 6 * row.p_raw))
+    text = attention.conclusion(table)
+    assert "Global attention, averaged over the encoders: +2.0 points" in text and "better" in text
+    assert "2 of 4 differences lie above zero and 2 below" in text
+
+
+def test_noise_is_not_called_a_difference():
+    table = attention.paired(made_scores({"global": [0.05, -0.06, 0.04, -0.03, 0.02]}))
+    assert "no difference can be told" in attention.conclusion(table)
+    assert "0 of 2 differences lie above zero and 0 below" in attention.conclusion(table)
+    with pytest.raises(BadInput, match="Nothing to compare"):
+        attention.paired(made_scores({}))
+
+
+def test_the_attention_grid_reads_back_as_pairs():
+    declared = experiments.declared("attention", dataset="movie-polarity", folds=[0, 1])
+    contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}} for r in declared]
+    found = attention.scores(contents)
+    assert set(zip(found.encoder, found.attention)) == set(attention.pairs())
+    assert ("mlp", "global") not in set(attention.pairs()) and ("mlp-average", "global") in set(attention.pairs())
+    assert (attention.paired(found).estimate == 0).all()
+
+
+def test_refolded_gives_the_folds_that_loading_gives():
+    data = emorec.datasets.load("sample-sentences")
+    tests = [set(attention.refolded(data, k, 4).test.ids) for k in range(4)]
+    assert set().union(*tests) == {i for s in (data.train, data.validation, data.test) for i in s.ids}
+    assert sum(map(len, tests)) == len(data.train) + len(data.validation) + len(data.test)
+    again = attention.refolded(attention.refolded(data, 1, 4), 2, 4)
+    assert set(again.test.ids) == tests[2]

@@ -116,6 +116,8 @@ def test_a_file_keeps_settings_labels_and_calibration(tmp_path, trained):
         np.testing.assert_allclose(twin.predict_proba(texts), trained.predict_proba(texts), atol=1e-6)
     finally:
         trained.temperature = 1.0
+    with pytest.raises(BadInput, match="is a folder"):
+        trained.save(tmp_path)
     with pytest.raises(DataMissing, match="train one"):
         TextClassifier.load(tmp_path / "absent.emorec")
     whole = path.read_bytes()
@@ -342,6 +344,17 @@ def test_no_text_at_all_and_no_training():
         classifier().fit([], [])
 
 
+@pytest.mark.parametrize("kind", [tuple, iter, np.array, objects])
+def test_texts_may_come_in_any_sequence(trained, kind):
+    texts = ["lovely word1", "awful", "word2"]
+    np.testing.assert_array_equal(trained.predict_proba(kind(texts)), trained.predict_proba(texts))
+
+
+def test_too_few_examples_to_set_some_aside():
+    with pytest.raises(BadInput, match="2 examples are too few"):
+        classifier().fit(["one", "two"], ["a", "b"])
+
+
 def test_an_empty_list_has_no_rows(trained):
     assert trained.predict_proba([]).shape == (0, 2)
     assert trained.predict([]).shape == (0,)
@@ -409,3 +422,19 @@ def test_explain_takes_one_text_and_a_known_method(trained):
         trained.explain("lovely", method="lime")
     with pytest.raises(LabelMismatch, match="'neutral'"):
         trained.explain("lovely", method="leave-one-out", target="neutral")
+
+
+@pytest.mark.parametrize(
+    ("attention", "options", "shape"),
+    [("self", {"heads": 2, "scoring": "additive"}, (2, 5, 5)), ("structured", {"hops": 3, "penalty": 1.0}, (3, 5))],
+)
+def test_attention_weights_of_one_text_are_the_layers_own(attention, options, shape):
+    clf = classifier("none", attention, epochs=1, **options).fit(*planted(32), validation=planted(8, 1), progress=None)
+    layer = clf.model.get_layer("attention")
+    assert {name: getattr(layer, name) for name in options} == options
+    weights = clf.attention_weights("a lovely word1 word2 .")
+    assert weights.shape == shape
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+    explanation = clf.explain("a lovely word1 word2 .")
+    np.testing.assert_allclose(explanation.weights, weights.mean(axis=tuple(range(weights.ndim - 1))), atol=1e-6)
+    assert (explanation.matrix is not None) == (attention == "self")

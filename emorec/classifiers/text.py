@@ -11,7 +11,14 @@ from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
 from emorec.text.batches import BucketedIds
 from emorec.text.encoding import TextEncoder, check_texts
-from emorec.text.models import ENCODERS, attention_outputs, build_text_model, build_vector_model, choice
+from emorec.text.models import (
+    ENCODERS,
+    attention_outputs,
+    attention_weights,
+    build_text_model,
+    build_vector_model,
+    choice,
+)
 from emorec.text.tfidf import TfidfEncoder
 
 
@@ -32,7 +39,8 @@ class TextClassifier(Classifier):
         attention_units: Size of the attention's hidden layer.
         layers: Depth of a stacked encoder.
         dropout, recurrent_dropout: Rates; dropout acts on embeddings and before the logits.
-        heads, hops: Of self-attention and structured self-attention.
+        heads, scoring: Of self-attention; `scoring` is ``dot`` or ``additive``.
+        hops, penalty: Of structured self-attention; `penalty` pushes the hops apart.
         filters, kernel_sizes: Of the convolutional encoders.
         max_words, min_count, max_length, max_sentences, lowercase, keep, tweets: See
             `emorec.text.encoding.TextEncoder`; `max_sentences` acts with hierarchical attention only.
@@ -59,7 +67,9 @@ class TextClassifier(Classifier):
         dropout=0.3,
         recurrent_dropout=0.0,
         heads=1,
+        scoring="dot",
         hops=4,
+        penalty=0.0,
         filters=100,
         kernel_sizes=(3, 4, 5),
         max_words=20_000,
@@ -87,7 +97,8 @@ class TextClassifier(Classifier):
         self.embedding_trainable = embedding_trainable
         self.units, self.attention_units, self.layers = units, attention_units, layers
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
-        self.heads, self.hops, self.filters, self.kernel_sizes = heads, hops, filters, kernel_sizes
+        self.heads, self.scoring, self.hops, self.penalty = heads, scoring, hops, penalty
+        self.filters, self.kernel_sizes = filters, kernel_sizes
         self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
         self.max_length, self.max_sentences, self.tweets = max_length, max_sentences, tweets
         self.optimizer = optimizer
@@ -179,7 +190,9 @@ class TextClassifier(Classifier):
             dropout=self.dropout,
             recurrent_dropout=self.recurrent_dropout,
             heads=self.heads,
+            scoring=self.scoring,
             hops=self.hops,
+            penalty=self.penalty,
             filters=self.filters,
             kernel_sizes=tuple(self.kernel_sizes),
             max_length=self.encoding.max_length,
@@ -222,7 +235,8 @@ class TextClassifier(Classifier):
 
     def logits(self, inputs):
         self._check_fitted()
-        self.encoding.notify(self._check(inputs))
+        inputs = self._check(inputs)
+        self.encoding.notify(inputs)
         return super().logits(inputs)
 
     def explain(self, text, method=None, target=None):
@@ -271,7 +285,26 @@ class TextClassifier(Classifier):
             method=f"{self.attention} attention",
             sentences=sentences,
             sentence_weights=outputs[2][: len(sentences)] if sentences else None,
+            matrix=self.attention_weights(text) if self.attention == "self" else None,
         )
+
+    def attention_weights(self, text):
+        """The weights of the attention layer for the T tokens of one text, nothing averaged.
+
+        Returns:
+            float32 (T,) of uniform and global attention; (hops, T) of structured attention; (heads, T, T) of
+            self-attention, the looking word before the word looked at. Each row sums to 1.
+
+        Raises:
+            BadInput: A model without attention, or with hierarchical attention: take `explain`.
+        """
+        self._check_fitted()
+        if self.attention == "hierarchical":
+            raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
+        tokens = self.tokenise(text)
+        ids = self.ids_from_tokens([tokens])
+        weights = np.asarray(attention_weights(self.model)(ids, training=False))[0, ..., : len(tokens)]
+        return weights[:, : len(tokens)] if self.attention == "self" else weights
 
     def _label(self, probabilities):
         return self.label_set.names[int(probabilities.argmax())]

@@ -21,9 +21,9 @@ __all__ = [
 
 
 def _experiments():
-    from emorec.experiments import text
+    from emorec.experiments import attention, text
 
-    return dict(text.EXPERIMENTS)
+    return {**text.EXPERIMENTS, **attention.EXPERIMENTS}
 
 
 def names():

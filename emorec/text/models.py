@@ -43,7 +43,8 @@ ENCODERS = (
 ATTENTIONS = ("none", "uniform", "global", "self", "structured", "hierarchical")
 POOLINGS = ("mean", "max", "last")
 
-_SHOWN = WeakKeyDictionary()  # attention_outputs of models in use: a new one would be traced anew at each call
+# What `attention_outputs` and `attention_weights` made of models in use: a new one would be traced anew at each call.
+_SHOWN, _OPEN = WeakKeyDictionary(), WeakKeyDictionary()
 
 
 def build_text_model(
@@ -61,6 +62,7 @@ def build_text_model(
     dropout=0.0,
     recurrent_dropout=0.0,
     heads=1,
+    scoring="dot",
     hops=4,
     penalty=0.0,
     filters=100,
@@ -93,7 +95,7 @@ def build_text_model(
         layers: Number of encoder layers.
         dropout: Rate on the embeddings and before the logits.
         recurrent_dropout: Rate between the steps of a recurrent encoder; it costs the fast cuDNN kernels.
-        heads: Of "self"; divides ``attention_units``.
+        heads, scoring: Of "self"; `heads` divides ``attention_units``, `scoring` is "dot" or "additive".
         hops, penalty: Of "structured".
         filters, kernel_sizes: Of "cnn" and "cnn-average".
         pooling: "mean", "max" or "last" in the place of the default, for attention "none" and "self".
@@ -139,7 +141,9 @@ def build_text_model(
             )
         else:
             states = encode()(states, mask=mask)
-            layer = attention_layer(attention, attention_units, heads=heads, hops=hops, penalty=penalty)
+            layer = attention_layer(
+                attention, attention_units, heads=heads, scoring=scoring, hops=hops, penalty=penalty
+            )
         if layer is not None:
             states, *_ = layer(states, mask=mask, return_attention_scores=True)
         if flat:
@@ -196,9 +200,7 @@ def attention_outputs(model):
     """
     if model in _SHOWN:
         return _SHOWN[model]
-    layer = next((layer for layer in model.layers if layer.name == "attention"), None)
-    if layer is None:
-        raise BadInput("This model has no attention to show: it was built with attention='none'.")
+    layer = _attention_of(model)
     _, weights, *of_sentences = layer.output
     if isinstance(layer, StructuredSelfAttention):
         weights = ops.mean(weights, axis=1)
@@ -208,6 +210,31 @@ def attention_outputs(model):
         weights = received / ops.maximum(ops.sum(received, axis=1, keepdims=True), 1.0)
     shown = keras.Model(model.input, [*model.outputs, weights, *of_sentences], name="attention_outputs")
     return _SHOWN.setdefault(model, shown)
+
+
+def attention_weights(model):
+    """The weights of a model's attention as its layer returns them, nothing averaged; it shares the weights.
+
+    Args:
+        model: From ``build_text_model``, with an attention.
+
+    Returns:
+        ``keras.Model`` from ids to (B, T), of structured attention (B, hops, T), of self-attention (B, heads, T, T),
+        of hierarchical attention (B, S, T), its word weights.
+
+    Raises:
+        BadInput: The model has no attention.
+    """
+    if model not in _OPEN:
+        _OPEN[model] = keras.Model(model.input, _attention_of(model).output[1], name="attention_weights")
+    return _OPEN[model]
+
+
+def _attention_of(model):
+    layer = next((layer for layer in model.layers if layer.name == "attention"), None)
+    if layer is None:
+        raise BadInput("This model has no attention to show: it was built with attention='none'.")
+    return layer
 
 
 def encoder_layers(encoder, units, *, layers=1, recurrent_dropout=0.0, filters=100, kernel_sizes=(3, 4, 5)):
@@ -238,14 +265,14 @@ def recurrent_layer(kind, units, recurrent_dropout):
     return RightPaddedRNN(one_way(), one_way() if kind.startswith("bi") else None)
 
 
-def attention_layer(attention, units, *, heads, hops, penalty):
+def attention_layer(attention, units, *, heads, scoring, hops, penalty):
     """The layer "attention" over a plain sequence, or None."""
     if attention == "none":
         return None
     return {
         "uniform": lambda: UniformAttention(name="attention"),
         "global": lambda: GlobalAttention(units, name="attention"),
-        "self": lambda: SelfAttention(units, heads, name="attention"),
+        "self": lambda: SelfAttention(units, heads, scoring, name="attention"),
         "structured": lambda: StructuredSelfAttention(units, hops, penalty, name="attention"),
     }[attention]()
 
