@@ -1,0 +1,264 @@
+"""Readers of word-aligned sequences of text, voice and face: CMU-MOSI and CMU-MOSEI in four common formats.
+
+All give float32 text (N, T, 300), audio (N, T, A), video (N, T, V) and a bool ``mask`` (N, T), True on words: padded
+on the right whatever the file does, values that are not finite replaced by 0, cut after T words.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from emorec import labels as sets
+from emorec.datasets import store
+from emorec.datasets.multimodal import MODALITIES, polarity3
+from emorec.datasets.splits import Rows
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+
+# The CMU SDK's standard folds of MOSI, by video.
+CMU_FOLDS = {
+    "train": """2iD-tVS8NPw 8d-gEyoeBzc Qr1Ca94K55A Ci-AH39fi3Y 8qrpnFRGt2A Bfr499ggo-0 QN9ZIUWUXsY 9T9Hf74oK10
+        7JsX8y1ysxY 1iG0909rllw Oz06ZWiO20M BioHAh1qJAQ 9c67fiY0wGQ Iu2PFX3z_1s Nzq88NnDkEk Clx4VXItLTE 9J25DZhivz8
+        Af8D0E4ZXaw TvyZBvOMOTc W8NXH0Djyww 8OtFthrtaJM 0h-zjBukYpk Vj1wYRQjB-o GWuJjcEuzt8 BI97DNYfe5I PZ-lDQFboO8
+        1DmNV9C1hbY OQvJTdtJ2H4 I5y0__X72p0 9qR7uwkblbs G6GlGvlkxAQ 6_0THN4chvY Njd1F0vZSm4 BvYR0L6f2Ig 03bSnISJMiM
+        Dg_0XKD0Mf4 5W7Z1C_fDaE VbQk4H8hgr0 G-xst2euQUc MLal-t_vJPM BXuRRbG0Ugk LSi-o-IrDMs Jkswaaud0hk 2WGyTLYerpo
+        6Egk_28TtTM Sqr0AcuoNnk POKffnXeBds 73jzhE8R1TQ OtBXNcAL_lE HEsqda8_d0Q VCslbP0mgZI IumbAb8q2dM""".split(),
+    "validation": """WKA5OygbEKI c5xsKMxpXnc atnd_PF-Lbs bvLlb-M3UXU bOL9jKpeJRs _dI--eQ6qVU ZAIRrfG22O0
+        X3j2zQgwYgE aiEXnCPZubE ZUXBRvtny7o""".split(),
+    "test": """tmZoasNr4rU zhpQhgha_KU lXPQBPVc5Cw iiK8YX8oH1E tStelxIAHjw nzpVDcQ0ywM etzxEpPuc6I cW1FSBF59ik
+        d6hH302o4v8 k5Y_838nuGo pLTX3ipuDJI jUzDDGyPkXU f_pcplsH_V0 yvsjCA6Y5Fc nbWiPyCm4g0 rnaNMUZpvvg wMbj6ajWbic
+        cM3Yna7AavY yDtzw_Y-7RU vyB00TXsimI dq3Nf_lMPnE phBUpBr1hSo d3_k5Xpfmik v0zCBqDeKcE tIrG4oNLFzE fvVhgmXxadc
+        ob23OKe5a9Q cXypl4FnoZo vvZ4IcEtiZc f9O3YtZ2VfI c7UH_rxdZv4""".split(),
+}
+FOLD_OF = {video: part for part, videos in CMU_FOLDS.items() for video in videos}
+PARTS = {"train": "train", "valid": "validation", "dev": "validation", "validation": "validation", "test": "test"}
+
+
+def mosi(path, steps=50, zero="positive"):
+    """CMU-MOSI in word-aligned sequences under the CMU folds, positive and negative.
+
+    Args:
+        path: Folder or file; see `read` for formats.
+        steps: Words kept of each segment.
+        zero: Segments of score 0 count as ``positive`` (not negative, as TFN and MFN count them), or ``drop``.
+    """
+    if zero not in ("positive", "drop"):
+        raise BadInput(f"zero={zero!r} is unknown; choose 'positive' or 'drop'.")
+    inputs, scores, ids, groups, parts = read(path, steps)
+    keep = np.flatnonzero(scores != 0) if zero == "drop" else np.arange(len(scores))
+    moved = sum(FOLD_OF.get(groups[i], parts[i]) != parts[i] for i in keep)
+    return Rows(
+        inputs={m: v[keep] for m, v in inputs.items()},
+        labels=[sets.POLARITY.names[int(scores[i] >= 0)] for i in keep],
+        ids=[ids[i] for i in keep],
+        label_set=sets.POLARITY,
+        parts=[parts[i] for i in keep],
+        groups=[groups[i] for i in keep],
+        notes=(f"{moved} segments are not in the part where the CMU folds have them",) if moved else (),
+        protocol="mosi-cmu: 52 videos to train, 10 to validate, 31 to test",
+        expected={},
+    )
+
+
+def mosei(path, steps=50):
+    """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score."""
+    inputs, scores, ids, groups, parts = read(path, steps)
+    return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, parts, groups, expected={})
+
+
+def scores(path, steps=50):
+    """Sentiment scores, -3 to 3, as a dict of id to float: for mean absolute error and correlation."""
+    _, values, ids, _, _ = read(path, steps)
+    return dict(zip(ids, values.tolist()))
+
+
+def read(path, steps=50):
+    """Aligned sequences from whichever format is there.
+
+    - one pickle of ``train``, ``valid``, ``test``, each with text, audio, vision and labels (MulT, MultiBench, MMSA);
+    - ``.csd`` files of the CMU SDK: words with times, scores with times, voice and face frames, which are averaged
+      over each word; or files that the SDK has aligned already;
+    - one ``.hdf5`` file with a group for each of these;
+    - ``X_train.h5`` and its like (MFN): text, audio and video side by side, 300 + 5 + 20.
+
+    Returns:
+        inputs: Dict of text, audio, video and mask. scores: float (N,). ids, groups, parts: Lists of N str.
+    """
+    path = Path(path)
+    folder = path.parent if path.suffix == ".csd" else path
+    if store.find(folder, "*.csd") and path.suffix not in (".pkl", ".pickle"):
+        rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))})
+    elif path.suffix in (".h5", ".hdf5") or (path.is_dir() and store.find(path, "*.h*5")):
+        rows = _hdf5(path)
+    else:
+        name, data = store.read_one(path, "*.pkl", "*.pickle", what="aligned sequences", any_name=True)
+        rows = _pickle(name, store.safe_unpickle(data))
+    if not rows:
+        raise DataCorrupt(f"{path} holds no segment that is in train, validation or test.")
+    order = {part: i for i, part in enumerate(("train", "validation", "test"))}
+    rows.sort(key=lambda row: order[row["part"]])  # stable: time order inside a part stays
+    inputs = {m: _padded([row[m] for row in rows], steps) for m in MODALITIES}
+    lengths = np.array([min(len(row["text"]), steps) for row in rows])
+    inputs["mask"] = np.arange(steps) < lengths[:, None]
+    values = np.array([row["score"] for row in rows], dtype="float64")
+    return inputs, values, [r["id"] for r in rows], [r["group"] for r in rows], [r["part"] for r in rows]
+
+
+def _padded(sequences, steps):
+    """Sequences (T_i, D) as float32 (N, steps, D), zeros to their right."""
+    padded = np.zeros((len(sequences), steps, sequences[0].shape[1]), dtype="float32")
+    for row, x in zip(padded, sequences):
+        row[: len(x)] = np.nan_to_num(x[:steps], nan=0.0, posinf=0.0, neginf=0.0)
+    return padded
+
+
+def _trimmed(row):
+    """The row without the steps, before or after, where text, audio and video are all 0: padding of either side."""
+    used = np.flatnonzero(np.any([np.any(row[m] != 0, axis=1) for m in MODALITIES], axis=0))
+    span = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
+    return row | {m: row[m][span] for m in MODALITIES}
+
+
+def _video(name):
+    """The video of a segment: ``03bSnISJMiM[4]``, ``03bSnISJMiM$_$4`` and ``03bSnISJMiM_4`` are of ``03bSnISJMiM``."""
+    return re.sub(r"(\[\d+\]|\$_\$\d+|_\d+)$", "", name)
+
+
+def _pickle(name, content):
+    if not isinstance(content, dict) or "train" not in content:
+        raise DataCorrupt(f"{name} is no dict of train, valid and test.")
+    rows = []
+    for given, part in PARTS.items():
+        if given not in content:
+            continue
+        split = content[given]
+        keys = {"text": ("text",), "audio": ("audio",), "video": ("vision", "video"),
+                "score": ("regression_labels", "labels")}  # fmt: skip
+        found = {key: next((split[k] for k in names if k in split), None) for key, names in keys.items()}
+        absent = [key for key, value in found.items() if value is None]
+        if absent:
+            raise DataCorrupt(f"{name}: {given} has no {', '.join(absent)}; it has {', '.join(sorted(split))}.")
+        lengths = {np.shape(found[m])[1] for m in MODALITIES}
+        if len(lengths) > 1:
+            raise BadInput(f"{name} is not aligned: sequences of {sorted(lengths)} steps. Take the aligned file.")
+        ids = [_identifier(i) for i in split["id"]] if "id" in split else []
+        for k in range(len(found["text"])):
+            row = {m: np.asarray(found[m][k], dtype="float64") for m in MODALITIES}
+            label = ids[k] if ids else f"{part}{k:05d}"
+            score = float(np.asarray(found["score"][k]).ravel()[0])
+            rows.append(_trimmed(row) | {"score": score, "id": label, "group": _video(label.split()[0]), "part": part})
+    return rows
+
+
+def _identifier(value):
+    """An id that is a string, bytes or an array of them (video, start, end) as one string."""
+    parts = np.asarray(value).ravel().tolist()
+    return " ".join(p.decode() if isinstance(p, bytes) else str(p) for p in parts)
+
+
+# --- the CMU SDK's computational sequences
+
+KINDS = {"text": r"vector|glove|word2vec", "audio": r"covarep|opensmile", "video": r"facet|openface", "score": r"label"}
+
+
+def _open(file):
+    """A computational sequence as a dict of key to (features, intervals)."""
+    import h5py
+
+    with h5py.File(file, "r") as opened:
+        root = opened[next(iter(opened))]
+        return _entries(root["data"] if "data" in root else root)
+
+
+def _entries(group):
+    return {key: (np.asarray(group[key]["features"]), np.asarray(group[key]["intervals"])) for key in group}
+
+
+def _segments(sequences):
+    """Rows from computational sequences by name: aligned here, word by word, unless their keys name segments."""
+    chosen = {}
+    for kind, pattern in KINDS.items():
+        names = [n for n in sequences if re.search(pattern, n, re.IGNORECASE)]
+        if not names:
+            raise DataMissing(
+                f"A file of {kind} ({pattern}) among {', '.join(sequences) or 'nothing'}",
+                how_to_get="the .csd files of the CMU Multimodal SDK, or of a colleague: its links come and go",
+            )
+        chosen[kind] = sequences[names[0]]
+    aligned = all(key.endswith("]") for key in chosen["text"])
+    rows = []
+    for key in sorted(chosen["score"], key=lambda k: (_video(k), len(k), k)):
+        part = FOLD_OF.get(_video(key))
+        if part is None:
+            continue
+        if aligned:
+            if all(key in chosen[m] for m in MODALITIES):
+                row = {m: chosen[m][key][0].astype("float64") for m in MODALITIES}
+                rows.append(_labelled(row, chosen["score"][key][0][0, 0], key, part))
+        elif key in chosen["text"]:
+            rows += _align(key, chosen, part)
+    return [row for row in rows if len(row["text"])]
+
+
+def _labelled(row, score, key, part):
+    return row | {"score": float(score), "id": key, "group": _video(key), "part": part}
+
+
+def _align(video, chosen, part):
+    """The segments of one video: words whose middle lies in the segment, and the mean of the frames of each word."""
+    rows = []
+    words, times = chosen["text"][video]
+    middle = times.mean(axis=1)
+    spoken = np.any(words != 0, axis=1)  # pauses have a vector of zeros
+    for k, (score, (start, end)) in enumerate(zip(*chosen["score"][video])):
+        inside = np.flatnonzero((middle >= start) & (middle < end) & spoken)
+        row = {"text": words[inside].astype("float64")}
+        for m in ("audio", "video"):
+            frames, frame_times = chosen[m].get(video, (np.zeros((0, _size(chosen[m]))), np.zeros((0, 2))))
+            row[m] = _means(frames, frame_times.mean(axis=1), times[inside])
+        rows.append(_labelled(row, score[0], f"{video}[{k}]", part))
+    return rows
+
+
+def _size(sequence):
+    return next(iter(sequence.values()))[0].shape[1]
+
+
+def _means(frames, middles, times):
+    """Mean of the finite frames inside each interval, 0 where there is none: (W, D)."""
+    means = np.zeros((len(times), frames.shape[1]))
+    for mean, (start, end) in zip(means, times):
+        inside = frames[(middles >= start) & (middles < end)]
+        inside = inside[np.isfinite(inside).all(axis=1)]
+        if len(inside):
+            mean[:] = inside.mean(axis=0)
+    return means
+
+
+def _hdf5(path):
+    """Rows from one file with a group a modality, or from ``X_train.h5`` and the like."""
+    import h5py
+
+    stacked = path.is_dir() and store.find(path, "X_train.h5")
+    if not stacked:
+        file = path if path.is_file() else store.find(path, "*.h*5")
+        with h5py.File(file, "r") as opened:
+            return _segments({n: _entries(opened[n]) for n in opened})
+    rows = []
+    for name, part in (("train", "train"), ("valid", "validation"), ("test", "test")):
+        arrays = []
+        for letter in "Xy":
+            file = store.find(path, f"{letter}_{name}.h5")
+            if file is None:
+                raise DataMissing(f"{letter}_{name}.h5", [path])
+            with h5py.File(file, "r") as opened:
+                arrays.append(np.asarray(opened["data"], dtype="float64"))
+        x, y = arrays
+        for k in range(len(x)):
+            row = dict(zip(MODALITIES, np.split(x[k], [300, 305], axis=1)))
+            label = f"{part}{k:05d}"
+            score = float(np.ravel(y[k])[0])
+            rows.append(_trimmed(row) | {"score": score, "id": label, "group": label, "part": part})
+    return rows

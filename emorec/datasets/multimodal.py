@@ -1,0 +1,321 @@
+"""Readers of multimodal features in the formats of their authors: mosi, mosei, iemocap, meld in dialogues.
+
+Every example is an utterance with one vector a modality (`aligned` reads sequences); rows are in the order of time
+inside a group, which is a video or a dialogue. Pickles go through `store.safe_unpickle` only.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+
+import numpy as np
+
+from emorec import labels as sets
+from emorec.datasets import store
+from emorec.datasets.base import objects
+from emorec.datasets.splits import Rows, assemble
+from emorec.errors import BadInput, DataCorrupt
+
+MODALITIES = ("text", "audio", "video")
+
+# The videos of the 62/31 split, in the order of the published pickles, which name none; utterance k of a video is
+# its segment k of the transcripts.
+MOSI_VIDEOS = {
+    "train": """zhpQhgha_KU lXPQBPVc5Cw 2iD-tVS8NPw BioHAh1qJAQ Qr1Ca94K55A _dI--eQ6qVU 8qrpnFRGt2A ZAIRrfG22O0
+        nzpVDcQ0ywM IumbAb8q2dM etzxEpPuc6I QN9ZIUWUXsY 9T9Hf74oK10 7JsX8y1ysxY d6hH302o4v8 k5Y_838nuGo pLTX3ipuDJI
+        c5xsKMxpXnc Oz06ZWiO20M atnd_PF-Lbs yvsjCA6Y5Fc tIrG4oNLFzE jUzDDGyPkXU dq3Nf_lMPnE TvyZBvOMOTc X3j2zQgwYgE
+        wMbj6ajWbic W8NXH0Djyww 8OtFthrtaJM nbWiPyCm4g0 rnaNMUZpvvg PZ-lDQFboO8 phBUpBr1hSo 1DmNV9C1hbY cXypl4FnoZo
+        yDtzw_Y-7RU v0zCBqDeKcE aiEXnCPZubE 9qR7uwkblbs G6GlGvlkxAQ 6_0THN4chvY d3_k5Xpfmik WKA5OygbEKI f_pcplsH_V0
+        BvYR0L6f2Ig 5W7Z1C_fDaE VbQk4H8hgr0 fvVhgmXxadc MLal-t_vJPM bvLlb-M3UXU LSi-o-IrDMs bOL9jKpeJRs ob23OKe5a9Q
+        6Egk_28TtTM POKffnXeBds 73jzhE8R1TQ OtBXNcAL_lE HEsqda8_d0Q f9O3YtZ2VfI c7UH_rxdZv4 VCslbP0mgZI
+        Bfr499ggo-0""".split(),
+    "test": """tmZoasNr4rU 8d-gEyoeBzc iiK8YX8oH1E Ci-AH39fi3Y cW1FSBF59ik BI97DNYfe5I 1iG0909rllw G-xst2euQUc
+        Iu2PFX3z_1s Nzq88NnDkEk Clx4VXItLTE Af8D0E4ZXaw Sqr0AcuoNnk Vj1wYRQjB-o GWuJjcEuzt8 9J25DZhivz8 cM3Yna7AavY
+        OQvJTdtJ2H4 I5y0__X72p0 vyB00TXsimI ZUXBRvtny7o Njd1F0vZSm4 03bSnISJMiM Dg_0XKD0Mf4 9c67fiY0wGQ tStelxIAHjw
+        BXuRRbG0Ugk Jkswaaud0hk 2WGyTLYerpo 0h-zjBukYpk vvZ4IcEtiZc""".split(),
+}
+
+# Git blob ids of published files, for copies that come without a checksum (`git_blob_id`).
+BLOBS = {
+    "text_2way.pickle": "1ff4c1e48e43fffaa889f3f90d1548081574f06f",
+    "audio_2way.pickle": "37a652ee213b54e18c180a3e3de2642cb498a93d",
+    "video_2way.pickle": "a7b434d878c9c4388787401d2aa00cb0b59a15a6",
+    "unimodal_mosi_2way.pickle": "88e43bfccc7e9f1ef30ea7e4c892f0d051817455",
+    "unimodal_iemocap_4way.pickle": "0a9e91c537fa0634d59b41f415cce151d57eb312",
+    "unimodal_iemocap_6way.pickle": "05f8b8050efde1559496da2af9610df2db46ad2b",
+    "unimodal_mosei_3way.pickle.zip": "b52b3a2f83d6807f22c5f5ba57d7da8fac947d08",
+    "IEMOCAP_features_raw.pkl.zip": "157533f6b6c4bef43eca487779df533699089060",
+    "raw.zip": "2720c8256a5cf64589c9e5b6437b9972bbc49678",
+}
+
+MOSI_LEAK = (
+    "the text and video features were evidently extracted with the training labels (audits.leaked_features): scores "
+    "inside the training part mean nothing, so train for a fixed number of epochs"
+)
+
+
+def git_blob_id(data):
+    """The id under which git stores a file, from its bytes: ``git hash-object FILE``."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def blob_notes(files):
+    """A note for each file (dict of name to bytes) that is known here and is not the published one."""
+    notes = []
+    for name, data in files.items():
+        known = BLOBS.get(name.rsplit("/", 1)[-1])
+        if known and git_blob_id(data) != known:
+            notes.append(f"{name} is not the published file: git blob {git_blob_id(data)}, not {known}")
+    return tuple(notes)
+
+
+# --- mosi
+
+
+def mosi(path, split="mosi-62/31", **options):
+    """CMU-MOSI, two classes.
+
+    Args:
+        path: Folder, archive or file.
+        split: ``mosi-62/31``: one vector an utterance, float32 text (N, 100), audio (N, 73), video (N, 100), from
+            the three published pickles or the CSV files that they were made of; ids are segments
+            (``03bSnISJMiM_1``), groups videos. ``mosi-cmu``: aligned sequences, see `aligned.mosi`. The splits
+            share test videos with each other's training part: their numbers cannot be compared.
+        **options: For `aligned.mosi`.
+    """
+    if split == "mosi-cmu":
+        from emorec.datasets import aligned
+
+        return aligned.mosi(path, **options)
+    if split != "mosi-62/31":
+        raise BadInput(f"split={split!r} of mosi is unknown; choose 'mosi-62/31' or 'mosi-cmu'.")
+    files = {m: store.read_one(path, f"{m}_2way.pickle") for m in MODALITIES} if _has(path, "text_2way.pickle") else {}
+    columns = _mosi_pickles(files) if files else _mosi_tables(path)
+    inputs, classes, ids, groups, parts = columns
+    return Rows(
+        inputs=inputs,
+        labels=[sets.POLARITY.names[c] for c in classes],
+        ids=ids,
+        label_set=sets.POLARITY,
+        parts=parts,
+        groups=groups,
+        keep=("groups",),
+        notes=(MOSI_LEAK, *blob_notes(dict(files.values()))),
+        protocol="mosi-62/31: 62 videos to train, 31 to test",
+    )
+
+
+def _has(path, pattern):
+    return bool(store.read(path, pattern))
+
+
+def _mosi_pickles(files):
+    read = {m: _seven(name, store.safe_unpickle(data)) for m, (name, data) in files.items()}
+    for m in MODALITIES[1:]:
+        if [list(x) for x in read[m][5:]] != [list(x) for x in read["text"][5:]]:
+            raise DataCorrupt(f"The pickles of text and {m} have videos of different lengths: not of one data set.")
+    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
+    for part, (x, y, n) in {"train": (0, 1, 5), "test": (2, 3, 6)}.items():
+        lengths = read["text"][n]
+        named = len(lengths) == len(MOSI_VIDEOS[part])
+        videos = MOSI_VIDEOS[part] if named else [f"{part}{v:03d}" for v in range(len(lengths))]
+        for v, (video, length) in enumerate(zip(videos, lengths)):
+            for m in MODALITIES:
+                columns[0][m].append(read[m][x][v][:length])
+            _append(columns, [int(c) for c in read["text"][y][v][:length]], video, part)
+    return {m: np.concatenate(v).astype("float32") for m, v in columns[0].items()}, *columns[1:]
+
+
+def _append(columns, classes, group, part, ids=None):
+    """Adds the utterances of one group to columns of classes, ids, groups and parts."""
+    columns[1].extend(classes)
+    columns[2].extend(ids or [f"{group}_{k + 1}" for k in range(len(classes))])
+    columns[3].extend([group] * len(classes))
+    columns[4].extend([part] * len(classes))
+
+
+def _seven(name, content):
+    """The seven things in a pickle of this family: data, labels of train and test, longest, lengths of both."""
+    if not (isinstance(content, tuple) and len(content) == 7 and getattr(content[0], "ndim", 0) == 3):
+        raise DataCorrupt(f"{name} does not hold (train, labels, test, labels, longest, lengths, lengths).")
+    return content
+
+
+def _mosi_tables(path):
+    """The same rows from the CSV files that the pickles were made of."""
+    _, data = store.read_one(path, "transcripts.csv", what="MOSI")
+    segments = [row[0] for row in csv.reader(io.StringIO(store.decode(data)))]
+    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
+    for part, videos in MOSI_VIDEOS.items():
+        names = [segments[int(row[0])] for row in _numbers(path, f"text_{part}.csv")]
+        tables = {m: _numbers(path, f"{m}/{m}_{part}0.csv") for m in MODALITIES}
+        places = {}
+        for row, name in enumerate(names):
+            video, number = name.rsplit("_", 1)
+            places.setdefault(video, []).append((int(number), row))
+        if set(places) - set(videos):
+            raise DataCorrupt(f"text_{part}.csv names videos that are not in this split: {set(places) - set(videos)}.")
+        for video in videos:
+            rows = [row for _, row in sorted(places.get(video, ()))]
+            for m in MODALITIES:
+                columns[0][m].append(tables[m][rows, :-1])
+            classes = tables["text"][rows, -1].astype(int).tolist()
+            _append(columns, classes, video, part, [names[row] for row in rows])
+    return {m: np.concatenate(v).astype("float32") for m, v in columns[0].items()}, *columns[1:]
+
+
+def _numbers(path, pattern):
+    """A CSV file without a header as float64."""
+    _, data = store.read_one(path, pattern, what="MOSI")
+    return np.array([[float(cell) for cell in row] for row in csv.reader(io.StringIO(store.decode(data)))])
+
+
+# --- the other data of the family
+
+
+def unimodal(content, name, names, label_set, prefix=""):
+    """Rows from a dict of padded features by dialogue: ``unimodal_*.pickle`` of Poria et al.
+
+    Args:
+        content: Arrays ``text_train`` (V, T, D), ``audio_train``, ``video_train``, ``train_label`` (V, T) of class
+            indices or scores or (V, T, C) of one-hot rows, ``train_mask`` (V, T), and the same of test.
+        name: For messages.
+        names: Class names by index; None takes the sign of scores (`polarity3`).
+        label_set: Of the rows.
+        prefix: Of ids.
+    """
+    absent = [f"{m}_{p}" for m in MODALITIES for p in ("train", "test") if f"{m}_{p}" not in content]
+    if absent or "train_mask" not in content:
+        raise DataCorrupt(f"{name} has no {', '.join(absent) or 'train_mask'}; it holds {', '.join(sorted(content))}.")
+    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
+    for part in ("train", "test"):
+        mask = np.asarray(content[f"{part}_mask"]) > 0.5
+        classes = _class_names(np.asarray(content[f"{part}_label"]), names)
+        for v in range(len(mask)):
+            for m in MODALITIES:
+                columns[0][m].append(np.asarray(content[f"{m}_{part}"])[v][mask[v]])
+            _append(columns, classes[v][mask[v]].tolist(), f"{prefix}{part}{v:04d}", part)
+    inputs = {m: np.nan_to_num(np.concatenate(v).astype("float32")) for m, v in columns[0].items()}
+    _, found, ids, groups, parts = columns
+    return Rows(inputs, found, ids, label_set, parts, groups, keep=("groups",))
+
+
+def _class_names(labels, names):
+    """Names in the shape (V, T) from indices, one-hot rows or, where ``names`` is None, scores."""
+    if labels.ndim == 3 and labels.shape[2] > 1:
+        labels = labels.argmax(axis=2)
+    elif labels.ndim == 3:
+        labels = labels[:, :, 0]
+    if names is None:
+        return polarity3(labels)
+    return np.array(names, dtype=object)[labels.astype(int)]
+
+
+def polarity3(scores):
+    """``negative``, ``neutral`` and ``positive`` for scores below, at and above 0, in their shape."""
+    return np.array(("negative", "neutral", "positive"), dtype=object)[np.sign(scores).astype(int) + 1]
+
+
+def _padded_family(path, pattern):
+    """`unimodal` content from three pickles of seven things (`_seven`), one a modality."""
+    content = {}
+    for m in MODALITIES:
+        name, data = store.read_one(path, pattern.format(m), what=f"features of {m}")
+        x, y, x_test, y_test, _, lengths, lengths_test = _seven(name, store.safe_unpickle(data))
+        content |= {f"{m}_train": x, f"{m}_test": x_test, "train_label": y, "test_label": y_test}
+        for part, array, n in (("train", x, lengths), ("test", x_test, lengths_test)):
+            content[f"{part}_mask"] = np.arange(array.shape[1]) < np.asarray(n)[:, None]
+    return content
+
+
+def mosei(path, **options):
+    """CMU-MOSEI, three classes by the sign of the sentiment score; groups are videos.
+
+    Reads ``unimodal_mosei_3way.pickle`` or the three ``{text,audio,video}_3way.pickle`` of ``raw.zip`` (one vector
+    an utterance), else a pickle of aligned sequences (`aligned.read`, with ``options``).
+    """
+    names = ("negative", "positive", "neutral")  # the order of the authors' one-hot labels
+    if _has(path, "unimodal_mosei_3way.pickle"):
+        name, data = store.read_one(path, "unimodal_mosei_3way.pickle")
+        content = store.safe_unpickle(data)
+    elif _has(path, "text_3way.pickle"):
+        name, content = "*_3way.pickle", _padded_family(path, "{}_3way.pickle")
+    else:
+        from emorec.datasets import aligned
+
+        return aligned.mosei(path, **options)
+    labels = np.asarray(content["train_label"])
+    scores = labels.ndim == 2 and (labels < 0).any()
+    return unimodal(content, name, None if scores else names, sets.POLARITY3, "mosei_")
+
+
+IEMOCAP_NAMES = sets.IEMOCAP6.names  # hap, sad, neu, ang, exc, fru: the order of the authors' indices
+IEMOCAP_SCRIPTS = (
+    "the actors speak the same scripted dialogues in every session: report scripted and improvised apart "
+    "(groups say which: Ses05M_script01_1, Ses05M_impro01)"
+)
+
+
+def iemocap(path, classes=6):
+    """IEMOCAP, utterances in dialogues; sessions 1 to 4 to train, 5 to test.
+
+    Reads ``IEMOCAP_features*.pkl``: text (N, 100), audio (N, 100), video (N, 512), ``speaker`` (M, F) and ``sentence``;
+    ids are utterances, groups dialogues. Else ``unimodal_iemocap_{6,4}way.pickle``, without speakers and sentences.
+
+    Args:
+        classes: 6, or 4: excitement counts as happiness, and frustration is left out.
+    """
+    if classes not in (4, 6):
+        raise BadInput(f"classes={classes!r} of iemocap is unknown; choose 6 or 4.")
+    label_set = sets.IEMOCAP6 if classes == 6 else sets.IEMOCAP4
+    if not _has(path, "IEMOCAP_features*.pkl"):
+        name, data = store.read_one(path, f"unimodal_iemocap_{classes}way.pickle", what="IEMOCAP")
+        rows = unimodal(store.safe_unpickle(data), name, label_set.names, label_set, "iemocap_")
+        rows.notes = blob_notes({name: data})
+        return rows
+    name, data = store.read_one(path, "IEMOCAP_features*.pkl")
+    content = store.safe_unpickle(data)
+    if not isinstance(content, (list, tuple)) or len(content) < 9:
+        raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test part.")
+    ids, speakers, labels, *features, sentences, train, test = content[:9]
+    columns = {key: [] for key in (*MODALITIES, "speaker", "sentence")}
+    rest = [None, [], [], [], []]
+    for part, dialogues in (("train", train), ("test", test)):
+        for dialogue in sorted(map(str, dialogues)):
+            given = [IEMOCAP_NAMES[int(c)] for c in labels[dialogue]]
+            if classes == 4:
+                given = ["happiness" if c == "excitement" else c for c in given]
+            kept = [k for k, c in enumerate(given) if c in label_set]
+            for key, source in zip(columns, (*features, speakers, sentences)):
+                columns[key] += [source[dialogue][k] for k in kept]
+            _append(rest, [given[k] for k in kept], dialogue, part, [str(ids[dialogue][k]) for k in kept])
+    inputs = {m: np.nan_to_num(np.asarray(columns[m], dtype="float32")) for m in MODALITIES}
+    inputs |= {key: objects(map(str, columns[key])) for key in ("speaker", "sentence")}
+    protocol = "sessions 1 to 4 to train, 5 to test"
+    _, names, ids, groups, parts = rest
+    return Rows(
+        inputs, names, ids, label_set, parts, groups, keep=("groups",), notes=(IEMOCAP_SCRIPTS,), protocol=protocol
+    )
+
+
+def iemocap_scripted(groups):
+    """Which dialogues (N group names of `iemocap`) follow a script, as bool (N,)."""
+    return np.array(["script" in str(g) for g in groups])
+
+
+def meld_dialogues(path=None, root=None):
+    """MELD as dialogues: a `Dataset` whose inputs are ``text`` and ``speaker``, in order of time inside a group."""
+    from emorec.datasets import cards, text
+
+    rows = text.meld_table(path, root).to_dict("records")
+    made = Rows(
+        inputs={key: objects(r[key] for r in rows) for key in ("text", "speaker")},
+        labels=[r["emotion"] for r in rows],
+        ids=[r["id"] for r in rows],
+        label_set=sets.MELD,
+        parts=[r["split"] for r in rows],
+        groups=[f"{r['split']}_dia{r['dialogue']}" for r in rows],
+    )
+    return assemble("meld", made, card=cards.get("meld"))
