@@ -54,6 +54,8 @@ class Classifier(BaseEstimator):
             ids = [f"{i:08d}" for i in range(len(labels))]
             parts = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=self._content(inputs))
             keep, aside = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
+            if not len(keep) or not len(aside):
+                raise BadInput(f"{len(labels)} examples are too few to set a tenth aside: give validation=...")
             validation = ([inputs[i] for i in aside], labels[aside])
             inputs, targets = [inputs[i] for i in keep], targets[keep]
         else:
@@ -197,6 +199,8 @@ class Classifier(BaseEstimator):
         """Writes weights, encoding, labels and settings to one file, moved into place when complete."""
         self._check_fitted()
         path = Path(path)
+        if path.is_dir():
+            raise BadInput(f"{str(path)!r} is a folder: give the name of a file, such as 'model.emorec'.")
         config = {
             "format": FORMAT,
             "class": type(self).__name__,
