@@ -157,7 +157,7 @@ def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", titl
     Args:
         rows: DataFrame, or sequence of dicts, with label, estimate, low, high; optional group (sets the colour) and p
             (adjusted, printed). From top to bottom.
-        reference: Where the vertical line stands; None for no line.
+        reference: Where the vertical line stands; None for no line. At 0 the numbers are differences, with their sign.
         xlabel: What is estimated, with its unit.
     """
     import pandas as pd
@@ -168,12 +168,13 @@ def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", titl
         raise BadInput(f"A forest plot needs rows with label, estimate, low, high; missing: {sorted(missing)}.")
     ax = _axes(ax, 8, 1.3 + 0.32 * len(rows))
     groups = list(dict.fromkeys(rows["group"])) if "group" in rows else [None]
+    sign = "+" if reference == 0 else ""  # differences are signed, other numbers are not
     for i, row in enumerate(rows.to_dict("records")):
         colour = COLOURS[groups.index(row.get("group")) % len(COLOURS)]
         below, above = row["estimate"] - row["low"], row["high"] - row["estimate"]
         ax.errorbar(row["estimate"], i, xerr=[[below], [above]], fmt="o", color=colour, capsize=3, ms=5)
         p = row.get("p", np.nan)
-        note = f"{row['estimate']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+        note = f"{row['estimate']:{sign}.2f} [{row['low']:{sign}.2f}, {row['high']:{sign}.2f}]"
         note += f"  p = {p:.3f}" if p >= 0.001 else "  p < 0.001" if p < 0.001 else ""
         ax.text(1.02, i, note, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     if reference is not None:

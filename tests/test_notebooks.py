@@ -113,6 +113,27 @@ def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
         assert cell.outputs, f"no answer for {cell.source}"
 
 
+def test_pictures_are_kept_small_and_look_the_same():
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    def encoded(pixels):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        return base64.b64encode(file.getvalue()).decode()
+
+    shades = np.random.default_rng(0).integers(0, 200, (60, 80, 1), dtype="uint8").repeat(4, axis=2)
+    shades[..., 3] = 255
+    kept = notebooks._smaller(encoded(shades))
+    assert len(kept) < len(encoded(shades))
+    np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(kept))).convert("RGB"), shades[..., :3])
+    shades[0, 0, 3] = 0  # what is transparent stays so
+    assert notebooks._smaller(encoded(shades)) == encoded(shades)
+
+
 def test_kernel_is_this_python(tmp_path):
     notebook = notebook_of(("import sys; print(sys.prefix)", []))
     notebooks.execute(notebook, folder=tmp_path, progress=None)
