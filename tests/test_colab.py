@@ -117,7 +117,7 @@ def copy(tmp_path, monkeypatch):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count, cell.outputs = 1, []
-    notebook.metadata["emorec"] = {"source_sha256": notebooks.digest(name)}
+    notebook.metadata = {"emorec": {"source_sha256": notebooks.digest(name)}}
     path = notebooks.script(name).with_suffix(".ipynb")
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (tmp_path / "README.md").write_text(f"| <!-- launch {name} --><!-- /launch --> | other |\n")
