@@ -127,7 +127,8 @@ table(licence=lambda c: c.licence, home=lambda c: c.home, by_hand=lambda c: c.ge
 # ### Published results, and the protocol of this collection
 #
 # Numbers can be compared only within one protocol. Where a row names two, they are not comparable, and our own split is
-# given so that you see which of them our numbers can stand beside.
+# given so that you see which of them our numbers can stand beside. An empty cell means that we met no number whose
+# protocol is clear enough to be quoted.
 
 # %%
 table(published=lambda c: lines(c.results), our_protocol=lambda c: "" if c.bundled else c.protocol)
