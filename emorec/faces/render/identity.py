@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class Identity:
             raise BadInput(f"Identity has no attribute {sorted(unknown)}; it has {', '.join(sorted(traits))}.")
         return cls(**({"name": "-".join(f"{s:04d}" for s in seed), "seed": seed} | traits | fixed))
 
-    @property
+    @cached_property
     def skin(self):
         """Skin colour as it appears in even light, float32 (3,) RGB."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -69,11 +70,11 @@ class Difficulty:
 DIFFICULTIES = {
     "easy": Difficulty(
         strength=(0.8, 1.0), stray=0.03, stray_strength=0.12, asymmetry=0.1, pose=(7, 4, 4), scale=(1.02, 1.1),
-        shift=0.015, lamp=(0.3, 0.6), lamp_angle=40, exposure=0.1, occlusion=0.0, blur=0.3, noise=2.0, clutter=0.3,
+        shift=0.015, lamp=(0.3, 0.6), lamp_angle=40, exposure=0.1, occlusion=0.0, blur=0.2, noise=0.8, clutter=0.3,
     ),
     "medium": Difficulty(
-        strength=(0.6, 1.0), stray=0.1, stray_strength=0.2, asymmetry=0.3, pose=(14, 8, 9), scale=(1.04, 1.22),
-        shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.1, blur=0.5, noise=5.0, clutter=0.5,
+        strength=(0.5, 1.0), stray=0.12, stray_strength=0.22, asymmetry=0.35, pose=(16, 9, 10), scale=(1.0, 1.2),
+        shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.12, blur=0.6, noise=5.0, clutter=0.5,
     ),
     "hard": Difficulty(
         strength=(0.3, 0.9), stray=0.22, stray_strength=0.38, asymmetry=0.6, pose=(28, 15, 22), scale=(0.85, 1.3),
@@ -134,7 +135,7 @@ def random_face(emotion, seed, identity=None, difficulty="medium", size=48):
         azimuth=float(rng.uniform(-1, 1) * level.lamp_angle), elevation=float(rng.uniform(5, 55)),
         strength=float(rng.uniform(*level.lamp)), warmth=float(np.clip(rng.normal(0.1, 0.45), -1, 1)),
     )  # fmt: skip
-    metered = (130 / identity.skin.mean()) ** 0.3  # a photographer exposes for the face
+    metered = max(1.0, 130 / identity.skin.mean()) ** 0.3  # a photographer exposes for the face
     scale = float(rng.uniform(*level.scale))
     # A larger face moves up, so that the chin stays in the picture: crops for recognition cut off hair, not mouths.
     right, down = rng.uniform(-1, 1, 2) * level.shift - (0, 0.4 * (scale - 1))
@@ -169,8 +170,12 @@ def face_from_id(face_id, size=48):
         raise BadInput(f"Not the id of a rendered face: {face_id!r}; they look like 'medium-0-0012-1-fear'.")
     difficulty, emotion = found[1], found[5]
     seed, person, repeat = int(found[2]), int(found[3]), int(found[4])
-    who = Identity.from_seed((seed, person))
-    return random_face(emotion, (seed, person, repeat), who, difficulty, size)
+    return random_face(emotion, (seed, person, repeat), _person(seed, person), difficulty, size)
+
+
+@lru_cache(maxsize=16)
+def _person(seed, number):
+    return Identity.from_seed((seed, number))
 
 
 def sample_faces(n_identities=300, per_identity=4, seed=0, size=48, difficulty="medium", grey=False, jobs=1):
@@ -221,8 +226,8 @@ def _pictures(face_ids, size, grey, jobs):
     return np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) if grey else p for p in pictures])
 
 
-def gallery(people=6, seed=0, size=144, difficulty="easy"):
-    """A figure with the seven emotions in the columns and a person to a row.
+def gallery(people=4, seed=0, size=112, difficulty="easy"):
+    """A figure with the seven emotions in the columns and a person to a row, from the palest to the darkest.
 
     Args:
         people: Number of rows.
@@ -231,18 +236,28 @@ def gallery(people=6, seed=0, size=144, difficulty="easy"):
         difficulty: ``easy``, ``medium`` or ``hard``.
 
     Returns:
-        A matplotlib ``Figure``, not shown and not registered with pyplot.
+        A matplotlib ``Figure`` of about one pixel a pixel at 100 dpi, neither shown nor registered with pyplot.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.5, 1.5 * people + 0.35), layout="constrained")
+    width, top = size / 100, 0.3
+    figure = Figure(figsize=(len(EMOTIONS7) * width, people * width + top), dpi=100)
     axes = figure.subplots(people, len(EMOTIONS7), squeeze=False)
-    for i, row in enumerate(axes):
+    figure.subplots_adjust(0, 0, 1, people * width / (people * width + top), wspace=0.02, hspace=0.02)
+    for row, who in zip(axes, _cast(people, seed)):
         for emotion, ax in zip(EMOTIONS7, row):
-            face = random_face(emotion, (seed, i, 0), Identity.from_seed((seed, i)), difficulty, size)
-            ax.imshow(face.image)
-            ax.set(xticks=[], yticks=[])
+            ax.imshow(random_face(emotion, (*who.seed, 0), who, difficulty, size).image)
             ax.axis("off")
-            if i == 0:
-                ax.set_title(emotion, fontsize=11)
+    for emotion, ax in zip(EMOTIONS7, axes[0]):
+        ax.set_title(emotion, fontsize=10, pad=4)
     return figure
+
+
+def _cast(people, seed):
+    """People for a gallery: evenly over the skin tones, each with another hair style while there are any."""
+    rest, chosen = [Identity.from_seed((seed, i)) for i in range(10 * people)], []
+    for tone in (np.arange(people) + 0.5) * 9 / people:
+        used = {who.hair_style for who in chosen}
+        chosen.append(min(rest, key=lambda who: (who.hair_style in used) * 2 + abs(who.tone - tone)))
+        rest.remove(chosen[-1])
+    return chosen
