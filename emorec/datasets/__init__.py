@@ -9,7 +9,10 @@ from emorec.datasets.cards import get as card
 from emorec.datasets.cards import names
 
 # Public functions of rooms that are imported only when they are used.
-_LAZY = {"from_table": "text", "meld_table": "text"}
+_LAZY = {
+    "from_table": "text", "meld_table": "text",
+    "from_folder": "folders", "ferplus_distributions": "fer", "subject_folds": "faces",
+}  # fmt: skip
 
 __all__ = ["Dataset", "Split", "card", "load", "names", *_LAZY]
 

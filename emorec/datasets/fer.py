@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -198,7 +199,8 @@ def kept(stem, version, make):
             old.unlink(missing_ok=True)
         os.replace(temporary, target)
     except OSError:  # no room, or a read-only disk: it is made again next time
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return arrays
 
 

@@ -114,9 +114,7 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     smallest = {}
     for u, name in zip(unit.tolist(), ids):
         smallest[u] = min(smallest.get(u, str(name)), str(name))
-    digest = [
-        hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))
-    ]
+    digest = [hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))]
     order = sorted(range(len(size)), key=lambda u: (-size[u], digest[u]))
     # Integers throughout: argmax over rounded floats could differ between machines.
     fractions = [Fraction(share).limit_denominator(1000) for share in shares]
@@ -162,9 +160,7 @@ def carve(parts, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
         raise BadInput(f"Cannot carve a share of {share!r} for validation from {len(rows)} training rows.")
     only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     share = Fraction(share).limit_denominator(1000)
-    drawn = assign(
-        only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups)
-    )
+    drawn = assign(only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups))
     parts = objects(parts)
     parts[rows] = objects(("train", "validation"))[drawn]
     return parts
@@ -202,7 +198,8 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
             parts = carve(parts, ids, labels, share=validation, seed=seed, **together)
             protocol += f"; validation: {share} of the training part (seed {seed})"
     splits = {part: _split(name, part, rows, parts) for part in PARTS}
-    found = () if content is None else duplicate_notes(content, labels, parts)
+    what = "text" if rows.content is None else "picture"
+    found = () if content is None else duplicate_notes(content, labels, parts, what)
     notes = (*rows.notes, *found)
     return Dataset(name, label_set=rows.label_set, card=card, protocol=protocol, notes=notes, **splits)
 
@@ -217,8 +214,9 @@ def _split(name, part, rows, parts):
     return Split(part, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
 
 
-def duplicate_notes(content, labels, parts):
+def duplicate_notes(content, labels, parts, what="text"):
     """Sentences on duplicates inside a dataset and across its parts; empty where there are none."""
+    same = " (case and spaces aside)" if what == "text" else ""
     seen = {}
     for key, label, part in zip(content, labels, parts):
         seen.setdefault(key, []).append((part, label if isinstance(label, str) else tuple(label)))
@@ -227,11 +225,11 @@ def duplicate_notes(content, labels, parts):
     if repeated:
         conflicting = sum(len({label for _, label in rows}) > 1 for rows in repeated)
         notes.append(
-            f"{sum(map(len, repeated)) - len(repeated)} rows repeat an earlier one (case and spaces aside); "
-            f"{conflicting} of the repeated texts carry different labels."
+            f"{sum(map(len, repeated)) - len(repeated)} rows repeat an earlier one{same}; "
+            f"{conflicting} of the repeated {what}s carry different labels."
         )
     for part in ("validation", "test"):
         leaked = sum(p == part for rows in repeated if any(q == "train" for q, _ in rows) for p, _ in rows)
         if leaked:
-            notes.append(f"{leaked} {part} rows have a text that also stands in the training part.")
+            notes.append(f"{leaked} {part} rows have a {what} that also stands in the training part.")
     return tuple(notes)

@@ -19,7 +19,8 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 METHODS = ("auto", "cascade", "yunet", "lbp", "boxes", "whole")
 YUNET_PAGE = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
-LARGEST, SMALLEST = 1280, 160  # edges in pixels between which a picture is searched
+LARGEST = {"cascade": 1280, "lbp": 480}  # longer edge in pixels at which a picture is searched; lbp is slow
+SMALLEST = 160  # shorter edge to which smaller pictures are enlarged
 _lock = threading.Lock()  # detectors of OpenCV hold state
 
 
@@ -118,7 +119,7 @@ def crop_face(image, *, margin=0.1, size=None, **detection):
 
 def _cascade_file():
     folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
-    file = Path(folder, "haarcascade_frontalface_default.xml")
+    file = Path(folder, "haarcascade_frontalface_alt2.xml")
     return file if hasattr(cv2, "CascadeClassifier") and file.is_file() else None
 
 
@@ -181,7 +182,7 @@ def _search(picture, method, least):
     """Boxes of a sliding-window detector, on a picture of a handy size that goes on beyond its edges."""
     grey = pictures.to_grey(picture)
     height, width = grey.shape
-    scale = min(LARGEST / max(height, width), max(1.0, SMALLEST / min(height, width)))
+    scale = min(LARGEST[method] / max(height, width), max(1.0, SMALLEST / min(height, width)))
     if min(height, width) * scale < 8:
         return []
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -201,8 +202,19 @@ def _cascade(grey, smallest):
     file = _cascade_file()
     if file is None:
         raise _no_detector(f"A cascade of OpenCV (this is {cv2.__version__}; 4.x has them)", [cv2.__file__])
-    found = _cascade_detector(file).detectMultiScale(grey, scaleFactor=1.1, minNeighbors=4, minSize=(smallest,) * 2)
-    return [tuple(map(int, box)) for box in found]
+    boxes, _, weights = _cascade_detector(file).detectMultiScale3(
+        grey, scaleFactor=1.1, minNeighbors=4, minSize=(smallest, smallest), outputRejectLevels=True
+    )
+    return _distinct([tuple(map(int, boxes[i])) for i in np.argsort(-np.ravel(weights), kind="stable")])
+
+
+def _distinct(boxes):
+    """Boxes, best first, without those that share much of their area with a better one."""
+    kept = []
+    for box in boxes:
+        if all(_overlap(box, other) < 0.3 * min(box[2] * box[3], other[2] * other[3]) for other in kept):
+            kept.append(box)
+    return kept
 
 
 @functools.lru_cache(maxsize=1)
@@ -220,13 +232,10 @@ def _lbp(grey, smallest):
     if smallest > largest:
         return []
     found = _lbp_detector(file).detect_multi_scale(
-        grey, scale_factor=1.1, step_ratio=1, min_size=(smallest,) * 2, max_size=(largest,) * 2, min_neighbor_number=6
+        grey, scale_factor=1.1, step_ratio=1, min_size=(smallest,) * 2, max_size=(largest,) * 2, min_neighbor_number=12
     )
-    kept = []  # it returns overlapping boxes: the largest stays
-    for box in sorted(((d["c"], d["r"], d["width"], d["height"]) for d in found), key=lambda b: -b[2] * b[3]):
-        if all(_overlap(box, other) < 0.3 * min(box[2] * box[3], other[2] * other[3]) for other in kept):
-            kept.append(box)
-    return kept
+    boxes = ((d["c"], d["r"], d["width"], d["height"]) for d in found)
+    return _distinct(sorted(boxes, key=lambda box: -box[2] * box[3]))
 
 
 def _overlap(a, b):
@@ -238,8 +247,8 @@ def _overlap(a, b):
 def _yunet(picture, file):
     """Boxes of YuNet (Wu, Peng & Yu 2023), which finds faces of about 10 to 300 pixels.
 
-    The picture lies in a square of 640 pixels, the size that its file is made for and OpenCV 5 insists on; if no face is
-    found it is searched again smaller, for a face that fills it.
+    The picture lies in a square of 640 pixels, the size that its file is made for and OpenCV 5 insists on. If no face
+    is found it is searched again smaller, for a face that fills it.
     """
     colours = pictures.to_rgb(picture)[..., ::-1]
     for inside in (576, 256):
