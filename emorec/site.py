@@ -29,7 +29,7 @@ STYLE = """
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 62rem; padding: 1rem; color: #222; background: #fff; overflow-wrap: break-word;
        font: 1rem/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
-a { color: #0060a0 } h1 { line-height: 1.25 } h2 { margin-top: 2.2rem }
+a { color: #0060a0 } h1 { line-height: 1.25; font-size: clamp(1.5rem, 6vw, 2rem) } h2 { margin-top: 2.2rem }
 img, svg { max-width: 100%; height: auto }
 pre, code { font: .86rem/1.45 ui-monospace, Menlo, Consolas, monospace }
 pre { margin: 0; overflow-x: auto; padding: .6rem .8rem }

@@ -246,7 +246,7 @@ bars = ax.barh([f"{name} (n = {n_test[name]:,})" for name in half_width.index], 
 ax.bar_label(bars, [f" ± {value:.1f}" for value in half_width])
 ax.set(title="Chance alone moves an accuracy of 80 % by this much", xlabel="half-width of the 95 % interval (points)")
 ax.invert_yaxis()
-ax.margins(x=0.1)
+ax.margins(x=0.15)
 
 # %% [markdown]
 # ## Evaluate on external data
