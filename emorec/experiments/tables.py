@@ -84,7 +84,9 @@ def table(experiment, folder=None, metrics=None):
         cells = [_cell(row["metrics"].get(c)) for c in columns]
         model = f"*{row['model']}*" if row["baseline"] else row["model"]
         lines.append(f"| {row['dataset']} | {model} | " + " | ".join(cells) + f" | {row['runs']} |")
-    protocols = dict.fromkeys((r["dataset"], r["protocol"]) for r in rows if r["protocol"])
+    protocols = dict.fromkeys(
+        (r["dataset"], re.sub(r"^fold \d+ of", "each fold of", r["protocol"])) for r in rows if r["protocol"]
+    )
     return "\n".join([*lines, "", *(f"{dataset}: {text}." for dataset, text in protocols)]).rstrip()
 
 

@@ -112,13 +112,17 @@ def polarity():
     return runs
 
 
+# Chosen on the validation parts of folds 0 and 2 of movie-polarity, among six settings.
 BILSTM = {
     "encoder": "bilstm",
     "attention": "global",
     "embedding": "word2vec-googlenews-8k",
     "dropout": 0.5,
-    "epochs": 12,
-    "patience": 2,
+    "label_smoothing": 0.1,
+    "schedule": "cosine",
+    "epochs": 5,
+    "patience": None,
+    "bucketing": True,
 }
 
 EXPERIMENTS = {"polarity": polarity}

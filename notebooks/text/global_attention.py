@@ -109,7 +109,10 @@ plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
 # context $c$ goes into a linear layer that gives one score per class.
 
 # %%
-classifier = emorec.TextClassifier(encoder=encoder, attention="global", units=32, dropout=0.5, epochs=epochs, patience=6, seed=seed)
+classifier = emorec.TextClassifier(
+    encoder=encoder, attention="global", units=32, dropout=0.5, learning_rate=2e-3, label_smoothing=0.1,
+    epochs=epochs, patience=6, seed=seed,
+)
 classifier
 
 # %% [markdown]
@@ -214,5 +217,17 @@ emorec.reporting.publish(
 # folds:
 #
 # <!-- results: polarity -->
+# | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | macro-recall, % [95 %] | weighted F1, % [95 %] | runs |
+# |---|---|---|---|---|---|---|
+# | movie-polarity | *majority class* | 50.0 [50.0, 50.0] | 33.3 [33.3, 33.3] | 50.0 | 33.3 [33.3, 33.3] | 10 |
+# | movie-polarity | *TF-IDF + logistic regression* | 78.0 [76.7, 79.3] | 78.0 [76.7, 79.3] | 78.0 [76.7, 79.3] | 78.0 [76.7, 79.3] | 10 |
+# | movie-polarity | *NBSVM, bigrams* | 79.2 [78.1, 80.3] | 79.2 [78.1, 80.3] | 79.2 [78.1, 80.3] | 79.2 [78.1, 80.3] | 10 |
+# | movie-polarity | BiLSTM + global attention | 78.3 [77.1, 79.5] | 78.3 [77.1, 79.5] | 78.3 [77.1, 79.5] | 78.3 [77.1, 79.5] | 10 |
+# | movie-subjectivity | *majority class* | 50.0 | 33.3 [33.3, 33.3] | 50.0 | 33.3 [33.3, 33.3] | 10 |
+# | movie-subjectivity | *TF-IDF + logistic regression* | 92.1 [91.4, 92.9] | 92.1 [91.4, 92.9] | 92.1 [91.4, 92.9] | 92.1 [91.4, 92.9] | 10 |
+# | movie-subjectivity | *NBSVM, bigrams* | 93.2 [92.4, 94.1] | 93.2 [92.4, 94.1] | 93.2 [92.4, 94.1] | 93.2 [92.4, 94.1] | 10 |
+#
+# movie-polarity: each fold of 10 to test, 10 % of the others to validate (seed 0).
+# movie-subjectivity: each fold of 10 to test, 10 % of the others to validate (seed 0).
 # <!-- /results -->
 
