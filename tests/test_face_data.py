@@ -669,6 +669,9 @@ def test_too_many_bytes_stay_paths(tmp_path, monkeypatch):
     assert data.train.inputs.dtype == object and Path(data.train.inputs[0]).is_file()
     assert "size=96" in data.notes[0]
     assert datasets.from_folder(tmp_path, size=8).train.inputs.shape[1:] == (8, 8)
+    for options in ({"grey": True}, {"crop": lambda image: image}):  # could not be done to paths
+        with pytest.raises(BadInput, match="size=96"):
+            datasets.from_folder(tmp_path, **options)
 
 
 def test_pictures_of_several_sizes_and_kinds(tmp_path):

@@ -127,6 +127,7 @@ def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, 
 
     Raises:
         DataCorrupt: There is no picture, or none can be read.
+        BadInput: To be cropped or made grey, and too many to be read whole.
     """
     once = list({item.id: item for item in reversed(items)}.values())[::-1]
     notes = (*notes, *left_out(["again"] * (len(items) - len(once)), "of names that were there before"))
@@ -135,8 +136,11 @@ def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, 
         why = _read(once[0], size, grey, crop) if once else "; ".join(notes) or "there are none"
         raise DataCorrupt(f"{what}: none of {len(once)} pictures can be read: {why}")
     if size is None and first.nbytes * len(once) > WHOLE:
-        gigabytes = first.nbytes * len(once) / 1e9
-        notes += (f"pictures stay paths, about {gigabytes:.1f} GB if read whole; size=96 reads them as 96 x 96",)
+        amount = f"about {first.nbytes * len(once) / 1e9:.1f} GB if read whole; size=96 reads them as 96 x 96"
+        if grey or crop is not None:
+            raise BadInput(f"{what}: {amount}, and only pictures that are read can be cropped or made grey.")
+        uncut = ", not cropped to their boxes" if once[0].box else ""
+        notes += (f"pictures stay paths{uncut}, {amount}",)
         inputs, content = objects(str(item.path) for item in once), None
     else:
         with ThreadPoolExecutor() as pool:
