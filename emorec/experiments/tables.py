@@ -75,7 +75,8 @@ def table(experiment, folder=None, metrics=None):
     rows = summary(experiment, folder)
     if not rows:
         return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
-    columns = metrics or list(dict.fromkeys(n for r in rows for n in r["metrics"] if n in SHOWN))
+    found = {n for r in rows for n in r["metrics"]}
+    columns = metrics or [n for n in SHOWN if n in found][:2]
     lines = [
         "| data | model | " + " | ".join(SHOWN[c] for c in columns) + " | runs |",
         "|---|---|" + "---|" * len(columns) + "---|",
