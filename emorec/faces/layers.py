@@ -65,13 +65,31 @@ class ImageNetScaling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
+def _bilinear(flat, x, y, height, width):
+    """Maps (B, H W, C) read at the positions x and y, each (B, N), within 0 to W - 1 and 0 to H - 1: (B, N, C)."""
+    left, top = ops.clip(ops.floor(x), 0, max(width - 2, 0)), ops.clip(ops.floor(y), 0, max(height - 2, 0))
+    right_share, lower_share = x - left, y - top
+    first = ops.cast(top * width + left, "int32")
+    below, beside = width if height > 1 else 0, 1 if width > 1 else 0
+    total = 0
+    for offset, share in (
+        (0, (1 - lower_share) * (1 - right_share)),
+        (beside, (1 - lower_share) * right_share),
+        (below, lower_share * (1 - right_share)),
+        (below + beside, lower_share * right_share),
+    ):
+        corner = ops.take_along_axis(flat, ops.expand_dims(first + offset, -1), axis=1)
+        total = total + ops.expand_dims(share, -1) * corner
+    return total
+
+
 @keras.saving.register_keras_serializable(package="emorec")
 class AffineSampling(keras.layers.Layer):
     """The sampler of a spatial transformer (Jaderberg et al. 2015, arXiv:1506.02025, eq. 1 and 3), in two dimensions.
 
     The output at position t is the input at ``(I + A) t + b``, read bilinearly; positions run from -1 to 1 over the
-    picture, and outside of it the border goes on. Offsets of 0 are the identity, exactly. Both inputs have a gradient:
-    the sampling is `keras.ops.image.map_coordinates`, since `affine_transform` has none for its transform.
+    picture, and outside of it the border goes on. Offsets of 0 are the identity, exactly. Both inputs have a gradient,
+    unlike those of `keras.ops.image.affine_transform`; `map_coordinates` has one but wants to know the batch size.
 
     Call arguments:
         inputs: Pair of maps, float (B, H, W, C), and offsets, float (B, 6), the rows of ``[A | b]``: x first, then y.
@@ -96,12 +114,8 @@ class AffineSampling(keras.layers.Layer):
         shift = ops.matmul(ops.reshape(offsets, (-1, 2, 3)), grid)  # (B, 2, H W)
         x = ops.clip(x + half_x * shift[:, 0], 0, width - 1)
         y = ops.clip(y + half_y * shift[:, 1], 0, height - 1)
-        # One map of each channel after the other along the first axis, which is read at whole numbers.
-        planes = ops.reshape(ops.transpose(maps, (0, 3, 1, 2)), (-1, height, width))
-        x, y = ops.repeat(x, channels, axis=0), ops.repeat(y, channels, axis=0)
-        plane = ops.expand_dims(ops.arange(ops.shape(planes)[0], dtype="float32"), 1) + ops.zeros_like(x)
-        sampled = ops.image.map_coordinates(planes, ops.stack([plane, y, x]), order=1, fill_mode="nearest")
-        sampled = ops.transpose(ops.reshape(sampled, (-1, channels, height, width)), (0, 2, 3, 1))
+        sampled = _bilinear(ops.reshape(maps, (-1, height * width, channels)), x, y, height, width)
+        sampled = ops.reshape(sampled, (-1, height, width, channels))
         return ops.cast(sampled, self.compute_dtype)
 
     def compute_output_shape(self, shapes):
