@@ -170,7 +170,14 @@ def to_body(notebook):
             if "image/png" in output.get("data", {}):
                 output.metadata = {"image/png": {"alt": f"Figure: {section}"}}
     body = HTMLExporter(template_name="basic").from_notebook_node(notebook)[0]
-    return re.sub(r"formula(\d+)elumrof", lambda m: formulas[int(m[1])], body)
+    return re.sub(r"formula(\d+)elumrof", lambda m: formulas[int(m[1])], _still(body))
+
+
+def _still(html):
+    """HTML without scripts and event handlers, which scikit-learn's displays of a model bring along."""
+    html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL | re.IGNORECASE)
+    handler = re.compile(r"""\son\w+\s*=\s*("[^"]*"|'[^']*')""")
+    return re.sub(r"<[a-zA-Z][^<>]*>", lambda tag: handler.sub("", tag[0]), html)
 
 
 def _set_aside(text, formulas):

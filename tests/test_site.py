@@ -124,13 +124,20 @@ def test_formulas_links_and_cards(tmp_path, monkeypatch):
         "Some words. Does *it* work? See [b](../b.ipynb).\n\n$$e_t = v^\\top h_t$$\n\nand $a_t$, not `$HOME` or `$x$`."
     )
     output = nbformat.v4.new_output("display_data", {"image/png": PIXEL})
+    active = nbformat.v4.new_output(
+        "display_data", {"text/html": "<b onclick='f()'>on</b><script>\nalert(1)</script><i>too</i>"}
+    )
     a_notebook(
-        tmp_path, monkeypatch, nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("1", outputs=[output])
+        tmp_path,
+        monkeypatch,
+        nbformat.v4.new_markdown_cell(text),
+        nbformat.v4.new_code_cell("1", outputs=[output, active]),
     )
     site.build(tmp_path / "site")
     page = (tmp_path / "site" / "notebooks" / "a.html").read_text()
     assert page.count("<math") == 2 and 'display="block"' in page and "formula" not in page
     assert "<code>$HOME</code>" in page and "<code>$x$</code>" in page
+    assert "<b>on</b><i>too</i>" in page
     assert "elsewhere" not in page and 'href="../b.html"' in page
     assert 'alt="Figure: A title"' in page
     front = (tmp_path / "site" / "index.html").read_text()
