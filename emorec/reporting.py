@@ -25,7 +25,7 @@ def versions():
 
 def device():
     """One line: the accelerator Keras sees, or the number of CPU cores."""
-    with _quiet():
+    with quiet():
         import keras
 
     backend = keras.backend.backend()
@@ -40,7 +40,7 @@ def device():
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """Hides what TensorFlow's C++ side writes while it is imported, before its own log level counts."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

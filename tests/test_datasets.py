@@ -48,9 +48,7 @@ def test_row_order_does_not_matter():
     texts = [f"text {i // 3}" for i in range(120)]
     number = dict(zip(ids, splits.k_fold(ids, names, content=texts)))
     order = np.random.default_rng(0).permutation(120)
-    again = splits.k_fold(
-        *([values[i] for i in order] for values in (ids, names)), content=[texts[i] for i in order]
-    )
+    again = splits.k_fold(*([values[i] for i in order] for values in (ids, names)), content=[texts[i] for i in order])
     assert number == dict(zip([ids[i] for i in order], again))
 
 
@@ -206,10 +204,7 @@ def test_readme_is_up_to_date():
 def test_import_is_cheap():
     heavy = "{'pandas', 'sklearn', 'tensorflow', 'keras', 'matplotlib', 'pooch', 'requests'}"
     code = f"import sys, emorec.datasets as d; d.names(); print(sorted({heavy} & set(sys.modules)))"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT).stdout
-        == "[]\n"
-    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT).stdout == "[]\n"
 
 
 # --- the command

@@ -103,11 +103,7 @@ def test_download_once_then_from_the_cache(tmp_path, capsys):
     with Server(**{"rt-polarity_tar_gz": ARCHIVE}) as server:
         card = polarity(server)
         place = store.fetch(card, tmp_path / "data", progress=False)
-        assert (
-            store.fetch(card, tmp_path / "data", progress=False)
-            == place
-            == tmp_path / "data" / "movie-polarity"
-        )
+        assert store.fetch(card, tmp_path / "data", progress=False) == place == tmp_path / "data" / "movie-polarity"
         assert server.asked == ["rt-polarity.tar.gz"]
         store.fetch(card, tmp_path / "data", force=True, progress=True)
         assert len(server.asked) == 2 and "100%" in capsys.readouterr().err
@@ -213,10 +209,7 @@ def test_two_processes_at_once_download_once(tmp_path):
 def test_several_files_arrive_together_or_not_at_all(tmp_path):
     card = replace(cards.get("goemotions"), expected={}, sha256={})
     row = b"so happy\t17\tid%d\n"
-    pages = {
-        f"{part}_tsv": b"".join(row % (10 * i + j) for j in range(9))
-        for i, part in enumerate(("train", "dev"))
-    }
+    pages = {f"{part}_tsv": b"".join(row % (10 * i + j) for j in range(9)) for i, part in enumerate(("train", "dev"))}
     with Server(**pages) as server:
         card = replace(card, urls=[f"{server.url}{part}.tsv?raw=1" for part in ("train", "dev", "test")])
         with pytest.raises(DataMissing, match="404"):
@@ -291,9 +284,7 @@ def test_downloads_avoid_a_read_only_root(tmp_path, monkeypatch):
 # --- reading
 
 
-@pytest.mark.parametrize(
-    "pack", ["folder", "tar.gz", "zip", "zip in a folder", "one of the files", "gzipped"]
-)
+@pytest.mark.parametrize("pack", ["folder", "tar.gz", "zip", "zip in a folder", "one of the files", "gzipped"])
 def test_the_same_rows_from_every_packing(tmp_path, pack):
     files = {
         **FILES,
@@ -417,6 +408,4 @@ def test_pickles_hold_arrays_and_containers_only():
 
     for attack in (Attack(), np.testing.assert_equal, eval):
         with pytest.raises(DataCorrupt, match="asks for"):
-            store.safe_unpickle(
-                pickle.dumps(attack) if not isinstance(attack, Attack) else pickle.dumps([attack])
-            )
+            store.safe_unpickle(pickle.dumps(attack) if not isinstance(attack, Attack) else pickle.dumps([attack]))

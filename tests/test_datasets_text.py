@@ -86,10 +86,7 @@ def test_imdb_folder_groups_reviews_by_film(tmp_path):
         read, _ = rows("imdb", place)
         assert len(read) == 20
         assert read["test/pos/0_10"][:3] == ("Great.\n\nCafé!", "positive", "test")
-        assert (
-            read["train/pos/5_8"][3] == read["train/neg/2_2"][3] == "tt01"
-            and read["train/neg/3_2"][3] == "tt02"
-        )
+        assert read["train/pos/5_8"][3] == read["train/neg/2_2"][3] == "tt01" and read["train/neg/3_2"][3] == "tt02"
     data = load("imdb", tmp_path, validation=0.5)
     assert {"tt01", "tt02"} == set(data.train.groups) | set(data.validation.groups)
     assert not set(data.train.groups) & set(data.validation.groups)
@@ -116,9 +113,7 @@ def test_imdb_from_keras_files(tmp_path):
 def test_finegrained_sentences_and_documents(tmp_path):
     text = "books_neg_2\nbooks\t2\nneg\tBad.\nnr\tIt has\ta tab.\n\n"
     text += "music_pos_7\nmusic\t5\npos\tGood.\nmix\tSo so.\nneu\tOk.\n"
-    read, _ = rows(
-        "finegrained-sentiment", put(tmp_path, finegrained__txt="\ufeff" + text.replace("\n", "\r\n"))
-    )
+    read, _ = rows("finegrained-sentiment", put(tmp_path, finegrained__txt="\ufeff" + text.replace("\n", "\r\n")))
     assert read["books_neg_2/02"] == ("It has\ta tab.", "not relevant", None, "books_neg_2")
     assert [x[1] for x in read.values()] == ["negative", "not relevant", "positive", "mixed", "neutral"]
     documents, _ = rows("finegrained-sentiment", tmp_path, level="document")
@@ -142,10 +137,7 @@ def test_sst_trees(tmp_path):
         for part in ("train", "dev", "test"):
             archive.writestr(f"trees/{part}.txt", TREES)
     five, _ = rows("sst-5", tmp_path)
-    assert (
-        five["train-00001"][:3] == ("Good ( 9/11 )", "positive", "train")
-        and five["test-00002"][1] == "neutral"
-    )
+    assert five["train-00001"][:3] == ("Good ( 9/11 )", "positive", "train") and five["test-00002"][1] == "neutral"
     assert [x[1] for x in five.values()][2:4] == ["very negative", "very positive"] and len(five) == 12
     two, _ = rows("sst-2", tmp_path)
     assert [x[1] for x in two.values()] == ["positive", "negative", "positive"] * 3
@@ -161,9 +153,7 @@ def test_sst2_from_glue(tmp_path):
         test__tsv="index\t",
     )
     read, made = rows("sst-2", place)
-    assert (
-        read["test-00001"][:3] == ("it works .", "positive", "test") and read["train-00001"][1] == "negative"
-    )
+    assert read["test-00001"][:3] == ("it works .", "positive", "test") and read["train-00001"][1] == "negative"
     assert "GLUE" in made.protocol and len(load("sst-2", place).validation) == 2
 
 
@@ -212,23 +202,15 @@ def test_emotions_both_formats(tmp_path):
         test__txt="grr;anger\n",
     )
     read, _ = rows("emotions", place)
-    assert (
-        read["train-00001"][:3] == ("i feel; odd", "joy", "train")
-        and read["validation-00001"][1] == "sadness"
-    )
+    assert read["train-00001"][:3] == ("i feel; odd", "joy", "train") and read["validation-00001"][1] == "sadness"
     lines = json.dumps({"text": "oh", "label": 5}) + "\n"
-    read, _ = rows(
-        "emotions", put(tmp_path / "b", **{f"{p}.jsonl": lines for p in ("train", "validation", "test")})
-    )
+    read, _ = rows("emotions", put(tmp_path / "b", **{f"{p}.jsonl": lines for p in ("train", "validation", "test")}))
     assert read["test-00001"][:3] == ("oh", "surprise", "test")
 
 
 def test_goemotions_is_multi_label_and_unquoted(tmp_path):
     row = '"He said ""no"" \t{}\tid{}\n'
-    files = {
-        f"{part}.tsv": row.format(x, part)
-        for part, x in (("train", "7,15"), ("dev", "27"), ("test", "0,1,22"))
-    }
+    files = {f"{part}.tsv": row.format(x, part) for part, x in (("train", "7,15"), ("dev", "27"), ("test", "0,1,22"))}
     read, made = rows("goemotions", put(tmp_path, **files))
     assert read["idtrain"][:3] == ('"He said ""no"" ', ("curiosity", "gratitude"), "train")
     assert read["iddev"][1] == ("neutral",) and read["idtest"][1] == (
@@ -327,31 +309,23 @@ def test_table_from_a_frame_equals_the_file(tmp_path):
     (tmp_path / "t.csv").write_text(as_csv(table()))
     first = datasets.from_table(tmp_path / "t.csv", id="id")
     second = datasets.from_table(pd.DataFrame(table()), id="id")
-    assert list(first.test.ids) == list(second.test.ids) and list(first.test.inputs) == list(
-        second.test.inputs
-    )
+    assert list(first.test.ids) == list(second.test.ids) and list(first.test.inputs) == list(second.test.inputs)
 
 
 def test_table_with_its_own_split_groups_and_label_set():
     import pandas as pd
 
-    frame = pd.DataFrame(table()).assign(
-        part=["Train"] * 20 + ["dev"] * 10 + ["test"] * 10, who=["x", "y"] * 20
-    )
+    frame = pd.DataFrame(table()).assign(part=["Train"] * 20 + ["dev"] * 10 + ["test"] * 10, who=["x", "y"] * 20)
     data = datasets.from_table(frame, split="part", group="who", label_set=["b", "a"])
     assert (len(data.train), len(data.validation), len(data.test)) == (20, 10, 10)
     assert (
-        data.label_set.names == ("b", "a")
-        and data.train.groups[0] == "x"
-        and data.protocol == "the table's own split"
+        data.label_set.names == ("b", "a") and data.train.groups[0] == "x" and data.protocol == "the table's own split"
     )
     grouped = datasets.from_table(frame.assign(who=[f"g{i // 4}" for i in range(40)]), group="who", folds=5)
     assert not set(grouped.train.groups) & set(grouped.test.groups)
     with pytest.raises(LabelMismatch, match="'a'"):
         datasets.from_table(frame, label_set=["b", "c"])
-    assert datasets.from_table(
-        frame.assign(label=["pos", "neg"] * 20), label_set=labels.POLARITY
-    ).train.labels[0] in (
+    assert datasets.from_table(frame.assign(label=["pos", "neg"] * 20), label_set=labels.POLARITY).train.labels[0] in (
         "negative",
         "positive",
     )
@@ -360,9 +334,7 @@ def test_table_with_its_own_split_groups_and_label_set():
 def test_table_with_several_labels_a_row():
     import pandas as pd
 
-    frame = pd.DataFrame(
-        {"text": [f"t{i}" for i in range(40)], "label": ["joy|love", "joy", "", "anger"] * 10}
-    )
+    frame = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": ["joy|love", "joy", "", "anger"] * 10})
     data = datasets.from_table(frame, label_separator="|")
     assert data.label_set.multi_label and data.label_set.names == ("anger", "joy", "love")
     assert {("joy", "love"), ("joy",), (), ("anger",)} == set(data.train.labels)
@@ -390,10 +362,7 @@ def test_a_lone_quotation_mark_swallows_no_rows_of_a_tsv(tmp_path):
 def test_a_text_of_two_hundred_thousand_characters_is_one_cell(tmp_path):
     (tmp_path / "t.csv").write_text(as_csv([*table(), {"id": "long", "text": "x" * 200_000, "label": "a"}]))
     data = datasets.from_table(tmp_path / "t.csv")
-    assert (
-        max(len(text) for split in (data.train, data.validation, data.test) for text in split.inputs)
-        == 200_000
-    )
+    assert max(len(text) for split in (data.train, data.validation, data.test) for text in split.inputs) == 200_000
 
 
 @pytest.mark.parametrize("change, arguments, error, message", [
@@ -445,17 +414,14 @@ def test_table_drops_blank_texts_and_says_so():
 
 
 def test_sample_reader_takes_csv_and_jsonl_with_or_without_a_split(tmp_path):
-    sentences = [
-        {"id": f"s{i}", "label": labels.EMOTIONS7.names[i % 7], "text": f"text {i}"} for i in range(140)
-    ]
+    sentences = [{"id": f"s{i}", "label": labels.EMOTIONS7.names[i % 7], "text": f"text {i}"} for i in range(140)]
     parts = splits.holdout([s["id"] for s in sentences], [s["label"] for s in sentences])
     with_split = [row | {"split": part} for row, part in zip(sentences, parts)]
     put(tmp_path, sentences__csv=as_csv(with_split, columns=("id", "label", "text", "split")))
     read, made = rows("sample-sentences", tmp_path)
     assert Counter(made.parts) == Counter(parts) and read["s3"][:2] == ("text 3", "happiness")
     reviews = [
-        {"id": f"r{i}", "label": ("negative", "positive")[i % 2], "domain": "film", "text": "x"}
-        for i in range(9)
+        {"id": f"r{i}", "label": ("negative", "positive")[i % 2], "domain": "film", "text": "x"} for i in range(9)
     ]
     put(tmp_path, reviews__jsonl="\n".join(map(json.dumps, reviews)))
     read, made = rows("sample-reviews", tmp_path)

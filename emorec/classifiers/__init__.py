@@ -1,1 +1,1 @@
-"""One class per kind of input: fit, predict, explain, save, load."""
+"""Classifiers with scikit-learn's verbs: raw inputs in, class names, probabilities and explanations out."""

@@ -116,6 +116,4 @@ def _folds(args):
 def fold_numbers(rows, folds=10, seed=0):
     """(id, fold) of every row: the published numbers of ``folds=10, seed=0``."""
     content = [splits.normalise(text) for text in rows.inputs]
-    return list(
-        zip(rows.ids, splits.k_fold(rows.ids, rows.labels, folds=folds, seed=seed, content=content).tolist())
-    )
+    return list(zip(rows.ids, splits.k_fold(rows.ids, rows.labels, folds=folds, seed=seed, content=content).tolist()))

@@ -388,9 +388,7 @@ def count_problems(rows, expected):
     """Differences between the rows of each part or class and the published numbers."""
     counts = Counter(rows.parts if rows.parts is not None else ())
     counts.update(name for x in rows.labels for name in ((x,) if isinstance(x, str) else x))
-    return [
-        f"{counts[k]:,} rows of {k} where {n:,} are published" for k, n in expected.items() if counts[k] != n
-    ]
+    return [f"{counts[k]:,} rows of {k} where {n:,} are published" for k, n in expected.items() if counts[k] != n]
 
 
 def check_content(card, path):

@@ -368,9 +368,7 @@ def from_table(
         raise BadInput(f"{name}: no column {', '.join(map(repr, absent))}; the table has {known}.")
     kept = [(number, row) for number, row in enumerate(table, 1) if _cell(row.get(text))]
     notes = (f"{len(table) - len(kept)} rows without text were dropped.",) if len(kept) < len(table) else ()
-    multi_label = label_separator is not None or any(
-        isinstance(row.get(label), list | tuple) for _, row in kept
-    )
+    multi_label = label_separator is not None or any(isinstance(row.get(label), list | tuple) for _, row in kept)
     labels = [_label(row.get(label), multi_label, label_separator, name, number) for number, row in kept]
     label_set = _label_set(label_set, labels, name, multi_label)
     canonical = lambda x: label_set.names[label_set.index(x)]  # noqa: E731
@@ -389,9 +387,7 @@ def from_table(
 
 def _table(path, delimiter):
     if not path.is_file():
-        raise DataMissing(
-            f"The table {path}", [path.absolute()], "check the path; CSV, TSV and JSONL are read."
-        )
+        raise DataMissing(f"The table {path}", [path.absolute()], "check the path; CSV, TSV and JSONL are read.")
     data = path.read_bytes()
     store.refuse_html(data, path)
     text = store.decode(data)

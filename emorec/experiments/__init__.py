@@ -5,6 +5,7 @@ from __future__ import annotations
 from emorec.errors import BadInput
 from emorec.experiments.runs import Run, execute, load_results
 from emorec.experiments.tables import differing, summary, table, write
+from emorec.reporting import quiet
 
 __all__ = [
     "Run",
@@ -21,7 +22,8 @@ __all__ = [
 
 
 def _experiments():
-    from emorec.experiments import attention, text
+    with quiet():
+        from emorec.experiments import attention, text
 
     return {**text.EXPERIMENTS, **attention.EXPERIMENTS}
 
