@@ -118,7 +118,7 @@ def _notebook_page(name, folder):
     page = folder / "notebooks" / f"{name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(built, page.with_suffix(".ipynb"))
-    title, question = _heading(notebook)
+    title, opening = _heading(notebook)
     up = "../" * (name.count("/") + 1)
     launch = re.search(r"\((https://colab\S+)\)", notebooks.launch_button(name))
     links = [f'<a href="{up}index.html">All notebooks</a>', f'<a href="{page.stem}.ipynb" download>Download</a>']
@@ -130,19 +130,17 @@ def _notebook_page(name, folder):
     page.write_text(PAGE.format(title=escape(title), style=STYLE + _code_colours(), body=body), encoding="utf-8")
     picture = _thumbnail(notebook, page.with_suffix(".png"))
     return (
-        f'<a class=card href="notebooks/{name}.html">{picture and picture.format(f"notebooks/{name}.png")}'
-        f"<div><h3>{escape(title)}</h3><p>{escape(question)}</p></div></a>\n"
+        f'<a class=card href="notebooks/{name}.html">{picture.format(f"notebooks/{name}.png")}'
+        f"<div><h3>{escape(title)}</h3><p>{escape(opening)}</p></div></a>\n"
     )
 
 
 def _heading(notebook):
-    """A notebook's title, and the sentence of its introduction that asks; else the first sentence."""
+    """A notebook's title and the first sentence of its introduction, without marks."""
     text = re.sub(r"<!--.*?-->.*", "", notebook.cells[0].source)
     title, _, rest = text.strip().lstrip("# ").partition("\n")
     plain = re.sub(r"[*`$]|\[([^]]*)\]\([^)]*\)", r"\1", " ".join(rest.split()))
-    sentences = re.split(r"(?<=[.?!]) +(?=[A-Z])", plain)
-    asking = [s for s in sentences if s.endswith("?")]
-    return title.strip(), (asking or sentences)[0]
+    return title.strip(), re.split(r"(?<=[.?!]) +(?=[A-Z])", plain)[0]
 
 
 def _thumbnail(notebook, path):

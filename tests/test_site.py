@@ -121,7 +121,8 @@ def a_notebook(tmp_path, monkeypatch, *cells):
 def test_formulas_links_and_cards(tmp_path, monkeypatch):
     text = (
         "# A title\n\n<!-- launch --> [![x](https://elsewhere/badge.svg)](https://elsewhere)\n\n"
-        "Some words. Does *it* work? See [b](../b.ipynb).\n\n$$e_t = v^\\top h_t$$\n\nand $a_t$, not `$HOME` or `$x$`."
+        "Does *it* `work`? Some words. See [b](../b.ipynb).\n\n"
+        "$$e_t = v^\\top h_t$$\n\nand $a_t$, not `$HOME` or `$x$`."
     )
     output = nbformat.v4.new_output("display_data", {"image/png": PIXEL})
     active = nbformat.v4.new_output(
