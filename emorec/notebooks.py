@@ -154,7 +154,14 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kerne
     if kernel == "python3":
         kernel_env["PYTHONPATH"] = os.pathsep.join(filter(None, [kernel_env.get("PYTHONPATH"), str(ROOT)]))
     where = {"metadata": {"path": str(folder or Path.cwd())}}
-    client = NotebookClient(notebook, timeout=timeout, kernel_name=kernel, resources=where, coalesce_streams=True)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name=kernel,
+        resources=where,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own start-up warnings are no news to the reader
+    )
     section, count = "", sum(c.cell_type == "code" for c in notebook.cells)
     done, started = 0, time.perf_counter()
     with client.setup_kernel(env=kernel_env):
