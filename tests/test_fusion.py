@@ -446,7 +446,7 @@ def test_errors_name_the_value_and_the_way_out():
         fusion_layer("gated", units=0)
     with pytest.raises(BadInput, match="LowRankFusion"):
         fusion_layer("tensor", units=100)(data())
-    with pytest.raises(BadInput, match="two or more"):
+    with pytest.raises(BadInput, match="2 or more"):
         make("gated")(data()[:1])
     with pytest.raises(BadInput, match=r"all \(B, D\) or all"):
         make("gated")([data()[0], data(4, 3)[1]])

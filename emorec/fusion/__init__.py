@@ -9,7 +9,7 @@ from importlib import import_module
 
 from emorec.errors import BadInput
 
-_CLASSES = {
+_PLACES = {
     "Concatenation": "layers",
     "WeightedSum": "layers",
     "Hadamard": "layers",
@@ -22,6 +22,13 @@ _CLASSES = {
     "CrossModalAttention": "crossmodal",
     "BottleneckFusion": "crossmodal",
     "MemoryFusion": "crossmodal",
+    "UtteranceAttention": "sequences",
+    "DialogueRNNCell": "sequences",
+    "Dialogues": "sequences",
+    "build_fusion_model": "models",
+    "build_dialogue_model": "models",
+    "build_aligned_model": "models",
+    "check_presence": "base",
 }
 
 # Name in configurations -> class. ModalityDropout is no fusion: it goes before one.
@@ -56,10 +63,10 @@ def fusion_layer(name, /, **options):
 
 
 def __getattr__(name):
-    if name in _CLASSES:
-        return getattr(import_module(f"{__name__}.{_CLASSES[name]}"), name)
+    if name in _PLACES:
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return [*globals(), *_CLASSES]
+    return [*globals(), *_PLACES]

@@ -73,6 +73,7 @@ class Fusion(keras.layers.Layer):
     """
 
     options = ()  # constructor arguments; each is an attribute of the same name and goes into the config
+    least = 2  # modalities
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -81,8 +82,8 @@ class Fusion(keras.layers.Layer):
     def check_shapes(self, input_shape):
         """The M input shapes as tuples, or BadInput. Shapes read back from a file are lists."""
         shapes = [tuple(s) if isinstance(s, (list, tuple)) else s for s in input_shape]
-        if len(shapes) < 2 or not all(isinstance(s, tuple) for s in shapes):
-            raise BadInput(f"{type(self).__name__} fuses a list of two or more tensors, not {input_shape}.")
+        if len(shapes) < self.least or not all(isinstance(s, tuple) for s in shapes):
+            raise BadInput(f"{type(self).__name__} takes a list of {self.least} or more tensors, not {input_shape}.")
         if len({len(s) for s in shapes}) > 1 or len(shapes[0]) not in (2, 3):
             raise BadInput(f"{type(self).__name__} takes all (B, D) or all (B, T, D) inputs, not {shapes}.")
         if any(s[-1] is None for s in shapes):

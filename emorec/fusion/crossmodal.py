@@ -49,6 +49,7 @@ class AttentionBlock(keras.layers.Layer):
 
     def __init__(self, units, heads=4, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
+        self.supports_masking = True
         positive(self, units=units, heads=heads)
         if units % heads:
             raise BadInput(f"units must be a multiple of heads, not {units} and {heads}.")

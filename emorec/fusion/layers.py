@@ -318,6 +318,7 @@ class ModalityDropout(Fusion):
     """
 
     options = ("rate", "seed")
+    least = 1
 
     def __init__(self, rate=0.3, seed=None, **kwargs):
         super().__init__(**kwargs)

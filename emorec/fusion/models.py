@@ -1,13 +1,42 @@
-"""Models that fuse: vectors of several modalities to logits, for one utterance or for one face with a sentence."""
+"""Models that fuse, as functional Keras models from named inputs to logits.
+
+Every model takes a dict: the modalities by name, ``presence`` of 0/1 in the same order, and for sequences ``mask``.
+Values that are missing or padded have no influence, be they NaN.
+"""
 
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
 from emorec.fusion import FUSIONS, fusion_layer
+from emorec.fusion.crossmodal import AttentionBlock, CrossModalAttention
 from emorec.fusion.layers import ModalityDropout
+from emorec.fusion.sequences import DialogueRNNCell, UtteranceAttention
+
+CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
+
+
+def statistics(inputs, presence=None):
+    """Mean and variance of every feature over the examples that have the modality, for ``scaling``.
+
+    Args:
+        inputs: Dict of name to (N, D) or (N, T, D); rows with NaN are left out. presence: (N, M), or None.
+
+    Returns:
+        Dict of name to (mean, variance), lists of D floats; a feature that never varies gets variance 1.
+    """
+    result = {}
+    for m, (name, x) in enumerate(inputs.items()):
+        x = np.asarray(x, dtype="float64")
+        x = x if presence is None else x[np.asarray(presence)[:, m].astype(bool)]
+        x = x.reshape(-1, x.shape[-1])
+        x = x[np.isfinite(x).all(axis=1)]
+        variance = x.var(axis=0)
+        result[name] = x.mean(axis=0).tolist(), np.where(variance > 1e-12, variance, 1.0).tolist()
+    return result
 
 
 def build_fusion_model(
@@ -16,6 +45,7 @@ def build_fusion_model(
     *,
     fusion="concatenation",
     fusion_options=None,
+    scaling=None,
     encoder_units=0,
     hidden=64,
     dropout=0.0,
@@ -24,48 +54,207 @@ def build_fusion_model(
 ):
     """One vector a modality to logits.
 
-    Layers: ``modality_dropout``, per modality ``encode_NAME`` (Dense, tanh) where ``encoder_units``, ``fusion``,
-    ``hidden`` (Dense, relu) where ``hidden``, ``logits``. A ``hybrid`` model adds to these logits those of one
-    linear head a modality (``head_NAME``): feature- and decision-level fusion trained together.
+    Layers: ``scale_NAME``, ``modality_dropout``, ``encode_NAME`` (Dense, tanh), ``fusion``, ``hidden`` (Dense, relu),
+    ``logits``. A ``hybrid`` model adds to these logits those of one linear head a modality (``head_NAME``): feature-
+    and decision-level fusion trained together.
 
     Args:
         sizes: Dict of modality name to number of features; its order is the order of ``presence``.
         classes: Number of classes.
         fusion: A name of `emorec.fusion.FUSIONS`. fusion_options: Its options.
+        scaling: `statistics` of the training data; None takes features as they are.
         encoder_units, hidden: Sizes of the layers before and after the fusion; 0 leaves them out.
         dropout: Rate before the fusion and before the last layer.
         modality_dropout: Rate of `ModalityDropout`.
         hybrid: See above.
 
     Returns:
-        Model of a dict of the modalities (B, D_m) and ``presence`` (B, M) of 0/1 to logits (B, classes).
+        Model of the modalities (B, D_m) and ``presence`` (B, M) to logits (B, classes).
 
     Raises:
-        BadInput: An unknown fusion or option.
+        BadInput: An unknown fusion or option, or fewer than two modalities.
     """
-    if fusion not in FUSIONS:
-        raise BadInput(f"Unknown fusion {fusion!r}; there are {', '.join(FUSIONS)}.")
+    _check(fusion, sizes)
     inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
-    given = keras.Input((len(sizes),), name="presence")
-    xs, presence = ModalityDropout(modality_dropout, name="modality_dropout")(list(inputs.values()), presence=given)
-    xs = _encode(xs, sizes, encoder_units, dropout)
-    fused = fusion_layer(fusion, name="fusion", **(fusion_options or {}))(xs, presence=presence)
+    inputs["presence"] = keras.Input((len(sizes),), name="presence")
+    xs, presence = _front(inputs, sizes, scaling, modality_dropout)
+    if encoder_units:
+        xs = [keras.layers.Dense(encoder_units, "tanh", name=f"encode_{n}")(x) for n, x in zip(sizes, xs)]
+    fused = _fuse([_drop(x, dropout, f"drop_{n}") for n, x in zip(sizes, xs)], presence, None, fusion, fusion_options)
     if hidden:
         fused = keras.layers.Dense(hidden, "relu", name="hidden")(fused)
-    if dropout:
-        fused = keras.layers.Dropout(dropout, name="drop")(fused)
-    logits = keras.layers.Dense(classes, name="logits")(fused)
+    logits = keras.layers.Dense(classes, name="logits")(_drop(fused, dropout, "drop"))
     if hybrid:
-        heads = [keras.layers.Dense(classes, name=f"head_{name}")(x) for name, x in zip(sizes, xs)]
+        heads = [keras.layers.Dense(classes, name=f"head_{n}")(x) for n, x in zip(sizes, xs)]
         votes = [ops.where(presence[:, m : m + 1], head, 0.0) for m, head in enumerate(heads)]
         logits = keras.layers.Add(name="both_levels")([logits, *votes])
-    return keras.Model({**inputs, "presence": given}, logits, name="fusion_model")
+    return keras.Model(inputs, logits, name="fusion_model")
 
 
-def _encode(xs, sizes, units, dropout):
-    """A Dense layer a modality, and dropout, where they are wanted."""
-    if units:
-        xs = [keras.layers.Dense(units, "tanh", name=f"encode_{name}")(x) for name, x in zip(sizes, xs)]
-    if dropout:
-        xs = [keras.layers.Dropout(dropout, name=f"drop_{name}")(x) for name, x in zip(sizes, xs)]
-    return xs
+def build_dialogue_model(
+    sizes,
+    classes,
+    *,
+    context="bilstm",
+    fusion="concatenation",
+    fusion_options=None,
+    scaling=None,
+    encoder="dense",
+    units=64,
+    hidden=64,
+    dropout=0.3,
+    modality_dropout=0.0,
+    parties=8,
+    window=64,
+):
+    """Utterances of a dialogue to logits for each: bc-LSTM, CATF-LSTM, DialogueRNN and their kin.
+
+    - bc-LSTM (Poria et al. 2017, ACL): ``encoder="bilstm"``, ``context="bilstm"``.
+    - CATF-LSTM (Poria et al. 2017, ICDM): ``fusion="attention"``, ``context="attention"``, which is a BiLSTM followed
+    by
+      `UtteranceAttention`.
+    - DialogueRNN (Majumder et al. 2019), in both directions: ``context="dialogue-rnn"``.
+
+    Args:
+        sizes: Dict of modality name to number of features; with a single modality there is nothing to fuse.
+        classes: Number of classes.
+        context: One of `CONTEXTS`.
+        fusion, fusion_options, scaling, modality_dropout: As in `build_fusion_model`.
+        encoder: ``dense``, ``bilstm`` over the utterances of one modality, or ``none``, before the fusion.
+        units: Size of encoders and of each direction of the context.
+        hidden: Size of the layer before the logits; 0 leaves it out.
+        dropout: Rate on inputs, before the context and before the logits.
+        parties, window: Of `DialogueRNNCell`.
+
+    Returns:
+        Model of the modalities (B, T, D_m), ``presence`` (B, T, M), bool ``mask`` (B, T) and, for DialogueRNN,
+        ``speaker`` (B, T, parties) to logits (B, T, classes); what it says of padded steps means nothing.
+        `emorec.fusion.sequences.Dialogues` makes such inputs.
+    """
+    _check(fusion, sizes, least=1)
+    if context not in CONTEXTS or encoder not in ("none", "dense", "bilstm"):
+        raise BadInput(
+            f"context={context!r}, encoder={encoder!r}: choose a context of {', '.join(CONTEXTS)}, and an encoder of "
+            "none, dense, bilstm."
+        )
+    inputs = {name: keras.Input((None, size), name=name) for name, size in sizes.items()}
+    inputs["presence"] = keras.Input((None, len(sizes)), name="presence")
+    mask = inputs["mask"] = keras.Input((None,), dtype="bool", name="mask")
+    xs, presence = _front(inputs, sizes, scaling, modality_dropout, mask)
+    xs = [_drop(x, dropout, f"drop_{n}") for n, x in zip(sizes, xs)]
+    if encoder == "dense":
+        xs = [keras.layers.Dense(units, "tanh", name=f"encode_{n}")(x) for n, x in zip(sizes, xs)]
+    elif encoder == "bilstm":
+        xs = [_bilstm(units, f"encode_{n}")(x, mask=mask) for n, x in zip(sizes, xs)]
+    fused = _fuse(xs, presence, mask, fusion, fusion_options) if len(xs) > 1 else xs[0]
+    states = _drop(fused, dropout, "drop_fused")
+    if context in ("bilstm", "attention"):
+        states = _bilstm(units, "context")(states, mask=mask)
+    if context == "attention":
+        states = UtteranceAttention(2 * units, name="utterance_attention")(states, mask=mask)
+    if context == "dialogue-rnn":
+        inputs["speaker"] = keras.Input((None, parties), name="speaker")
+        cell = DialogueRNNCell(units, parties, window, name="dialogue_rnn")
+        rnn = keras.layers.Bidirectional(keras.layers.RNN(cell, return_sequences=True), name="context")
+        states = rnn(ops.concatenate([states, inputs["speaker"]], axis=-1), mask=mask)
+    if hidden:
+        states = keras.layers.Dense(hidden, "relu", name="hidden")(states)
+    logits = keras.layers.Dense(classes, name="logits")(_drop(states, dropout, "drop"))
+    return keras.Model(inputs, logits, name="dialogue_model")
+
+
+def build_aligned_model(
+    sizes,
+    classes,
+    *,
+    kind="late-lstm",
+    fusion="concatenation",
+    fusion_options=None,
+    scaling=None,
+    units=32,
+    heads=4,
+    layers=1,
+    hidden=32,
+    dropout=0.2,
+    modality_dropout=0.0,
+):
+    """Sequences of several modalities to logits.
+
+    - ``late-lstm``: one LSTM a modality; their last states are fused.
+    - ``mult`` (Tsai et al. 2019): for each modality `CrossModalAttention` to the others and self-attention over that;
+      the means over real steps are fused. Sequences may have different lengths if each has its own mask.
+    - ``early-lstm``: ``fusion`` word by word, then one LSTM; ``fusion="memory"`` makes it MFN, without the LSTM.
+
+    Args:
+        sizes, classes, fusion, fusion_options, scaling, modality_dropout: As in `build_fusion_model`.
+        kind: See above.
+        units, heads, layers: Of the LSTMs or of each attention block.
+        hidden: Size of the layer before the logits; 0 leaves it out.
+        dropout: Rate of inputs, attention and the last layer.
+
+    Returns:
+        Model of the modalities (B, T, D_m), ``presence`` (B, M) and bool ``mask`` (B, T) to logits (B, classes); one
+        class makes it a regression.
+    """
+    _check(fusion, sizes)
+    inputs = {name: keras.Input((None, size), name=name) for name, size in sizes.items()}
+    inputs["presence"] = keras.Input((len(sizes),), name="presence")
+    mask = inputs["mask"] = keras.Input((None,), dtype="bool", name="mask")
+    xs, presence = _front(inputs, sizes, scaling, modality_dropout, mask)
+    xs = [_drop(x, dropout, f"drop_{n}") for n, x in zip(sizes, xs)]
+    if kind == "late-lstm":
+        last = [keras.layers.LSTM(units, name=f"lstm_{n}")(x, mask=mask) for n, x in zip(sizes, xs)]
+        fused = _fuse(last, presence, None, fusion, fusion_options)
+    elif kind == "early-lstm":
+        fused = _fuse(xs, presence, mask, fusion, fusion_options)
+        # A memory repeats its state on padded steps, so that its last step is the end of every sequence.
+        fused = fused[:, -1] if fusion == "memory" else keras.layers.LSTM(units, name="lstm")(fused, mask=mask)
+    elif kind == "mult":
+        streams = []
+        for m, name in enumerate(sizes):
+            cross = CrossModalAttention(units, heads, layers, dropout, target=m, name=f"cross_{name}")
+            stream = cross(xs, presence=presence, mask=mask)
+            block = AttentionBlock(units * (len(sizes) - 1), heads, dropout, name=f"self_{name}")
+            streams.append(_mean(block(stream, source_mask=mask), mask))
+        fused = _fuse(streams, presence, None, fusion, fusion_options)
+    else:
+        raise BadInput(f"kind={kind!r} is unknown; choose late-lstm, early-lstm or mult.")
+    if hidden:
+        fused = keras.layers.Dense(hidden, "relu", name="hidden")(fused)
+    logits = keras.layers.Dense(classes, name="logits")(_drop(fused, dropout, "drop"))
+    return keras.Model(inputs, logits, name="aligned_model")
+
+
+def _check(fusion, sizes, least=2):
+    if fusion not in FUSIONS:
+        raise BadInput(f"Unknown fusion {fusion!r}; there are {', '.join(FUSIONS)}.")
+    if len(sizes) < least:
+        raise BadInput(f"Fusion needs {least} or more modalities, not {list(sizes)}.")
+
+
+def _front(inputs, sizes, scaling, rate, mask=None):
+    """The modalities scaled, missing and padded values set to 0, and which ones this step of training sees."""
+    xs = [inputs[name] for name in sizes]
+    if scaling is not None:
+        scale = [keras.layers.Normalization(mean=m, variance=v, name=f"scale_{n}") for n, (m, v) in scaling.items()]
+        xs = [layer(x) for layer, x in zip(scale, xs)]
+    layer = ModalityDropout(rate, name="modality_dropout")
+    return layer(xs, presence=inputs["presence"], mask=mask)
+
+
+def _fuse(xs, presence, mask, fusion, options):
+    return fusion_layer(fusion, name="fusion", **(options or {}))(xs, presence=presence, mask=mask)
+
+
+def _drop(x, rate, name):
+    return keras.layers.Dropout(rate, name=name)(x) if rate else x
+
+
+def _bilstm(units, name):
+    return keras.layers.Bidirectional(keras.layers.LSTM(units, return_sequences=True), name=name)
+
+
+def _mean(states, mask):
+    """Mean over real steps: (B, T, D) and bool (B, T) to (B, D)."""
+    weights = ops.cast(mask, states.dtype)[:, :, None]
+    return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)

@@ -1,0 +1,211 @@
+"""Utterances in their dialogue: batches of dialogues, attention over utterances, and DialogueRNN as a cell."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from emorec.errors import BadInput
+from emorec.fusion.base import masked_softmax, positive
+from emorec.training import Batches
+
+register = keras.saving.register_keras_serializable(package="emorec")
+STEPS = 8  # lengths are rounded up to a multiple: few shapes, few compilations
+
+
+class Dialogues(Batches):
+    """Utterances as padded batches of whole dialogues; padding counts neither in a loss nor in a prediction.
+
+    Args:
+        inputs: Dict of modality to float (N, D_m), rows in order of time inside each group.
+        groups: (N,) names of dialogues or videos.
+        presence: (N, M) of 0/1, or None where every utterance has every modality.
+        speakers: (N,) names, or None. Inside each dialogue they are numbered in order of appearance.
+        parties: Number of speaker slots; speakers beyond share the last one.
+    """
+
+    def __init__(self, inputs, groups, presence=None, speakers=None, parties=8):
+        self.inputs = {name: np.asarray(x, dtype="float32") for name, x in inputs.items()}
+        groups = np.asarray(groups)
+        sizes = {name: len(x) for name, x in self.inputs.items()} | {"groups": len(groups)}
+        if len(set(sizes.values())) > 1:
+            raise BadInput(f"Dialogues need one row an utterance everywhere, not {sizes}.")
+        self.presence = np.ones((len(groups), len(inputs)), bool) if presence is None else np.asarray(presence, bool)
+        _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+        self.rows = [np.flatnonzero(number == g) for g in np.argsort(first, kind="stable")]
+        self.speakers = None if speakers is None else self._slots(np.asarray(speakers), parties)
+
+    def _slots(self, speakers, parties):
+        slots = np.zeros((len(speakers), parties), dtype="float32")
+        for rows in self.rows:
+            known = {}
+            for row in rows:
+                slots[row, min(known.setdefault(speakers[row], len(known)), parties - 1)] = 1
+        return slots
+
+    def __len__(self):
+        return len(self.presence)
+
+    def per_step(self, batch_size):
+        """Dialogues a step that hold about ``batch_size`` utterances."""
+        return max(1, round(batch_size * len(self.rows) / len(self)))
+
+    def pad(self, dialogues):
+        """Model inputs of these dialogues: the modalities (B, T, D_m), ``presence`` (B, T, M), ``mask`` (B, T), and
+        ``speaker`` (B, T, P) where speakers are known."""
+        lengths = np.array([len(self.rows[d]) for d in dialogues])
+        steps = -(-lengths.max() // STEPS) * STEPS
+        mask = np.arange(steps) < lengths[:, None]
+        rows = np.concatenate([self.rows[d] for d in dialogues])
+        tables = self.inputs | {"presence": self.presence.astype("float32")}
+        if self.speakers is not None:
+            tables = tables | {"speaker": self.speakers}
+        return {name: _spread(table[rows], mask) for name, table in tables.items()} | {"mask": mask}, mask, rows
+
+    def train(self, model, y, weights, batch_size, rng):
+        """One epoch; returns the mean loss over utterances. ``batch_size`` counts utterances, roughly."""
+        total, size, order = 0.0, self.per_step(batch_size), rng.permutation(len(self.rows))
+        for start in range(0, len(order), size):
+            x, mask, rows = self.pad(order[start : start + size])
+            weight = np.ones(len(rows)) if weights is None else weights[rows]
+            # Keras divides by all steps, padded ones too: undone here, so that the loss is a mean over utterances.
+            weight = _spread((weight * mask.size / len(rows)).astype("float32"), mask)
+            model.reset_metrics()
+            loss = model.train_on_batch(x, _spread(y[rows], mask), weight, return_dict=True)["loss"]
+            total += float(loss) * len(rows)
+        return total / len(self)
+
+    def predict(self, model, batch_size):
+        """Logits, float32 (N, C), in the order of the utterances."""
+        size, logits = self.per_step(batch_size), None
+        for start in range(0, len(self.rows), size):
+            x, mask, rows = self.pad(range(start, min(start + size, len(self.rows))))
+            out = np.asarray(model.predict_on_batch(x), dtype="float32")[mask]
+            logits = np.empty((len(self), out.shape[1]), "float32") if logits is None else logits
+            logits[rows] = out
+        return logits
+
+
+def _spread(values, mask):
+    """Rows (n, ...) laid out on the True places of a mask (B, T), zeros elsewhere."""
+    table = np.zeros((*mask.shape, *values.shape[1:]), dtype=values.dtype)
+    table[mask] = values
+    return table
+
+
+@register
+class UtteranceAttention(keras.layers.Layer):
+    """Every utterance looks at all utterances of its dialogue (CAT-LSTM, Poria et al. 2017, ICDM, section III-C).
+
+    1. ``a_ts = softmax over s of v . tanh(W_q h_t + W_k h_s)``
+    2. ``r_t = sum_s a_ts h_s``
+    3. ``h'_t = tanh(W_p r_t + W_x h_t)``
+
+    The paper's score has one weight matrix for each position; here it depends on both states instead, so that any
+    length will do.
+
+    Args:
+        units: Size of the score's hidden layer and of the output.
+
+    Call arguments:
+        states: (B, T, D). mask: bool (B, T) or None.
+
+    Returns:
+        (B, T, units), and with ``return_attention_scores=True`` also float32 (B, T, T), rows that sum to 1.
+    """
+
+    def __init__(self, units=64, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        def dense(name, bias=True, units=self.units, features=input_shape[-1]):
+            layer = keras.layers.Dense(units, use_bias=bias, name=name, dtype=self.dtype_policy)
+            layer.build((None, features))
+            return layer
+
+        self.query = dense("query")
+        self.key = dense("key", bias=False)
+        self.score = dense("score", bias=False, units=1, features=self.units)
+        self.context = dense("context")
+        self.state = dense("state", bias=False)
+
+    def call(self, states, mask=None, return_attention_scores=False):
+        mask = ops.ones_like(states[:, :, 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
+        states = ops.where(mask[:, :, None], states, ops.zeros_like(states))
+        hidden = ops.tanh(self.query(states)[:, :, None, :] + self.key(states)[:, None, :, :])
+        weights = masked_softmax(self.score(hidden)[..., 0], mask[:, None, :])
+        context = ops.matmul(ops.cast(weights, states.dtype), states)
+        out = ops.tanh(self.context(context) + self.state(states))
+        return (out, weights) if return_attention_scores else out
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
+
+
+@register
+class DialogueRNNCell(keras.layers.Layer):
+    """One utterance of a dialogue between several parties (Majumder et al. 2019, DialogueRNN, equations 1-8).
+
+    1. global state ``g_t = GRU([u_t; q_speaker], g_before)``
+    2. context ``c_t``: attention of ``u_t`` over the global states so far
+    3. state of the speaker ``q_speaker = GRU([u_t; c_t], q_speaker)``; listeners keep theirs
+    4. emotion ``e_t = GRU(q_speaker, e_before)``, the output
+
+    Args:
+        units: Size of all states.
+        parties: Speaker slots.
+        window: How many earlier global states are attended to; as many as the longest dialogue has utterances for
+            all of them.
+
+    Call arguments:
+        inputs: (B, D + parties): the utterance, and its speaker as one-hot.
+    """
+
+    def __init__(self, units, parties, window=64, **kwargs):
+        super().__init__(**kwargs)
+        positive(self, units=units, parties=parties, window=window)
+        self.units = units
+        self.parties = parties
+        self.window = window
+        self.state_size = [units, parties * units, units, window * units, 1]
+        self.output_size = units
+
+    def build(self, input_shape):
+        features = input_shape[-1] - self.parties
+        if features < 1:
+            raise BadInput(f"DialogueRNNCell: {input_shape[-1]} inputs leave none beside {self.parties} speaker slots.")
+        policy = {"dtype": self.dtype_policy}
+        self.world = keras.layers.GRUCell(self.units, name="world", **policy)
+        self.party = keras.layers.GRUCell(self.units, name="party", **policy)
+        self.emotion = keras.layers.GRUCell(self.units, name="emotion", **policy)
+        self.ask = keras.layers.Dense(self.units, use_bias=False, name="ask", **policy)
+        self.world.build((None, features + self.units))
+        self.party.build((None, features + self.units))
+        self.emotion.build((None, self.units))
+        self.ask.build((None, features))
+
+    def call(self, inputs, states, training=None):
+        world, parties, emotion, past, count = states
+        said, speaker = inputs[:, : -self.parties], inputs[:, -self.parties :, None]
+        parties = ops.reshape(parties, (-1, self.parties, self.units))
+        past = ops.reshape(past, (-1, self.window, self.units))
+        own = ops.sum(parties * speaker, axis=1)
+        # The newest global state stands last; the first `window - count` places are still empty.
+        filled = ops.arange(self.window) >= self.window - ops.cast(count, "int32")
+        weights = masked_softmax(ops.sum(past * self.ask(said)[:, None], axis=-1), filled)
+        context = ops.sum(past * ops.cast(weights, past.dtype)[:, :, None], axis=1)
+        world, _ = self.world(ops.concatenate([said, own], axis=-1), [world])
+        own, _ = self.party(ops.concatenate([said, context], axis=-1), [own])
+        emotion, _ = self.emotion(own, [emotion])
+        parties = parties * (1 - speaker) + own[:, None] * speaker
+        past = ops.concatenate([past[:, 1:], world[:, None]], axis=1)
+        count = ops.minimum(count + 1, float(self.window))
+        flat = [ops.reshape(x, (-1, n)) for x, n in ((parties, self.state_size[1]), (past, self.state_size[3]))]
+        return emotion, [world, flat[0], emotion, flat[1], count]
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "parties": self.parties, "window": self.window}
