@@ -47,7 +47,7 @@ class FaceClassifier(Classifier):
         views: The views of a test picture that the logits are averaged over: ``one``; ``flips``, it and its mirror
             image; ``flips-and-crops``, those two of the whole and of four crops of 11/12 of it. Say which beside a
             number.
-        epochs, batch_size, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
+        epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.
         seed: Of weights, dropout, augmentation and the order of examples.
@@ -73,6 +73,7 @@ class FaceClassifier(Classifier):
         views="one",
         epochs=30,
         batch_size=64,
+        optimizer="adam",
         learning_rate=2e-3,
         schedule="cosine",
         weight_decay=0.02,
@@ -88,7 +89,8 @@ class FaceClassifier(Classifier):
         self.frozen_epochs, self.fine_tuned = frozen_epochs, fine_tuned
         self.augment, self.mixup, self.cutmix = augment, mixup, cutmix
         self.detect, self.margin, self.views = detect, margin, views
-        self.epochs, self.batch_size, self.learning_rate, self.schedule = epochs, batch_size, learning_rate, schedule
+        self.epochs, self.batch_size, self.optimizer = epochs, batch_size, optimizer
+        self.learning_rate, self.schedule = learning_rate, schedule
         self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
         self.patience, self.monitor, self.seed = patience, monitor, seed
 
@@ -305,9 +307,7 @@ class FaceClassifier(Classifier):
         picture = pictures.as_picture(image, bgr=colour_order == "bgr")
         drawn = self._draw(picture, *self._faces(picture, detect))
         if output is not None:
-            Path(output).parent.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(output), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
-                raise BadInput(f"OpenCV cannot write {str(output)!r}; name a .png or .jpg file.")
+            _write(output, drawn)
         return drawn
 
     def _draw(self, picture, boxes, p):
@@ -438,6 +438,16 @@ def _seen_from(x, views):
         yield crop
         if views != "one":
             yield np.ascontiguousarray(crop[:, :, ::-1])
+
+
+def _write(path, picture):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise BadInput(f"OpenCV cannot write {path.name!r}; name a .png or .jpg file.") from error
+    path.write_bytes(data.tobytes())
 
 
 def _content(picture):

@@ -38,7 +38,7 @@ class FaceTracks:
         Returns:
             n pairs (number of the face, smoothed probabilities (classes,)), in the order of ``boxes``.
         """
-        self.faces = {k: v for k, v in self.faces.items() if self.frame - v[2] <= self.patience}
+        self.faces = {k: v for k, v in self.faces.items() if self.frame - v[2] <= self.patience + 1}
         pairs = [(iou(box, seen), i, k) for i, box in enumerate(boxes) for k, (seen, _, _) in self.faces.items()]
         matched = {}
         for overlap, i, number in sorted(pairs, key=lambda pair: -pair[0]):

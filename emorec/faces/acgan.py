@@ -1,0 +1,205 @@
+"""Faces of a wanted class from an auxiliary-classifier GAN, and whether they help a classifier.
+
+Odena, Olah & Shlens 2017, arXiv:1610.09585: the generator is told a class, the discriminator says whether a picture is
+real and which class it shows. Instead of batch normalisation, which differs between training and use, there is group
+normalisation in the generator and none in the discriminator.
+"""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+from emorec.datasets.base import objects
+from emorec.errors import BadInput
+from emorec.labels import LabelSet
+
+
+class ACGAN:
+    """A generator and a discriminator of faces; trains on any Keras backend.
+
+    Args:
+        size: Edge of the pictures, a multiple of 8.
+        channels: 1 (grey) or 3 (RGB).
+        latent: Length of the noise.
+        width: Maps of the finest layers.
+        batch_size, learning_rate: Real pictures a step, and the rate of both Adams (beta_1 0.5).
+        real: Target for real pictures; below 1 smooths it one-sidedly (Salimans et al. 2016, arXiv:1606.03498, 3.4).
+        seed: Of weights, noise and the order of pictures.
+    """
+
+    def __init__(self, size=48, channels=1, latent=64, width=32, batch_size=64, learning_rate=2e-4, real=0.9, seed=0):
+        if size < 16 or size % 8 or channels not in (1, 3):
+            raise BadInput(
+                f"An AC-GAN draws squares of a multiple of 8, at least 16, in 1 or 3 channels: {size=}, {channels=}."
+            )
+        self.size, self.channels, self.latent, self.width = size, channels, latent, width
+        self.batch_size, self.learning_rate, self.real, self.seed = batch_size, learning_rate, real, seed
+        self.label_set, self.history = None, []
+
+    def fit(self, images, labels, label_set=None, *, epochs=60, progress=print):
+        """Trains; called again, it goes on from where it was.
+
+        Args:
+            images: uint8 (N, size, size) or (N, size, size, channels).
+            labels: N class names.
+            label_set: The classes and their order; None takes the sorted names.
+            epochs: Passes over the pictures.
+            progress: Receives a line per epoch; None is silent.
+
+        Returns:
+            self, with ``history``: a dict an epoch of ``discriminator`` and ``generator`` (losses), ``class_real`` and
+            ``class_generated`` (cross-entropies of the class), ``seconds``.
+        """
+        x = self._scaled(images)
+        if self.label_set is None:
+            self.label_set = label_set or LabelSet("inferred", tuple(sorted(set(labels))))
+            self._build(len(self.label_set))
+        y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
+        if len(y) != len(x) or len(x) == 0:
+            raise BadInput(f"{len(x)} pictures and {len(y)} labels.")
+        for _ in range(epochs):
+            started = time.perf_counter()
+            row = self._epoch(x, y, np.random.default_rng([self.seed, len(self.history)]))
+            self.history.append(row | {"seconds": time.perf_counter() - started})
+            if progress is not None:
+                text = " · ".join(f"{name} {value:.3f}" for name, value in row.items())
+                progress(f"epoch {len(self.history)} · {self.history[-1]['seconds']:.1f} s · {text}")
+        return self
+
+    def sample(self, labels, seed=0):
+        """New faces, uint8 (N, size, size) or (N, size, size, 3), one for each class name in ``labels``."""
+        if self.label_set is None:
+            raise BadInput("This AC-GAN is not trained yet: call fit(images, labels).")
+        y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
+        drawn = self._draw(y, np.random.default_rng([self.seed, 909, seed]))
+        drawn = np.rint(127.5 * (drawn + 1)).clip(0, 255).astype("uint8")
+        return drawn[..., 0] if self.channels == 1 else drawn
+
+    def _scaled(self, images):
+        images = np.asarray(images)
+        images = images[..., None] if images.ndim == 3 else images
+        if images.dtype != np.uint8 or images.shape[1:] != (self.size, self.size, self.channels):
+            wanted = (self.size, self.size, self.channels)
+            raise BadInput(f"This AC-GAN takes uint8 pictures (N, {wanted}); received {images.dtype} {images.shape}.")
+        return images.astype("float32") / 127.5 - 1
+
+    def _build(self, classes):
+        keras.utils.set_random_seed(self.seed)
+        self.generator = _generator(self.size, self.channels, self.latent, self.width, classes)
+        self.discriminator = _discriminator(self.size, self.channels, self.width, classes)
+        noise, wanted = keras.Input((self.latent,)), keras.Input((classes,))
+        self.chain = keras.Model([noise, wanted], self.discriminator(self.generator([noise, wanted])))
+        for model in (self.discriminator, self.chain):
+            model.compile(
+                optimizer=keras.optimizers.Adam(self.learning_rate, beta_1=0.5),
+                loss=[
+                    keras.losses.BinaryCrossentropy(from_logits=True),
+                    keras.losses.CategoricalCrossentropy(from_logits=True),
+                ],
+                jit_compile=False,
+            )
+
+    def _draw(self, y, rng):
+        parts = [np.zeros((0, self.size, self.size, self.channels), dtype="float32")]
+        for start in range(0, len(y), 256):
+            part = y[start : start + 256]
+            noise = rng.standard_normal((len(part), self.latent)).astype("float32")
+            parts.append(np.asarray(self.generator.predict_on_batch([noise, part])))
+        return np.concatenate(parts)
+
+    def _epoch(self, x, y, rng):
+        order, classes = rng.permutation(len(x)), y.shape[1]
+        size = min(self.batch_size, len(x))
+        sums = np.zeros(4)
+        steps = len(x) // size
+        for step in range(steps):
+            picked = order[step * size : (step + 1) * size]
+            wanted = np.eye(classes, dtype="float32")[rng.integers(0, classes, size)]
+            shown = np.concatenate([x[picked], self._draw(wanted, rng)])
+            origin = np.repeat(np.array([[self.real], [0.0]], dtype="float32"), size, axis=0)
+            # Which weights a model trains is looked up at each step on some backends: it is set anew each time.
+            self.discriminator.trainable = True
+            judged = _step(self.discriminator, shown, [origin, np.concatenate([y[picked], wanted])])
+            self.discriminator.trainable = False
+            wanted = np.eye(classes, dtype="float32")[rng.integers(0, classes, 2 * size)]
+            noise = rng.standard_normal((2 * size, self.latent)).astype("float32")
+            fooled = _step(self.chain, [noise, wanted], [np.ones((2 * size, 1), dtype="float32"), wanted])
+            sums += judged[0], fooled[0], judged[2], fooled[2]
+        return dict(zip(("discriminator", "generator", "class_real", "class_generated"), (sums / steps).tolist()))
+
+
+def _step(model, x, y):
+    """Losses of one step: total, origin, class. Keras would go on with the mean of all steps so far."""
+    model.reset_metrics()
+    return np.asarray(model.train_on_batch(x, y), dtype="float64")[:3]
+
+
+def _generator(size, channels, latent, width, classes):
+    noise, wanted = keras.Input((latent,), name="noise"), keras.Input((classes,), name="class")
+    edge = size // 8
+    x = layers.Dense(edge * edge * 4 * width)(layers.Concatenate()([noise, wanted]))
+    x = layers.Reshape((edge, edge, 4 * width))(x)
+    for filters in (4 * width, 2 * width, width):
+        x = layers.UpSampling2D()(layers.ReLU()(layers.GroupNormalization(groups=min(8, x.shape[-1]))(x)))
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    x = layers.ReLU()(layers.GroupNormalization(groups=min(8, x.shape[-1]))(x))
+    x = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(x)
+    return keras.Model([noise, wanted], x, name="generator")
+
+
+def _discriminator(size, channels, width, classes):
+    image = keras.Input((size, size, channels), name="image")
+    x = image
+    for filters in (width, 2 * width, 4 * width):
+        x = layers.Conv2D(filters, 4, strides=2, padding="same", kernel_initializer="he_normal")(x)
+        x = layers.Dropout(0.3)(layers.LeakyReLU(0.2)(x))
+    x = layers.Flatten()(x)
+    outputs = [
+        layers.Dense(1, dtype="float32", name="origin")(x),
+        layers.Dense(classes, dtype="float32", name="which")(x),
+    ]
+    return keras.Model(image, outputs, name="discriminator")
+
+
+def added_value(
+    make_classifier, train, test, label_set, *, share=1.0, seeds=(0, 1, 2), epochs=60, progress=None, **gan
+):
+    """Whether generated faces help: a classifier with them against one with as many real ones shown again.
+
+    For each seed a GAN is trained on the real pictures alone; both classifiers then take the same number of steps.
+
+    Args:
+        make_classifier: ``make_classifier(seed, images, labels)`` -> a trained classifier with
+            ``score(images, labels)``.
+        train: (images, labels): uint8 pictures and class names.
+        test: (images, labels) that neither has seen.
+        label_set: The classes.
+        share: Generated pictures per real one; their classes are those of the real ones.
+        seeds: One repetition each.
+        epochs, **gan: Of `ACGAN`.
+        progress: Receives a line per epoch and repetition; None is silent.
+
+    Returns:
+        DataFrame, a row per seed: ``real`` and ``with_generated`` (accuracies on test, 0 to 1) and their
+        ``difference``; `emorec.metrics.mean_interval` of it is the interval.
+    """
+    import pandas as pd
+
+    images, labels = np.asarray(train[0]), objects(train[1])
+    extra, rows = round(share * len(labels)), []
+    for seed in seeds:
+        network = ACGAN(seed=seed, **gan).fit(images, labels, label_set, epochs=epochs, progress=progress)
+        again = np.random.default_rng([seed, 55]).choice(len(labels), extra, replace=extra > len(labels))
+        generated = network.sample(labels[again], seed).reshape(extra, *images.shape[1:])
+        scores = [
+            make_classifier(seed, np.concatenate([images, more]), np.concatenate([labels, labels[again]])).score(*test)
+            for more in (images[again], generated)
+        ]
+        rows.append(dict(seed=seed, real=scores[0], with_generated=scores[1], difference=scores[1] - scores[0]))
+        if progress is not None:
+            progress(f"seed {seed}: real {scores[0]:.3f}, with generated faces {scores[1]:.3f}")
+    return pd.DataFrame(rows).set_index("seed")
