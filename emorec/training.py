@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -207,6 +209,22 @@ def fit(
     return history
 
 
+@contextmanager
+def quiet_retracing():
+    """Hides TensorFlow's advice against compiling often: texts have many lengths, and experiments many models."""
+    logger = logging.getLogger("tensorflow")
+
+    def other(record):
+        return "tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
+
+
+@quiet_retracing()
 def predict(model, x, batch_size=512):
     """Logits as a float32 array (N, C); batches do not change a row's result."""
     if isinstance(x, Batches):
@@ -216,6 +234,7 @@ def predict(model, x, batch_size=512):
     return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), dtype="float32")
 
 
+@quiet_retracing()
 def _one_epoch(model, x, y, batch_size, class_weight, rng):
     weights = None if class_weight is None else (y @ np.asarray(class_weight, dtype="float32"))
     if isinstance(x, Batches):

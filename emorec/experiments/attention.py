@@ -6,7 +6,7 @@ import numpy as np
 
 from emorec import metrics
 from emorec.errors import BadInput
-from emorec.experiments.runs import load_results
+from emorec.experiments.runs import Run, load_results
 from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, folds
 from emorec.text.models import ENCODERS
 
@@ -47,7 +47,23 @@ def attention():
     return runs
 
 
-EXPERIMENTS = {"attention": attention}
+def hierarchical():
+    """Bidirectional GRU with no, global and hierarchical attention: IMDb, official test split, three seeds."""
+    runs = [
+        Run("hierarchical", "imdb", model, BASELINE, {"baseline": name}, baseline=True)
+        for model, name in BASELINES.items()
+    ]
+    limits = {"hierarchical": {"max_length": 50, "max_sentences": 40}}
+    for mechanism in ("none", "global", "hierarchical"):
+        options = {"encoder": "bigru", "attention": mechanism, **OPTIONS, "epochs": 6}
+        options |= limits.get(mechanism, {"max_length": 500, "keep": "both"})
+        runs += [
+            Run("hierarchical", "imdb", f"bigru + {mechanism}", CLASSIFIER, options, seed=seed) for seed in range(3)
+        ]
+    return runs
+
+
+EXPERIMENTS = {"attention": attention, "hierarchical": hierarchical}
 
 
 # ------------------------------------------------------------------------------------------- paired comparison
