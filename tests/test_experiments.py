@@ -136,6 +136,14 @@ def test_noise_is_not_called_a_difference():
         attention.paired(made_scores({}))
 
 
+def test_the_control_of_an_averaging_encoder_is_its_own_average():
+    made = made_scores({"uniform": [0.01] * 5, "global": [0.03] * 5}).replace({"encoder": {"cnn": "mlp-average"}})
+    made = made[(made.encoder != "mlp-average") | (made.attention != "uniform")]
+    found = attention.paired(made, "uniform").set_index(["encoder", "attention"]).estimate
+    assert found.to_dict() == {("gru", "global"): pytest.approx(2), ("mlp-average", "global"): pytest.approx(3),
+                               (attention.EVERY, "global"): pytest.approx(2.5)}  # fmt: skip
+
+
 def test_the_attention_grid_reads_back_as_pairs():
     declared = experiments.declared("attention", dataset="movie-polarity", folds=[0, 1])
     contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}} for r in declared]

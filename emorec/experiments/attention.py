@@ -12,6 +12,7 @@ from emorec.text.models import ENCODERS
 
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 DATASETS = ("movie-polarity", "movie-subjectivity")
+AVERAGING = ("mlp-average", "none")  # encoders that, without attention, average as uniform attention does
 EVERY = "all encoders"
 OPTIONS = {
     "embedding": "word2vec-googlenews-8k",
@@ -31,7 +32,7 @@ def pairs():
     for encoder in ENCODERS:
         for attention in ATTENTIONS:
             twin = encoder == "cnn-average" or (encoder == "mlp" and attention != "none")
-            if not twin and (encoder, attention) not in {("mlp-average", "uniform"), ("none", "uniform")}:
+            if not twin and not (encoder in AVERAGING and attention == "uniform"):
                 yield encoder, attention
 
 
@@ -100,7 +101,8 @@ def paired(scores, reference="none"):
 
     Args:
         scores: DataFrame as `scores` returns it.
-        reference: The attention that the others are read against, e.g. ``none`` or ``uniform``.
+        reference: The attention that the others are read against: ``none``, or ``uniform``, the control. Against
+            ``uniform`` rows without attention stand aside, but for the encoders that average anyway: theirs are it.
 
     Returns:
         DataFrame ready for `emorec.plots.forest`: dataset, encoder, attention, label, group (the attention), folds,
@@ -112,6 +114,10 @@ def paired(scores, reference="none"):
     """
     import pandas as pd
 
+    if reference == "uniform":
+        plain = scores["attention"] == "none"
+        twins = scores[plain & scores["encoder"].isin(AVERAGING)].assign(attention="uniform")
+        scores = pd.concat([scores[~plain], twins])
     rows = []
     for dataset, part in scores.groupby("dataset", sort=False):
         ratio = 1 / (part["folds"].max() - 1)  # test part to the rest
