@@ -11,7 +11,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Emotion recognition: six, seven and twenty-eight emotions
 #

@@ -11,7 +11,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Hierarchical attention: which sentences carry the judgement?
 #

@@ -11,7 +11,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Self-attention: every word looks at every word
 #
@@ -401,4 +400,4 @@ emorec.reporting.publish(
 # **What was not.** On a thousand sentences looking gains nothing: a plain average of the word vectors, trained with the
 # same settings, is not beaten by any of the five, and a linear model on word counts does as well. Mechanisms with more
 # to learn overfit sooner. One seed and one split cannot rank them either; the experiment that can, with ten folds of
-# real data and every encoder, is declared in [attention_comparison](attention_comparison.ipynb).
+# real data and every encoder, is declared as the experiment `attention`.
