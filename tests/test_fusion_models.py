@@ -304,9 +304,10 @@ def test_models_reload_in_a_fresh_process(tmp_path):
     words = batch(2, steps=4) | {"presence": np.ones((2, 2), "float32"), "mask": np.ones((2, 4), bool)}
     scaling = statistics(batch())
     models = {
-        f"d-{k}": build_dialogue_model(SIZES, 3, units=4, scaling=scaling, **v) for k, v in CONTEXT_MODELS.items()
+        f"d-{k}": build_dialogue_model(SIZES, 3, units=4, scaling=scaling, **CONTEXT_MODELS[k])
+        for k in ("catf-lstm", "dialogue-rnn")
     }
-    models |= {f"a-{k}": build_aligned_model(SIZES, 2, **({"units": 4} | v)) for k, v in ALIGNED.items()}
+    models["a"] = build_aligned_model(SIZES, 2, **ALIGNED["mult"])
     models["f"] = build_fusion_model(SIZES, 2, scaling=scaling, hybrid=True, modality_dropout=0.2)
     given = {"d": dialogue, "a": words, "f": vectors}
     for name, model in models.items():

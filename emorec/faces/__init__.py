@@ -6,7 +6,9 @@ _FUNCTIONS = {
     "detect": "detection", "crop": "detection", "crop_face": "detection",
     "build_face_model": "models",
 }  # fmt: skip
-_MODULES = ("augmentation", "detection", "layers", "models", "render")
+_MODULES = (
+    "acgan", "augmentation", "detection", "explain", "layers", "models", "preprocessing", "render", "video",
+)  # fmt: skip
 
 __all__ = [*_FUNCTIONS, *_MODULES]
 

@@ -52,17 +52,15 @@ def masked_softmax(scores, allowed):
 class Fusion(keras.layers.Layer):
     """Base of the fusion layers: several modalities in, one tensor out.
 
-    All are called as ``layer(inputs, presence=None, mask=None)``; those with weights over modalities
-    also take ``return_attention_scores=True``.
+    All are called as ``layer(inputs, presence=None, mask=None)``; those with weights over modalities also take
+    ``return_attention_scores=True``.
 
     Call arguments:
         inputs: List of M >= 2 tensors, all (B, D_m) or all (B, T, D_m); the D_m may differ.
-        presence: (B, M) of bool or 0/1, or None where all are there; for sequences also (B, T, M), where
-            modalities come and go between steps. A missing modality's value has no
-            influence, be it NaN. A row without any modality gives finite numbers that mean nothing
-            (`check_presence` refuses it before the model).
-        mask: (B, T) bool, True on real steps, or a list of M such; None takes the masks that the inputs
-        carry.
+        presence: (B, M) of bool or 0/1, or None where all are there; for sequences also (B, T, M), where modalities
+            come and go between steps. A missing modality's value has no influence, be it NaN. A row without any
+            modality gives finite numbers that mean nothing (`check_presence` refuses it before the model).
+        mask: (B, T) bool, True on real steps, or a list of M such tensors; None takes the masks that the inputs carry.
 
     Returns:
         (B, F) or (B, T, F). With ``return_attention_scores=True`` also float32 weights (B, M) or (B, T, M)

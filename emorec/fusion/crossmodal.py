@@ -62,8 +62,7 @@ class AttentionBlock(keras.layers.Layer):
         shape = (None, None, self.units)
         self.norm_x = keras.layers.LayerNormalization(name="norm_x", **policy)
         self.norm_y = keras.layers.LayerNormalization(name="norm_y", **policy)
-        # Without biases, so that a source of zeros has key 0 and value 0. They would not matter for the keys
-        # anyway.
+        # Without biases: the empty slot has key 0 and value 0.
         self.attend = keras.layers.MultiHeadAttention(
             self.heads,
             self.units // self.heads,

@@ -73,8 +73,8 @@ DIFFICULTIES = {
         shift=0.015, lamp=(0.3, 0.6), lamp_angle=40, exposure=0.1, occlusion=0.0, blur=0.2, noise=0.8, clutter=0.3,
     ),
     "medium": Difficulty(
-        strength=(0.5, 1.0), stray=0.12, stray_strength=0.22, asymmetry=0.35, pose=(16, 9, 10), scale=(1.0, 1.2),
-        shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.12, blur=0.6, noise=5.0, clutter=0.5,
+        strength=(0.6, 1.0), stray=0.12, stray_strength=0.2, asymmetry=0.3, pose=(16, 9, 10), scale=(1.02, 1.2),
+        shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.1, blur=0.5, noise=5.0, clutter=0.5,
     ),
     "hard": Difficulty(
         strength=(0.3, 0.9), stray=0.22, stray_strength=0.38, asymmetry=0.6, pose=(28, 15, 22), scale=(0.85, 1.3),

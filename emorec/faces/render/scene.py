@@ -240,8 +240,8 @@ def _occlude(image, camera, who, rng):
         bar(at, length, width, angle, colour)
     else:
         for i, shade in enumerate(shades):
-            lean = np.pi / 2 + 0.3 * np.sin(angle) + 0.06 * i
-            bar(at + (i * u * 0.04, 0), u * 1.6, u * 0.025, lean, np.array(who.hair_colour) * shade)
+            lean = np.pi / 2 + 0.3 * np.sin(angle) + 0.02 * i
+            bar(at + (i * u * 0.03, 0), u * (2 - 0.1 * i), u * 0.03, lean, np.array(who.hair_colour) * shade)
 
 
 def _develop(image, size, light, nuisance, rng):
