@@ -218,7 +218,9 @@ def dialogue_inputs(steps, real, garbage):
 
 @pytest.mark.parametrize("kind", CONTEXT_MODELS)
 def test_padding_and_missing_utterances_change_no_logit(kind):
-    model = build_dialogue_model(SIZES, 3, units=4, hidden=0, dropout=0, **CONTEXT_MODELS[kind])
+    keras.utils.set_random_seed(0)
+    scaling = statistics(batch())  # without it the encoders' tanh is flat on numbers as large as these
+    model = build_dialogue_model(SIZES, 3, units=4, hidden=0, dropout=0, scaling=scaling, **CONTEXT_MODELS[kind])
     inputs = {i.name for i in model.inputs}
     outputs = []
     for steps, garbage in ((5, 0.0), (8, np.nan)):
@@ -226,9 +228,9 @@ def test_padding_and_missing_utterances_change_no_logit(kind):
         outputs.append(numpy(model({k: v for k, v in x.items() if k in inputs})))
     np.testing.assert_allclose(outputs[1][:, :5], outputs[0], rtol=1e-4, atol=1e-5)
     other = dialogue_inputs(5, 5, 0.0)
-    other["text"][:, 4] += 10
+    other["text"][:, 4] *= -1
     moved = np.abs(numpy(model({k: v for k, v in other.items() if k in inputs})) - outputs[0]).max(axis=(0, 2))
-    assert (moved > 1e-6).all()  # the last utterance is context for all others
+    assert (moved > 1e-3).all()  # the last utterance is context for all others
 
 
 def test_dialogue_rnn_cell_by_hand():
