@@ -1,0 +1,116 @@
+"""Face experiments: the functions that carry out a run, and the declared runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import keras
+
+from emorec import baselines, datasets, metrics
+from emorec.classifiers.faces import FaceClassifier
+from emorec.datasets import store
+from emorec.experiments.runs import Run
+from emorec.experiments.text import outcome
+
+CLASSIFIER = "emorec.experiments.faces:run_classifier"
+BASELINE = "emorec.experiments.faces:run_baseline"
+FLOORS = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
+SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
+
+
+def load(run):
+    """The dataset of a run; grey, as FER-2013 is, where pictures are drawn."""
+    return datasets.load(run.dataset, **({"grey": True, "jobs": 2} if run.dataset == "sample-faces" else {}))
+
+
+def run_classifier(run, progress=None):
+    """Trains a `FaceClassifier` with the run's options; chooses the epoch on validation, opens the test split once.
+
+    ``accuracy`` and its kin are of the views that the classifier averages over, ``accuracy_one_view`` is of the whole
+    picture alone. A killed run goes on after its last epoch.
+    """
+    keras.utils.clear_session()
+    data = load(run)
+    classifier = FaceClassifier(**run.options, seed=run.seed)
+    classifier.fit(
+        data.train, validation=data.validation, label_set=data.label_set, checkpoint=checkpoint(run), progress=progress
+    )
+    groups, history = data.test.groups, classifier.history_  # pictures of one person are drawn together
+    found = outcome(data, classifier.evaluate(data.test, groups))
+    one = classifier.predict(data.test.inputs, views="one")
+    one = metrics.evaluate(data.test.labels, one, data.label_set, groups=groups)
+    found["metrics"]["accuracy_one_view"] = [one.accuracy, *one.accuracy_interval]
+    if classifier.views == "flips-and-crops":
+        found["protocol"] += f"; {SEVERAL}"
+    return found | {
+        "per_class_one_view": one.to_dict()["per_class"],
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch + 1,
+        "validation": {k: v for k, v in history.epochs[history.best_epoch].items() if k != "seconds"},
+        "training_seconds": round(history.seconds, 1),
+        "parameters": classifier.model.count_params(),
+    }
+
+
+def checkpoint(run):
+    """The folder that a killed run goes on from, below the user cache; another declaration has another."""
+    digest = hashlib.sha256(json.dumps(asdict(run), sort_keys=True).encode()).hexdigest()[:12]
+    return store.user_cache() / "runs" / f"{run.path('').stem}-{digest}"
+
+
+def run_baseline(run):
+    """Fits one of `emorec.baselines` on the training data."""
+    data = load(run)
+    model = baselines.faces(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
+    predicted = model.predict(data.test.inputs)
+    return outcome(data, metrics.evaluate(data.test.labels, predicted, data.label_set, groups=data.test.groups))
+
+
+def _runs(experiment, networks, seeds=range(3)):
+    """Floors and networks on the dataset that an experiment is named after."""
+    runs = [Run(experiment, experiment, name, BASELINE, {"baseline": floor}, baseline=True)
+            for name, floor in FLOORS.items()]  # fmt: skip
+    for name, options in networks.items():
+        runs += [Run(experiment, experiment, name, CLASSIFIER, options, seed=seed) for seed in seeds]
+    return runs
+
+
+RECIPE = {
+    "augment": "strong",
+    "epochs": 120,
+    "learning_rate": 2e-3,
+    "weight_decay": 0.02,
+    "label_smoothing": 0.1,
+    "views": "flips-and-crops",
+}
+# Networks with few weights underfit before they overfit: milder pictures, fewer epochs.
+SMALL = RECIPE | {"augment": "standard", "epochs": 60}
+
+
+def fer2013():
+    """Small networks on FER-2013: chosen on PublicTest, PrivateTest opened once, three seeds."""
+    return _runs(
+        "fer2013",
+        {
+            "VGG": {"model": "vgg", **RECIPE},
+            "mini-Xception": {"model": "mini-xception", **SMALL},
+            "Deep-Emotion": {"model": "deep-emotion", **SMALL},
+        },
+    )
+
+
+def ferplus():
+    """A small VGG on FER+, eight classes by majority: chosen on PublicTest, PrivateTest opened once, three seeds."""
+    return _runs("ferplus", {"VGG": {"model": "vgg", **RECIPE}})
+
+
+def sample_faces():
+    """A small VGG on rendered faces, unseen identities, within five minutes on two cores: three seeds."""
+    return _runs("sample-faces", {"VGG": RENDERED})
+
+
+RENDERED = {"model": "vgg", "width": 16, "augment": "light", "epochs": 30}
+
+EXPERIMENTS = {"fer2013": fer2013, "ferplus": ferplus, "sample-faces": sample_faces}

@@ -1,0 +1,93 @@
+"""Face experiments on tiny data: what a run reports, that it resumes, and that the test part chooses nothing."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from emorec import baselines, datasets, experiments
+from emorec.classifiers.faces import FaceClassifier
+from emorec.datasets import store
+from emorec.errors import BadInput
+from emorec.experiments import faces
+from emorec.experiments.runs import Run
+
+TINY = {"model": "lenet", "width": 4, "epochs": 2, "augment": "light", "views": "flips-and-crops"}
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Experiments on 20 rendered people, with a cache of their own; returns the dataset."""
+    monkeypatch.setattr(store, "user_cache", lambda: tmp_path / "cache")
+    data = datasets.load("sample-faces", n_identities=20, per_identity=1, grey=True, difficulty="easy")
+    monkeypatch.setattr(faces, "load", lambda run: data)
+    return data
+
+
+def run(**options):
+    return Run("demo", "sample-faces", "LeNet", faces.CLASSIFIER, TINY | options)
+
+
+def test_a_run_reports_both_ways_of_seeing_the_test_part(small, tmp_path):
+    content = experiments.execute(run(), tmp_path)
+    found = content["metrics"]
+    value, low, high = found["accuracy_one_view"]
+    assert low <= value <= high and {"accuracy", "macro_f1", "macro_recall"} <= set(found)
+    assert set(content["per_class"]) == set(small.label_set)
+    assert content["protocol"].endswith(faces.SEVERAL) and content["epochs"] == 2
+    assert not list((tmp_path / "cache").rglob("*.h5"))  # a finished run leaves no checkpoint behind
+    again = FaceClassifier(**TINY, seed=0).fit(
+        small.train, validation=small.validation, label_set=small.label_set, progress=None
+    )
+    assert found["accuracy"][0] == again.evaluate(small.test).accuracy
+    assert value == np.mean(again.predict(small.test.inputs, views="one") == small.test.labels)
+
+
+def test_a_killed_run_goes_on(small, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(line):
+        if line.startswith("epoch  1"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        faces.run_classifier(run(), progress=kill)
+    lines = []
+    resumed = faces.run_classifier(run(), progress=lines.append)
+    assert "resumed after epoch 1" in lines[0] and len(lines) == 2
+    straight = faces.run_classifier(run(), progress=None)
+    for key in ("metrics", "best_epoch", "epochs", "validation"):
+        assert resumed[key] == straight[key], key
+    assert faces.checkpoint(run()) != faces.checkpoint(run(learning_rate=1e-3))
+    assert faces.checkpoint(run()) != faces.checkpoint(replace(run(), seed=1))
+
+
+def test_floors_of_faces(small, tmp_path):
+    floors = [r for r in experiments.declared("sample-faces") if r.baseline]
+    majority, linear = (experiments.execute(r, tmp_path)["metrics"]["accuracy"][0] for r in floors)
+    assert majority == pytest.approx(1 / 7) and linear > 0.35  # far above chance on 98 easy faces
+
+
+def test_declarations_hold_what_is_asked_of_them():
+    for name in ("fer2013", "ferplus", "sample-faces"):
+        runs = experiments.declared(name)
+        assert {r.dataset for r in runs} == {name} and json.loads(json.dumps([asdict(r) for r in runs]))
+        networks = [r for r in runs if not r.baseline]
+        assert {r.seed for r in networks} == {0, 1, 2} and len({r.path("") for r in runs}) == len(runs)
+        for r in networks:
+            FaceClassifier(**r.options)
+
+
+def test_oriented_gradients_by_hand():
+    """A vertical edge between two columns of cells: all strength in the bin of 0 degrees, and blocks of length 1."""
+    image = np.zeros((1, 16, 16), "uint8")
+    image[:, :, 8:] = 200
+    blocks = baselines.oriented_gradients(image, cell=8, bins=9).reshape(4, 9)
+    np.testing.assert_allclose(blocks[:, 0], 0.5, atol=1e-3)  # four cells share the length
+    assert np.all(blocks[:, 1:] == 0)
+    turned = baselines.oriented_gradients(image.transpose(0, 2, 1), cell=8, bins=9).reshape(4, 9)
+    np.testing.assert_allclose(turned[:, 4:6], np.sqrt(1 / 8), atol=1e-3)  # 90 degrees lies between two bins
+    with pytest.raises(BadInput, match="majority or hog-lr"):
+        baselines.faces("svm")
