@@ -32,7 +32,7 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
         root: The data root; ``$EMOREC_DATA``, then the user cache, where None.
         fold: Which fold is the test set, for datasets without an official split.
         folds: How many folds.
-        seed: Seed of the folds and of a validation part carved from train.
+        seed: Seed of the folds and of a validation part carved from train; of what sample-faces and sample-pairs draw.
         validation: Share of the training rows carved for validation where there is no official part.
         download: Fetch it from its official home if it is not here and no form is in the way.
         **options: For its reader, e.g. ``level="document"`` for finegrained-sentiment.
@@ -51,6 +51,8 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
     from emorec.errors import DataMissing
 
     found = card(name)
+    if seed and found.name in ("sample-faces", "sample-pairs"):
+        options["seed"] = seed
     try:
         place = sample.sample_root() if found.bundled else store.locate(found, path, root)
     except DataMissing:

@@ -212,7 +212,6 @@ def sample_faces(path=None, *, crop=None, **options):
     from emorec.faces import render  # from a room above, and only if rendered faces are asked for
 
     options = {key: value for key, value in options.items() if value is not None}
-    source = b"".join(file.read_bytes() for file in sorted(Path(render.__file__).parent.glob("*.py")))
     wanted = repr(sorted((key, value) for key, value in options.items() if key != "jobs"))
     keys = ("inputs", "labels", "ids", "groups")
 
@@ -222,8 +221,7 @@ def sample_faces(path=None, *, crop=None, **options):
         arrays = {name: a.astype(str) if a.dtype == object else a for name, a in arrays.items()}
         return {**arrays, "protocol": np.array(data.protocol), "notes": np.array(data.notes, dtype=str)}
 
-    version = hashlib.sha256(source).hexdigest()[:12]
-    arrays = fer.kept(f"sample-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}", version, draw)
+    arrays = _kept_drawing("sample", wanted, draw)
     splits = {}
     for part in PARTS:
         inputs, *rest = (arrays[f"{part}_{key}"] for key in keys)
@@ -235,6 +233,24 @@ def sample_faces(path=None, *, crop=None, **options):
     return Dataset(
         card.name, **splits, label_set=sets.EMOTIONS7, card=card, protocol=str(arrays["protocol"]), notes=notes
     )
+
+
+def drawn_faces(ids, **options):
+    """Pictures of `emorec.faces.render.faces_from_ids`, kept in the user's cache like those of `sample_faces`."""
+    from emorec.faces import render
+
+    wanted = repr((list(ids), sorted((key, value) for key, value in options.items() if key != "jobs")))
+    draw = lambda: {"pictures": render.faces_from_ids(ids, **options)}  # noqa: E731
+    return _kept_drawing("pairs", wanted, draw)["pictures"]
+
+
+def _kept_drawing(stem, wanted, draw):
+    """The arrays that ``draw`` returns, from the cache for as long as the renderer's code does not change."""
+    from emorec.faces import render
+
+    source = b"".join(file.read_bytes() for file in sorted(Path(render.__file__).parent.glob("*.py")))
+    version = hashlib.sha256(source).hexdigest()[:12]
+    return fer.kept(f"{stem}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}", version, draw)
 
 
 # --- protocols

@@ -1,4 +1,5 @@
-"""Readers of multimodal features in the formats of their authors: mosi, mosei, iemocap, meld in dialogues.
+"""Readers of multimodal features in the formats of their authors: mosi, mosei, iemocap, meld in dialogues; and pairs of
+rendered faces with the bundled sentences.
 
 Every example is an utterance with one vector a modality (`aligned` reads sequences); rows are in the order of time
 inside a group, which is a video or a dialogue. Pickles go through `store.safe_unpickle` only.
@@ -9,13 +10,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from dataclasses import replace
 
 import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import store
 from emorec.datasets.base import objects
-from emorec.datasets.splits import Rows, assemble
+from emorec.datasets.splits import PARTS, Rows, assemble
 from emorec.errors import BadInput, DataCorrupt
 
 MODALITIES = ("text", "audio", "video")
@@ -319,3 +321,57 @@ def meld_dialogues(path=None, root=None):
         groups=[f"{r['split']}_dia{r['dialogue']}" for r in rows],
     )
     return assemble("meld", made, card=cards.get("meld"))
+
+
+# --- the bundled sample
+
+FIRST_PERSON = 10_000  # people of sample-pairs are numbered from here: nobody in sample-faces is met again
+
+
+def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficulty="easy", grey=False, jobs=1):
+    """A rendered face for each bundled sentence: split first, by the sentences' own split, then paired by label.
+
+    Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the
+    sentence's emotion. An id names both halves, ``anger-001+easy-0-10000-0-anger``: what stands behind the ``+`` goes
+    into `emorec.faces.render.face_from_id` and ends in the face's emotion.
+
+    Args:
+        path: Folder of the bundled sample.
+        seed: Seeds the people, their pictures and which pairs are incongruent.
+        congruence: Share of pairs in which the face shows the sentence's emotion, 0 to 1. The others show one of the
+            other six, drawn at even odds: an unreliable witness, not sarcasm, which would have a meaning.
+        limit: At most so many training pairs, and a quarter as many to validate and to test.
+        size, difficulty, grey, jobs: See `emorec.faces.render.sample_faces`. Drawn at the first call, then kept in the
+            user's cache.
+    """
+    from emorec.datasets import cards, faces, sample
+
+    if not 0 <= congruence <= 1:
+        raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
+    rows = sample.sentences(path)
+    shown = _shown_emotions(rows, congruence, seed)
+    drawn = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
+    rows.inputs = {"image": objects(drawn), "text": rows.inputs}
+    rows.ids = [f"{i}+{face}" for i, face in zip(rows.ids, drawn)]
+    rows.protocol = f"the sentences' own split, a face for each, paired by label ({100 * congruence:g} % congruent)"
+    data = assemble("sample-pairs", rows, card=cards.get("sample-pairs"))
+    data = data if limit is None else data.smaller(limit)
+    parts = [getattr(data, part) for part in PARTS]
+    ids = np.concatenate([part.inputs["image"] for part in parts])
+    images = faces.drawn_faces(ids.tolist(), size=size, grey=grey, jobs=jobs)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    parts = [replace(p, inputs={**p.inputs, "image": x}) for p, x in zip(parts, np.split(images, ends))]
+    return replace(data, **dict(zip(PARTS, parts)))
+
+
+def _shown_emotions(rows, congruence, seed):
+    """The emotion of the face beside each sentence; in every part the given share is the sentence's own."""
+    rng = np.random.default_rng([seed, 505])
+    own = rows.label_set.encode(objects(rows.labels))
+    turned = (own + rng.integers(1, len(rows.label_set), len(own))) % len(rows.label_set)
+    shown, parts = own.copy(), objects(rows.parts)
+    for part in PARTS:
+        where = rng.permutation(np.flatnonzero(parts == part))
+        where = where[round(congruence * len(where)) :]
+        shown[where] = turned[where]
+    return rows.label_set.decode(shown)

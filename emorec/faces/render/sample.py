@@ -208,20 +208,20 @@ def sample_faces(n_identities=300, per_identity=4, seed=0, size=48, difficulty="
         faces = list(itertools.product(np.sort(people).tolist(), range(per_identity), EMOTIONS7))
         ids = objects(f"{difficulty}-{seed}-{i:04d}-{k}-{emotion}" for i, k, emotion in faces)
         groups = objects(f"{seed}-{i:04d}" for i, _, _ in faces)
-        pictures = _pictures(ids, size, grey, jobs)
+        pictures = faces_from_ids(ids, size, grey, jobs)
         splits[name] = Split(name, pictures, objects(emotion for _, _, emotion in faces), ids, groups)
     people = ", ".join(f"{len(v)} {k}" for k, v in parts.items())
     protocol = f"rendered faces, {difficulty}, seed {seed}; split by identity ({people})"
     return Dataset("sample-faces", **splits, label_set=EMOTIONS7, protocol=protocol)
 
 
-def _pictures(face_ids, size, grey, jobs):
-    """uint8 (N, size, size, 3), or (N, size, size) where ``grey``."""
+def faces_from_ids(face_ids, size=48, grey=False, jobs=1):
+    """The pictures of N ids, see `face_from_id`: uint8 (N, size, size, 3) RGB, or (N, size, size) where ``grey``."""
     if jobs != 1 and len(face_ids) > 64:
         from joblib import Parallel, delayed
 
         chunks = [face_ids[i : i + 64] for i in range(0, len(face_ids), 64)]
-        return np.concatenate(Parallel(n_jobs=jobs)(delayed(_pictures)(chunk, size, grey, 1) for chunk in chunks))
+        return np.concatenate(Parallel(n_jobs=jobs)(delayed(faces_from_ids)(c, size, grey) for c in chunks))
     pictures = (face_from_id(face_id, size).image for face_id in face_ids)
     return np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) if grey else p for p in pictures])
 
