@@ -14,6 +14,7 @@ from emorec.errors import BadInput, DataMissing
 from emorec.faces import explain, models
 from emorec.faces.layers import AffineSampling, ImageNetScaling, SelfAttention2D, Standardise
 from emorec.faces.models import BACKBONES, FACE_MODELS, build_face_model, fine_tune, multiply_adds
+from emorec.faces.render import random_face
 
 SMALL = [name for name in FACE_MODELS if name not in BACKBONES]
 
@@ -286,6 +287,13 @@ def test_region_scores_by_hand():
     assert table.loc["all", "lift"] == pytest.approx(1)
     with pytest.raises(BadInput, match="shape"):
         explain.region_scores(heats, {"top": mask[:2]})
+
+
+def test_active_regions_are_those_of_the_action_units():
+    happy = random_face("happiness", 3, difficulty="easy")
+    expected = happy.mask("mouth") | (happy.action_units.get(6, 0) >= 0.5) * happy.mask("eyes")
+    assert np.array_equal(explain.active_mask(happy, 0.5), expected)
+    assert not explain.active_mask(random_face("neutral", 3, difficulty="easy")).any()
 
 
 def test_the_overlay_colours_what_speaks_for_the_target():

@@ -111,6 +111,6 @@ def sample_faces():
     return _runs("sample-faces", {"VGG": RENDERED})
 
 
-RENDERED = {"model": "vgg", "width": 16, "augment": "light", "epochs": 30}
+RENDERED = {"model": "vgg", "width": 16, "augment": "light", "epochs": 16}
 
 EXPERIMENTS = {"fer2013": fer2013, "ferplus": ferplus, "sample-faces": sample_faces}

@@ -230,6 +230,17 @@ def attention_map(model, images, layer="attention_1"):
 # --- scores on known regions
 
 
+# region of a rendered face -> the action units that are seen there
+REGION_UNITS = {"brows": (1, 2, 4), "eyes": (5, 6, 7, 43), "nose": (9, 11),
+                "mouth": (10, 12, 14, 15, 16, 17, 20, 23, 24, 25, 26, 27)}  # fmt: skip
+
+
+def active_mask(face, least=0.2):
+    """Where a rendered face moves: its regions with an action unit of at least this intensity, bool (S, S)."""
+    units = {unit for unit, intensity in face.action_units.items() if intensity >= least}
+    return face.mask(*(region for region, seen in REGION_UNITS.items() if units & set(seen)))
+
+
 def region_scores(heats, masks):
     """How much of the heat lies on known regions, as on rendered faces.
 
@@ -261,8 +272,8 @@ def region_scores(heats, masks):
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("region")
 
 
-def masking_effect(clf, images, labels, masks):
-    """What it costs each class when a region is covered with the picture's mean.
+def masking_losses(clf, images, labels, masks):
+    """What it costs each picture when a region is covered with the picture's mean.
 
     Args:
         clf: A classifier with ``predict_proba(images)`` and ``label_set``.
@@ -271,7 +282,8 @@ def masking_effect(clf, images, labels, masks):
         masks: Dict of region name to bool (N, H, W).
 
     Returns:
-        DataFrame, a row per class present, a column per region: the mean loss of the true class's probability.
+        DataFrame, a row per picture with its class as index, a column per region: the loss of the true class's
+        probability.
     """
     import pandas as pd
 
@@ -284,6 +296,10 @@ def masking_effect(clf, images, labels, masks):
     for name, mask in masks.items():
         covered = np.where(np.asarray(mask, dtype=bool)[..., None], mean, flat).astype("uint8").reshape(images.shape)
         losses[name] = whole - clf.predict_proba(covered)[rows, index]
-    names = pd.Index(clf.label_set.decode(index), name="class")
-    table = pd.DataFrame(losses, index=names).groupby(level=0).mean()
-    return table.reindex([name for name in clf.label_set if name in set(names)])
+    return pd.DataFrame(losses, index=pd.Index(clf.label_set.decode(index), name="class"))
+
+
+def masking_effect(clf, images, labels, masks):
+    """The means of `masking_losses`: DataFrame, a row per class present, in their order, a column per region."""
+    table = masking_losses(clf, images, labels, masks).groupby(level=0).mean()
+    return table.reindex([name for name in clf.label_set if name in table.index])
