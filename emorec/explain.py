@@ -207,9 +207,12 @@ def integrated_gradients(clf, text, target=None, steps=32):
     Raises:
         BadInput: The model has no word vectors, e.g. TF-IDF.
     """
+    import keras
+
     tokens, row, c = _predict(clf, text, target)
     look, slopes = _gradient_parts(clf)
-    vectors, mask = (np.asarray(x) for x in look.predict_on_batch(clf.ids_from_tokens([tokens])))
+    found = look(clf.ids_from_tokens([tokens]), training=False)  # not compiled: every length would be traced anew
+    vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
     mask = mask.astype(bool)
     if mask.sum() != len(tokens):
         raise BadInput(f"{len(tokens)} tokens became {mask.sum()} real steps: ids_from_tokens cut them.")
@@ -450,7 +453,7 @@ def _attention_parts(layer, look, ids):
     """States (T, D) with padding at 0, mask (T,), weights (T,) or (hops, T) of one text."""
     import keras
 
-    states, mask = look.predict_on_batch(ids)
+    states, mask = look(ids, training=False)
     found = (states, mask, *layer(states, mask=mask, return_attention_scores=True, training=False))
     states, mask, pooled, weights = (keras.ops.convert_to_numpy(x)[0].astype("float32") for x in found)
     mask = mask.astype(bool)

@@ -212,12 +212,14 @@ def lengths(lengths, *, limit=None, unit="tokens", title="Text lengths", ax=None
     top = max(int(np.percentile(lengths, 99)), 1 if limit is None else int(limit) + 1)
     step = max(1, int(np.ceil((top + 1) / 50)))
     edges = np.arange(0, top + 2 * step, step) - 0.5
-    ax.hist(np.minimum(lengths, edges[-1] - 0.5), bins=edges, color=SKY, edgecolor="white", lw=0.4)
-    ax.axvline(np.median(lengths), color=BLUE, label=f"median: {np.median(lengths):.0f}")
+    counts, *_ = ax.hist(np.minimum(lengths, edges[-1] - 0.5), bins=edges, color=SKY, edgecolor="white", lw=0.4)
+    ax.set_ylim(0, 1.5 * counts.max())  # the legend stands above the highest bar
+    ax.axvline(np.median(lengths), ymax=0.68, color=BLUE, label=f"median: {np.median(lengths):.0f}")
     if limit is not None:
         cut = float(np.mean(lengths > limit))
         ax.axvline(
             limit + 0.5,
+            ymax=0.68,
             color=VERMILION,
             ls="--",
             label=f"limit: {limit} ({100 * cut:.1f} % of texts are cut)",
@@ -225,7 +227,7 @@ def lengths(lengths, *, limit=None, unit="tokens", title="Text lengths", ax=None
     beyond = " (drawn in the last bar)" if lengths.max() >= edges[-1] else ""
     ax.plot([], [], " ", label=f"longest: {lengths.max()}{beyond}")
     ax.set_xlim(edges[0], edges[-1])
-    ax.legend(frameon=False, fontsize=9)
+    ax.legend(frameon=False, fontsize=9, loc="upper right")
     return _finish(ax, title, f"length ({unit})", "texts")
 
 

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -57,12 +58,15 @@ class History:
         return sum(row["seconds"] for row in self.epochs)
 
 
-class Batches:
-    """Inputs that cut themselves into batches, such as length buckets.
+@runtime_checkable
+class Batches(Protocol):
+    """Inputs that cut themselves into batches, such as length buckets: anything with these two methods."""
 
-    Subclasses implement ``train(model, y, weights, batch_size, rng) -> mean loss`` (one epoch) and
-    ``predict(model, batch_size) -> logits (N, C)`` in the order of the inputs.
-    """
+    def train(self, model, y, weights, batch_size, rng):
+        """One epoch; returns the mean loss."""
+
+    def predict(self, model, batch_size):
+        """Logits (N, C) in the order of the inputs."""
 
 
 def one_hot(indices, classes):
@@ -100,7 +104,7 @@ def compile_model(
     if schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate / 25, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
+            learning_rate / 25, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
         )
     elif schedule == "constant":
         rate = learning_rate

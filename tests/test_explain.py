@@ -158,6 +158,15 @@ def test_integrated_gradients_are_complete(network):
             assert abs(e.gap) < 2e-3 and len(e.weights) == len(e.tokens)
 
 
+def test_texts_of_many_lengths_cause_no_advice_from_tensorflow(caplog):
+    caplog.set_level("WARNING", "tensorflow")
+    unlike, texts = Network(), ["great " + "word1 " * n for n in range(1, 140, 17)]
+    for text in texts:
+        explain.integrated_gradients(unlike, text)
+    explain.permuted_attention(unlike, texts, permutations=2)
+    assert not caplog.records
+
+
 def test_few_steps_show_in_the_gap(network):
     text = "great word1 word2"
     gaps = [abs(explain.integrated_gradients(network, text, steps=n).gap) for n in (1, 64)]

@@ -124,6 +124,9 @@ def test_lengths_say_what_is_cut():
     assert sum(bar.get_height() for bar in ax.patches) == 1000
     cut = sum(bar.get_height() for bar in ax.patches if bar.get_x() > 4)
     assert cut == 400
+    ax.figure.draw_without_rendering()
+    highest = ax.transData.transform((0, max(bar.get_height() for bar in ax.patches)))[1]
+    assert ax.get_legend().get_window_extent().y0 > highest
 
 
 def test_classes_compare_shares():

@@ -153,7 +153,7 @@ def test_one_seed_gives_the_same_bits():
 
 
 @pytest.mark.parametrize("embedding", ["learned", "cbow"])
-def test_frozen_vectors_thaw_after_the_epochs_asked_for(embedding):
+def test_frozen_vectors_thaw_after_the_epochs_asked_for(embedding, tmp_path):
     texts, labels = planted(60)
     clf = classifier(
         "mlp-average", "none", embedding=embedding, embedding_trainable=2, epochs=4, seed=3, learning_rate=0.05
@@ -167,6 +167,7 @@ def test_frozen_vectors_thaw_after_the_epochs_asked_for(embedding):
     if embedding == "cbow":
         np.testing.assert_array_equal(seen[0], clf._matrix)
         assert clf.coverage.type_share == 1
+        assert TextClassifier.load(clf.save(tmp_path / "cbow.emorec")).coverage == clf.coverage
     best = clf.history_.epochs[clf.history_.best_epoch]["val_loss"]
     assert best == clf.history_.best_value == min(clf.history_["val_loss"])
     assert best == pytest.approx(loss(clf, planted(40, 1)), abs=1e-6)

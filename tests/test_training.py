@@ -72,6 +72,14 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, schedule):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_cosine_of_a_single_step_is_a_step():
+    net = model()
+    before = net.get_weights()
+    history = run(net, epochs=1, batch_size=200, schedule="cosine")
+    assert np.isfinite(history["val_loss"]).all()
+    assert any((a != b).any() for a, b in zip(before, net.get_weights()))
+
+
 def test_every_optimizer_learns_its_own_way_and_decays_weights():
     rates = {"adam": 0.01, "sgd": 0.1, "rmsprop": 0.01}
     found = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from emorec import explain, training
@@ -312,9 +314,13 @@ class TextClassifier(Classifier):
     # One file
 
     def _state(self):
-        return {"encoding": self.encoding.get_config()}
+        return {"encoding": self.encoding.get_config(), "coverage": self.coverage and asdict(self.coverage)}
 
     def _restore(self, state):
         kind = TfidfEncoder if self._tfidf else TextEncoder
         self.encoding = kind.from_config(state["encoding"])
         self._matrix = self.coverage = None
+        if state.get("coverage"):
+            from emorec.text.embeddings import Coverage
+
+            self.coverage = Coverage(**state["coverage"])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from emorec.training import Batches
-
 POOL = 32  # batches that are sorted together
 STEPS = {1: (32,), 2: (4, 16)}  # (words,) and (sentences, words) are rounded up: few shapes, few compilations
 
 
-class BucketedIds(Batches):
+class BucketedIds:
     """Texts of any length as batches that are padded to their own longest text.
 
     Each epoch shuffles the texts, sorts pools of 32 batches by length, cuts the batches and shuffles their
     order. What is random comes from the generator given, so an epoch can be repeated; padding changes no
-    logit, so results differ from those of plain batches only by which texts meet in a step.
+    logit, so results differ from those of plain batches only by which texts meet in a step. `emorec.training.fit`
+    and `emorec.training.predict` take it in the place of an array.
 
     Args:
         rows: N integer arrays of ids, (T,) or (S, T), padded on the right or not: a list, or (N, T), (N, S, T).
