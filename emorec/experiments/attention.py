@@ -123,7 +123,7 @@ def paired(scores, reference="none"):
         ratio = 1 / (part["folds"].max() - 1)  # test part to the rest
         cells = part.pivot_table(index="fold", columns=["attention", "encoder"], values="score")
         found = []
-        for mechanism in part["attention"].unique():
+        for mechanism in sorted(part["attention"].unique(), key=_place(ATTENTIONS)):
             if mechanism != reference and reference in cells:
                 found += _against(cells[mechanism], cells[reference], mechanism, ratio)
         if found:
@@ -136,7 +136,7 @@ def paired(scores, reference="none"):
 
 def _against(cells, reference, mechanism, ratio):
     """The rows of one attention; cells and reference are DataFrames of folds x encoders."""
-    both = [encoder for encoder in cells if encoder in reference]
+    both = sorted((encoder for encoder in cells if encoder in reference), key=_place(ENCODERS))
     values = {encoder: 100 * cells[encoder] for encoder in both}
     differences = {encoder: values[encoder] - 100 * reference[encoder] for encoder in both}
     if len(both) > 1:
@@ -155,6 +155,11 @@ def _against(cells, reference, mechanism, ratio):
     return rows
 
 
+def _place(names):
+    """Sorts as the names are listed; others come last."""
+    return lambda name: names.index(name) if name in names else len(names)
+
+
 def conclusion(table, reference="none", level=0.05):
     """What a paired table says, in plain sentences written from its numbers.
 
@@ -170,7 +175,8 @@ def conclusion(table, reference="none", level=0.05):
     paragraphs = []
     for dataset, rows in table.groupby("dataset", sort=False):
         sentences = [
-            f"On {dataset}, {rows['folds'].max()} folds, {len(rows)} comparisons with {against}; intervals at 95 %."
+            f"On {dataset}, {rows['folds'].max()} folds, {len(rows)} comparison{'s' * (len(rows) > 1)} with {against}; "
+            "intervals at 95 %."
         ]
         several = rows[rows["encoder"] == EVERY]
         for row in (several if len(several) else rows).to_dict("records"):
