@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 import emorec
-from emorec import experiments
+from emorec import baselines, experiments, metrics
 from emorec.errors import BadInput
-from emorec.experiments import Run, attention, tables
+from emorec.experiments import Run, attention, tables, text
+from emorec.labels import LabelSet
 
 CALLS = []
 
@@ -160,3 +161,34 @@ def test_refolded_gives_the_folds_that_loading_gives():
     assert sum(map(len, tests)) == len(data.train) + len(data.validation) + len(data.test)
     again = attention.refolded(attention.refolded(data, 1, 4), 2, 4)
     assert set(again.test.ids) == tests[2]
+
+
+def test_an_ensemble_weighs_its_members_on_validation_data():
+    tiny = {"encoder": "none", "attention": "global", "embedding_dim": 8, "epochs": 1, "learning_rate": 1e-6}
+    run = Run("demo", "sample-reviews", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "nbsvm"})
+    outcome = text.run_ensemble(run)
+    data = emorec.datasets.load("sample-reviews")
+    alone = baselines.text("nbsvm", data.label_set).fit(data.train.inputs, data.train.labels)
+    alone = metrics.evaluate(data.test.labels, alone.predict(data.test.inputs), data.label_set)
+    untrained, linear = np.abs(outcome["weights"][0])
+    assert linear > 2 * untrained  # 32 reviews are enough to hear that the network has learnt nothing
+    assert outcome["metrics"]["accuracy"][0] > alone.accuracy - 0.1
+    assert outcome["sizes"]["test"] == len(data.test)
+
+
+def test_multi_label_floors_know_no_test_label(monkeypatch):
+    rng = np.random.default_rng(0)
+    words = {"joy": "glad", "fear": "afraid", "anger": "cross"}
+    rows = []
+    for i in range(300):
+        labels = [name for name in words if rng.random() < 0.4] or ["joy"]
+        rows.append((f"{' and '.join(words[n] for n in labels)} number {i}", tuple(labels)))
+    label_set = LabelSet("made", tuple(words), multi_label=True)
+    frame = pd.DataFrame(rows, columns=["text", "label"])
+    data = emorec.datasets.from_table(frame, label_set=label_set)
+    monkeypatch.setattr(text, "load", lambda run: data)
+    f1 = {}
+    for name in ("majority", "tfidf-lr"):
+        outcome = text.run_baseline(Run("demo", "made", name, text.BASELINE, {"baseline": name}, baseline=True))
+        f1[name] = outcome["metrics"]["macro_f1"][0]
+    assert f1["tfidf-lr"] == pytest.approx(1) and f1["majority"] < 0.6

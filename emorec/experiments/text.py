@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import keras
+from collections import Counter
 
-from emorec import datasets, metrics
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from emorec import baselines, datasets, metrics
 from emorec.classifiers.text import TextClassifier
 from emorec.datasets import store
 from emorec.errors import DataMissing
@@ -12,6 +18,7 @@ from emorec.experiments.runs import Run
 
 CLASSIFIER = "emorec.experiments.text:run_classifier"
 BASELINE = "emorec.experiments.text:run_baseline"
+ENSEMBLE = "emorec.experiments.text:run_ensemble"
 
 
 def load(run):
@@ -55,13 +62,8 @@ def outcome(data, evaluation, **more):
 
 def run_classifier(run):
     """Trains a `TextClassifier` with the run's options; chooses on validation, opens the test split once."""
-    keras.utils.clear_session()
     data = load(run)
-    options = dict(run.options)
-    if options.get("embedding") in VECTORS:
-        options["embedding"] = vectors(options["embedding"])
-    classifier = TextClassifier(**options, seed=run.seed)
-    classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
+    classifier = _trained(data, run.options, run.seed)
     if data.label_set.multi_label:
         classifier.calibrate(data.validation)
     history = classifier.history_
@@ -78,17 +80,54 @@ def run_classifier(run):
     )
 
 
-def run_baseline(run):
-    """Fits one of `emorec.baselines` on training and validation data together; nothing is tuned."""
-    from emorec import baselines
+def _trained(data, options, seed):
+    keras.utils.clear_session()
+    options = dict(options)
+    if options.get("embedding") in VECTORS:
+        options["embedding"] = vectors(options["embedding"])
+    classifier = TextClassifier(**options, seed=seed)
+    return classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
 
+
+def run_baseline(run):
+    """Fits one of `emorec.baselines` on training and validation data together; nothing is tuned.
+
+    With several labels to a text it is fitted on training data alone, and the thresholds are tuned on validation.
+    """
+    data, name = load(run), run.options["baseline"]
+    test = data.test
+    if data.label_set.multi_label and name == "majority":
+        commonest = Counter(data.train.labels).most_common(1)[0][0]
+        p = data.label_set.encode([commonest] * len(test))
+        return outcome(data, metrics.evaluate_multilabel(test.labels, p, 0.5, data.label_set))
+    model = baselines.text(name, data.label_set)
+    if data.label_set.multi_label:
+        model.fit(data.train.inputs, data.train.labels)
+        truth = data.label_set.encode(data.validation.labels)
+        cuts = metrics.tune_thresholds(truth, model.predict_proba(data.validation.inputs))
+        p = model.predict_proba(test.inputs)
+        return outcome(data, metrics.evaluate_multilabel(test.labels, p, cuts, data.label_set))
+    model.fit([*data.train.inputs, *data.validation.inputs], [*data.train.labels, *data.validation.labels])
+    return outcome(data, metrics.evaluate(test.labels, model.predict(list(test.inputs)), data.label_set))
+
+
+def run_ensemble(run):
+    """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores."""
     data = load(run)
-    model = baselines.text(run.options["baseline"], data.label_set)
-    texts = [*data.train.inputs, *data.validation.inputs]
-    labels = [*data.train.labels, *data.validation.labels]
-    model.fit(texts, labels)
-    evaluation = metrics.evaluate(data.test.labels, model.predict(list(data.test.inputs)), data.label_set)
-    return outcome(data, evaluation)
+    classifier = _trained(data, run.options["classifier"], run.seed)
+    linear = baselines.text(run.options["baseline"], data.label_set).fit(data.train.inputs, data.train.labels)
+
+    def scores(texts):
+        # log-probabilities but for one class, which the others determine
+        p = np.log(np.maximum(classifier.predict_proba(texts), 1e-12))
+        return np.column_stack([p[:, 1:] - p[:, :1], linear.decision_function(texts)])
+
+    judge = make_pipeline(StandardScaler(), LogisticRegression())
+    judge.fit(scores(data.validation.inputs), data.label_set.encode(data.validation.labels))
+    p = judge.predict_proba(scores(data.test.inputs))
+    predicted = data.label_set.decode(p.argmax(axis=1))
+    evaluation = metrics.evaluate(data.test.labels, predicted, data.label_set, probabilities=p)
+    return outcome(data, evaluation, weights=judge[-1].coef_.round(3).tolist())
 
 
 BASELINES = {
@@ -102,14 +141,49 @@ def folds(experiment, dataset, model, function, options, n=10, **more):
     return [Run(experiment, dataset, model, function, options, fold=k, folds=n, **more) for k in range(n)]
 
 
+def on_official_split(experiment, dataset, model, function, options, seeds=3, **more):
+    return [Run(experiment, dataset, model, function, options, seed=s, **more) for s in range(seeds)]
+
+
 def polarity():
-    """BiLSTM + global attention beside NBSVM and the majority class: 10-fold on the two Movie Review sets."""
+    """BiLSTM + global attention, alone and with NBSVM, beside linear floors: 10-fold on the two Movie Review sets."""
     runs = []
     for dataset in ("movie-polarity", "movie-subjectivity"):
         for model, name in BASELINES.items():
             runs += folds("polarity", dataset, model, BASELINE, {"baseline": name}, baseline=True)
         runs += folds("polarity", dataset, "BiLSTM + global attention", CLASSIFIER, BILSTM)
+        options = {"classifier": BILSTM, "baseline": "nbsvm"}
+        runs += folds("polarity", dataset, "BiLSTM + global attention, with NBSVM", ENSEMBLE, options)
     return runs
+
+
+def emotions():
+    """BiGRU + global attention beside linear floors: six emotions of tweets, official split, three seeds."""
+    runs = [
+        Run("emotions", "emotions", model, BASELINE, {"baseline": name}, baseline=True)
+        for model, name in (BASELINES | {"TF-IDF + linear SVM": "tfidf-svm"}).items()
+    ]
+    return runs + on_official_split("emotions", "emotions", "BiGRU + global attention", CLASSIFIER, BIGRU)
+
+
+def goemotions():
+    """BiGRU + global attention beside linear floors: 28 emotions, several to a comment, official split, three seeds."""
+    runs = [
+        Run("goemotions", "goemotions", model, BASELINE, {"baseline": name}, baseline=True)
+        for model, name in BASELINES.items()
+        if name != "nbsvm"
+    ]
+    return runs + on_official_split("goemotions", "goemotions", "BiGRU + global attention", CLASSIFIER, GOEMOTIONS)
+
+
+def imdb():
+    """Networks with attention, alone and with NBSVM, beside linear floors: IMDb, official split, three seeds."""
+    runs = [
+        Run("imdb", "imdb", model, BASELINE, {"baseline": name}, baseline=True) for model, name in BASELINES.items()
+    ]
+    runs += on_official_split("imdb", "imdb", "BiGRU + global attention", CLASSIFIER, IMDB)
+    options = {"classifier": IMDB, "baseline": "nbsvm"}
+    return runs + on_official_split("imdb", "imdb", "BiGRU + global attention, with NBSVM", ENSEMBLE, options)
 
 
 # Chosen on the validation parts of folds 0 and 2 of movie-polarity, among six settings.
@@ -125,4 +199,19 @@ BILSTM = {
     "bucketing": True,
 }
 
-EXPERIMENTS = {"polarity": polarity}
+# The first of three settings tried on the validation part.
+BIGRU = {
+    "encoder": "bigru",
+    "attention": "global",
+    "dropout": 0.5,
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+    "epochs": 6,
+    "patience": None,
+    "monitor": "macro_f1",
+    "bucketing": True,
+}
+GOEMOTIONS = BIGRU | {"embedding": "word2vec-googlenews-8k", "epochs": 4, "monitor": "loss"}
+IMDB = BIGRU | {"max_length": 400, "epochs": 3, "monitor": "accuracy"}
+
+EXPERIMENTS = {"polarity": polarity, "emotions": emotions, "goemotions": goemotions, "imdb": imdb}
