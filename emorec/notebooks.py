@@ -226,10 +226,12 @@ def build(name, fast=False, progress=print):
     notebook = read(name)
     if fast:
         assign(notebook, "parameters", {"fast": True})
+    before = _cpu_of_children()
     execute(notebook, folder=script(name).parent, progress=progress)
     notebook.metadata["emorec"] = {
         "source_sha256": digest(name),
         "verified": date.today().isoformat(),
+        "cpu_seconds": round(_cpu_of_children() - before, 1),
         "versions": reporting.versions(),
         "fast": fast,
     }
@@ -239,6 +241,12 @@ def build(name, fast=False, progress=print):
     temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(temporary, path)
     return notebook
+
+
+def _cpu_of_children():
+    """CPU seconds of kernels that have ended; unlike wall-clock time it hardly depends on what else the machine does."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(name, parameters=None, output="output", progress=print):
@@ -318,8 +326,9 @@ def problems(name):
 
 
 def sync():
-    """Writes the common set-up cell and the launch buttons into every script and built notebook, and the buttons into
-    the README; outputs stay fresh where only the address changed. Returns the changed paths."""
+    """Writes the common set-up cell and the launch buttons into every script and built notebook, and into the README's
+    table what each built notebook says of itself; outputs stay fresh where only the address changed. Returns the
+    changed paths."""
     changed = []
     for name in names():
         changed += _rewrite(script(name), lambda text, name=name: _common(text, name, "# "))
@@ -327,13 +336,10 @@ def sync():
         if built.exists():
             changed += _rewrite(built, lambda text, name=name: _common_cells(text, name))
     if (ROOT / "README.md").exists():
-        changed += _rewrite(ROOT / "README.md", _readme_buttons)
+        from emorec import readme
+
+        changed += _rewrite(ROOT / "README.md", readme.filled)
     return changed
-
-
-def _readme_buttons(text):
-    block = re.compile(r"(<!-- launch (\S+) -->).*?(<!-- /launch -->)")
-    return block.sub(lambda m: m[1] + launch_button(m[2]) + m[3], text)
 
 
 def _rewrite(path, change):
@@ -448,6 +454,7 @@ def _notebooks_command(options):
         if options.action == "build":
             print(f"== {name}", flush=True)
             build(name)
+            sync()
         found = problems(name) if options.action != "list" else []
         failed += bool(found)
         print(f"{name}: " + ("; ".join(found) or "ok") if options.action != "list" else name, file=sys.stdout)

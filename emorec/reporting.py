@@ -76,7 +76,7 @@ def publish(results, title="Results"):
 
 
 def show(value):
-    """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number."""
+    """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number, ``26`` for a count."""
     if isinstance(value, (tuple, list)):
         return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]" if len(value) == 3 else ", ".join(map(show, value))
-    return f"{value:.3f}"
+    return f"{value:.0f}" if value > 1 and value == int(value) else f"{value:.3f}"
