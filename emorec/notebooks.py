@@ -244,7 +244,7 @@ def build(name, fast=False, progress=print):
 
 
 def _cpu_of_children():
-    """CPU seconds of kernels that have ended; unlike wall-clock time it hardly depends on what else the machine does."""
+    """CPU seconds of the kernels that have ended; unlike wall-clock time they hardly depend on other programs."""
     times = os.times()
     return times.children_user + times.children_system
 

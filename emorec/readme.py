@@ -33,7 +33,7 @@ def facts(built):
     stamp = built.metadata.get("emorec", {})
     versions = stamp.get("versions", {})
     known = {"python": "Python", "keras": "Keras"}
-    kept = [f"{known[n]} {v.rpartition('.')[0]}" for n, v in versions.items() if n in known]
+    kept = [f"{label} {versions[n].rpartition('.')[0]}" for n, label in known.items() if n in versions]
     numbers = notebooks.results(built)
     first = next((n for n, v in numbers.items() if isinstance(v, list)), next(iter(numbers), None))
     return {
