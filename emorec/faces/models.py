@@ -162,6 +162,9 @@ def _deep_emotion(x, width, dropout):
         where = layers.ReLU()(layers.MaxPooling2D()(where))
     where = layers.Dense(32, activation="relu")(layers.Flatten()(where))
     offsets = layers.Dense(6, kernel_initializer="zeros", name="transform", dtype="float32")(where)
+    # At the pace of the other layers the transform runs off before they have learnt what a face looks like, and
+    # nothing is learnt at all: it goes at a tenth (Jaderberg et al. 2015 slow theirs down likewise).
+    offsets = layers.Rescaling(0.1, name="offsets", dtype="float32")(offsets)
     x = AffineSampling(name="warped")([x, offsets])
     x = _double(x, width, first=True)
     x = layers.SpatialDropout2D(dropout / 2)(_double(x, width))
