@@ -10,6 +10,7 @@ from emorec.version import __version__
 _CLASSES = {
     "TextClassifier": "emorec.classifiers.text",
     "FaceClassifier": "emorec.classifiers.faces",
+    "MultimodalClassifier": "emorec.classifiers.multimodal",
 }
 _MODULES = (
     "attention", "datasets", "text", "faces", "fusion",

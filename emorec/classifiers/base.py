@@ -205,7 +205,7 @@ class Classifier(BaseEstimator):
             "format": FORMAT,
             "class": type(self).__name__,
             "emorec": __version__,
-            "params": {k: _json(v) for k, v in self.get_params().items() if _is_json(_json(v))},
+            "params": {k: _json(v) for k, v in self.get_params(deep=False).items() if _is_json(_json(v))},
             "label_set": {f: getattr(self.label_set, f) for f in ("name", "names", "multi_label")},
             "temperature": float(self.temperature),
             "thresholds": None if self.thresholds is None else np.asarray(self.thresholds).tolist(),

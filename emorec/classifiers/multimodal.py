@@ -1,0 +1,431 @@
+"""MultimodalClassifier: a picture, a sentence or both in; class probabilities and what each of them did out."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, dataclass
+from html import escape
+
+import cv2
+import keras
+import numpy as np
+from sklearn.base import clone
+
+from emorec import explain, training
+from emorec.classifiers.base import Classifier
+from emorec.classifiers.faces import FaceClassifier
+from emorec.classifiers.text import TextClassifier
+from emorec.datasets import pictures
+from emorec.datasets.base import Split
+from emorec.datasets.splits import normalise
+from emorec.errors import BadInput, DataCorrupt
+from emorec.faces.explain import FaceExplanation, occlusion
+from emorec.faces.preprocessing import FacePreprocessing, check_inputs
+from emorec.fusion.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
+from emorec.fusion.models import build_fusion_model, statistics
+from emorec.text.encoding import TextEncoder, check_texts
+from emorec.text.tfidf import TfidfEncoder
+
+MODALITIES = ("image", "text")
+WEIGHING = GatedMultimodalUnit, ModalityAttention, WeightedSum
+FACE = {"model": "lenet", "width": 8, "augment": "light", "epochs": 25, "batch_size": 32}
+TEXT = {"encoder": "none", "attention": "none", "dropout": 0.5, "embedding_dim": 64, "learning_rate": 5e-3,
+        "epochs": 40, "patience": 6}  # fmt: skip
+
+
+class MultimodalClassifier(Classifier):
+    """A face and a sentence, fused at feature level; either may be missing, in training as in prediction.
+
+    A `FaceClassifier` and a `TextClassifier` are trained first, each on the pairs that have its modality. Their
+    features (what enters their last layer) are then fused by a layer of `emorec.fusion` under `ModalityDropout`, so
+    that the model has met pairs with one half missing before it has to answer one.
+
+    Inputs are ``images=[...]`` and ``texts=[...]``, or a `Split` (or dict) with the inputs ``image`` and ``text``. None
+    in either list, or instead of it, says that there is no such thing.
+
+    Args:
+        fusion: A name of `emorec.fusion.FUSIONS`. fusion_options: Its options.
+        face, text: The classifiers to take the features of: untrained ones are trained, trained ones (on any data and
+            classes) stay as they are. None takes a small network and averaged word vectors.
+        modality_dropout: Rate at which each half of a pair is hidden in training, never both.
+        encoder_units, hidden, dropout, hybrid: See `emorec.fusion.models.build_fusion_model`.
+        epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: Of
+            the fusion, see `emorec.training.fit`.
+        class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+        seed: Of weights, dropout and the order of examples.
+
+    After `fit`: ``face_`` and ``text_``, the two classifiers, which also answer alone.
+    """
+
+    def __init__(
+        self,
+        fusion="concatenation",
+        *,
+        face=None,
+        text=None,
+        fusion_options=None,
+        modality_dropout=0.3,
+        encoder_units=32,
+        hidden=0,
+        dropout=0.3,
+        hybrid=False,
+        epochs=60,
+        batch_size=64,
+        optimizer="adam",
+        learning_rate=2e-3,
+        schedule="constant",
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        class_weight=None,
+        patience=10,
+        monitor="loss",
+        seed=0,
+    ):
+        self.fusion, self.face, self.text, self.fusion_options = fusion, face, text, fusion_options
+        self.modality_dropout, self.encoder_units, self.hidden = modality_dropout, encoder_units, hidden
+        self.dropout, self.hybrid = dropout, hybrid
+        self.epochs, self.batch_size, self.optimizer, self.learning_rate = epochs, batch_size, optimizer, learning_rate
+        self.schedule, self.weight_decay, self.label_smoothing = schedule, weight_decay, label_smoothing
+        self.class_weight, self.patience, self.monitor, self.seed = class_weight, patience, monitor, seed
+
+    model = None
+
+    def fit(self, inputs=None, labels=None, *, images=None, texts=None, **options):
+        """Trains on a `Split`, or on ``images``, ``texts`` and ``labels``; ``options`` as in `Classifier.fit`.
+
+        Raises:
+            BadInput: Lists of different lengths, a pair of two Nones, a modality that no training pair has, or a
+                picture or text that cannot be used, with its position.
+        """
+        return super().fit(_chosen(inputs, images, texts), labels, **options)
+
+    # What the base class asks for
+
+    def _check(self, inputs):
+        if isinstance(inputs, Split):
+            inputs = inputs.inputs
+        if isinstance(inputs, dict):
+            if not inputs or set(inputs) - set(MODALITIES):
+                raise BadInput(f"A dict of inputs holds {' and '.join(MODALITIES)}; received {list(inputs)}.")
+            return as_pairs(inputs.get("image"), inputs.get("text"))
+        if not isinstance(inputs, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in inputs):
+            raise BadInput("Give images=[...], texts=[...] or both, or a Split that has the inputs image and text.")
+        return inputs
+
+    def _content(self, pairs):
+        return [f"row {i}" if text is None else normalise(text) for i, (_, text) in enumerate(pairs)]
+
+    def _fit_encoding(self, pairs):
+        own = {"image": (self.face, FaceClassifier, FACE), "text": (self.text, TextClassifier, TEXT)}
+        self._towers, self._encodings, self._untrained = {}, {}, []
+        for k, (name, (given, kind, settings)) in enumerate(own.items()):
+            if given is not None and not isinstance(given, kind):
+                raise BadInput(f"The {name} model is a {kind.__name__}, not {type(given).__name__}.")
+            trained = getattr(given, "model", None) is not None
+            tower = given if trained else kind(**settings, seed=self.seed) if given is None else clone(given)
+            if not trained:
+                there = [pair[k] for pair in pairs if pair[k] is not None]
+                if not there:
+                    raise BadInput(f"No training pair has {name}: a {kind.__name__} alone is what such data need.")
+                tower._fit_encoding(there)
+                self._untrained.append(name)
+            self._towers[name], self._encodings[name] = tower, tower.encoding
+        self.face_, self.text_ = self._towers.values()
+
+    def _encode(self, pairs):
+        faces, texts = (self._encodings[name] for name in MODALITIES)
+        images = np.zeros((len(pairs), *faces.shape), dtype="uint8")
+        for i, (picture, _) in enumerate(pairs):
+            if picture is not None:
+                try:
+                    images[i] = faces.one(pictures.as_picture(picture), faces.detect)
+                except (BadInput, DataCorrupt) as error:
+                    raise type(error)(f"Picture {i}: {error}") from error
+        tokens = [[] if text is None else texts.tokenise(text) for _, text in pairs]
+        presence = np.array([[part is not None for part in pair] for pair in pairs], dtype="float32")
+        return {"image": images, "text": texts.encode_tokens(tokens), "presence": presence.reshape(-1, 2)}
+
+    def _build(self, classes):
+        """Only the two classifiers: the fusion is built in `_train`, from the features that they will have."""
+        for name in self._untrained:
+            tower = self._towers[name]
+            tower.label_set, tower.model = self.label_set, tower._build(classes)
+
+    def _train(self, train, validation, *, checkpoint=None, progress=print):
+        self.prior_ = train[1].mean(axis=0)
+        for k, (name, tower) in enumerate(self._towers.items()):
+            if name in self._untrained:
+                self._train_tower(name, k, tower, train, validation, checkpoint, progress)
+        features = {name: _features(tower.model) for name, tower in self._towers.items()}
+
+        def seen(x):
+            return {"presence": x["presence"]} | {n: training.predict(f, x[n]) for n, f in features.items()}
+
+        x, x_validation = seen(train[0]), seen(validation[0])
+        vectors = {name: x[name] for name in MODALITIES}
+        head = build_fusion_model(
+            {name: v.shape[1] for name, v in vectors.items()},
+            len(self.label_set),
+            fusion=self.fusion,
+            fusion_options=self.fusion_options,
+            scaling=statistics(vectors, x["presence"]),
+            encoder_units=self.encoder_units,
+            hidden=self.hidden,
+            dropout=self.dropout,
+            modality_dropout=self.modality_dropout,
+            hybrid=self.hybrid,
+        )
+        self.model = head
+        folder = checkpoint and f"{checkpoint}/fusion"
+        history = super()._train((x, train[1]), (x_validation, validation[1]), checkpoint=folder, progress=progress)
+        self.model = _joined(features, head)
+        return history
+
+    def _train_tower(self, name, k, tower, train, validation, checkpoint, progress):
+        (x, y), (x_validation, y_validation) = (
+            (part[0][name][rows], part[1][rows])
+            for part in (train, validation)
+            for rows in [part[0]["presence"][:, k] > 0]
+        )
+        if not len(y_validation):
+            raise BadInput(f"No validation pair has {name}: its model could not be chosen.")
+        training.set_seed(tower.seed)
+        said = None if progress is None else lambda line: progress(f"{name}: {line}")
+        folder = checkpoint and f"{checkpoint}/{name}"
+        tower.history_ = tower._train((x, y), (x_validation, y_validation), checkpoint=folder, progress=said)
+        tower.temperature, tower.thresholds = 1.0, None
+
+    # Scoring
+
+    def logits(self, inputs=None, *, images=None, texts=None):
+        """Raw scores, float32 (N, C). Arguments: see the class."""
+        self._check_fitted()
+        inputs = self._check(_chosen(inputs, images, texts))
+        if said := [text for _, text in inputs if text is not None]:
+            self._encodings["text"].notify(said)
+        return super().logits(inputs)
+
+    def predict_proba(self, inputs=None, *, images=None, texts=None):
+        """Probabilities, float64 (N, C) in the order of ``label_set``. Arguments: see the class.
+
+        Raises:
+            BadInput: Lists of different lengths, a pair of two Nones, or a picture or text that cannot be used, with
+                its position. DataMissing, DataCorrupt: A file that is not there, or is no picture.
+        """
+        return self._probabilities(self.logits(inputs, images=images, texts=texts))
+
+    def predict(self, inputs=None, *, images=None, texts=None):
+        """Class names, object array (N,). Arguments: see the class."""
+        return super().predict(_chosen(inputs, images, texts))
+
+    # Explanations
+
+    def contributions(self, inputs=None, *, images=None, texts=None):
+        """What each half did for the predicted class.
+
+        Returns:
+            DataFrame, a row per pair: ``label``, ``probability``; ``image`` and ``text``, by how much the probability
+            falls when that half is left out (of a half that is alone: what it adds to the class's share of the
+            training data; NaN where it is missing); for fusions that weigh modalities also ``image weight`` and
+            ``text weight``, which sum to 1.
+        """
+        import pandas as pd
+
+        self._check_fitted()
+        pairs = self._check(_chosen(inputs, images, texts))
+        x = self._encode(pairs)
+        p = self._said(x)
+        best, rows = p.argmax(axis=1), np.arange(len(p))
+        table = pd.DataFrame({"label": self.label_set.decode(best), "probability": p[rows, best]})
+        there = x["presence"] > 0
+        for k, name in enumerate(MODALITIES):
+            rest = x["presence"].copy()
+            rest[:, k] = 0
+            without = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
+            table[name] = np.where(there[:, k], p[rows, best] - without[rows, best], np.nan)
+        weights = self._weights(x)
+        if weights is not None:
+            table[[f"{name} weight" for name in MODALITIES]] = weights
+        return table
+
+    def _said(self, x):
+        """Probabilities of encoded pairs. Not compiled: every number of pairs and words would be traced anew."""
+        return self._probabilities(_in_parts(lambda part: self.model(part, training=False), x))
+
+    def _weights(self, x):
+        """The fusion's weights over the modalities (N, 2), or None where it has none."""
+        head = self.model.get_layer("fusion_model")
+        layer = head.get_layer("fusion")
+        if not isinstance(layer, WEIGHING):
+            return None
+        towers = {name: self.model.get_layer(f"features_{name}") for name in MODALITIES}
+        entering = keras.Model(head.input, layer.input)
+
+        def weigh(part):
+            vectors = {name: tower(part[name], training=False) for name, tower in towers.items()}
+            there = keras.ops.convert_to_tensor(part["presence"])
+            *vectors, presence = entering({**vectors, "presence": there}, training=False)
+            return layer(vectors, presence=presence, return_attention_scores=True)[1]
+
+        return _in_parts(weigh, x)
+
+    def explain(self, image=None, text=None, target=None):
+        """Which part of the picture and which words the answer came from, all in units of the target's probability.
+
+        Args:
+            image: One picture, or None.
+            text: One sentence, or None.
+            target: Class name; None takes the predicted one.
+
+        Returns:
+            `MultimodalExplanation`: the loss of the target's probability when a patch of the picture is covered, when a
+            word is left out, and when a whole modality is, always with everything else in its place.
+        """
+        self._check_fitted()
+        x = self._encode(as_pairs(None if image is None else [image], None if text is None else [text]))
+        p, names = self._said(x)[0], self.label_set.names
+        index = int(p.argmax()) if target is None else self.label_set.index(target)
+        shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
+        face = words = None
+        if image is not None:
+            heat = occlusion(lambda images: self._said(_beside(x, image=images)), x["image"], [index])[0]
+            picture = x["image"][0].squeeze()
+            face = FaceExplanation(image=picture, heat=heat, method="occlusion", **shared)
+        if text is not None:
+            words = explain.leave_one_out(_WithPicture(self, x), text, names[index])
+        left = self.contributions([(image, text)]).iloc[0] if target is None else None
+        parts = {} if left is None else {name: float(left[name]) for name in MODALITIES if np.isfinite(left[name])}
+        return MultimodalExplanation(**shared, contributions=parts, image=face, text=words)
+
+    # One file
+
+    def _state(self):
+        faces, texts = self._encodings.values()
+        kind = "tfidf" if isinstance(texts, TfidfEncoder) else "ids"
+        prior = np.asarray(self.prior_).tolist()
+        return {"image": asdict(faces), "text": texts.get_config(), "text_kind": kind, "prior": prior}
+
+    def _restore(self, state):
+        texts = (TfidfEncoder if state["text_kind"] == "tfidf" else TextEncoder).from_config(state["text"])
+        self._encodings = {"image": FacePreprocessing(**state["image"]), "text": texts}
+        self.prior_ = np.array(state["prior"])
+
+
+@dataclass
+class MultimodalExplanation:
+    """One pair and where its prediction came from; draws itself in a notebook.
+
+    Attributes:
+        label: The most probable class.
+        probabilities: Class name to probability.
+        target: The class that everything below is about.
+        contributions: Modality to the loss of the label's probability without it, see
+            `MultimodalClassifier.contributions`.
+        image: `emorec.faces.explain.FaceExplanation`, or None.
+        text: `emorec.explain.Explanation`, or None.
+    """
+
+    label: str
+    probabilities: dict
+    target: str
+    contributions: dict
+    image: FaceExplanation | None = None
+    text: explain.Explanation | None = None
+
+    def __repr__(self):
+        parts = ", ".join(f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
+        return f"<{self.label} ({100 * self.probabilities[self.label]:.1f} %); {parts}>"
+
+    def _repr_html_(self):
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])[:3]
+        lines = [", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked)]
+        if self.contributions:
+            parts = (f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
+            lines.append(f"to the probability of {self.label}: {', '.join(parts)}")
+        pictures = ()
+        if self.image is not None:
+            pictures = (self.image.overlay(0.0), self.image.overlay())
+        style = "height:8em;display:inline-block;image-rendering:pixelated;margin:4px 8px 4px 0"
+        return (
+            '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
+            + "".join(f"<div>{escape(line)}</div>" for line in lines)
+            + "".join(f'<img src="data:image/png;base64,{_png(x)}" style="{style}">' for x in pictures)
+            + (self.text._repr_html_() if self.text is not None else "")
+            + "</div>"
+        )
+
+
+class _WithPicture:
+    """A pair whose picture stays while its words change, as `emorec.explain` wants a text classifier."""
+
+    def __init__(self, classifier, x):
+        self.classifier, self.x = classifier, x
+        self.label_set, self.tokenise = classifier.label_set, classifier._encodings["text"].tokenise
+
+    def proba_from_tokens(self, token_lists):
+        encoded = self.classifier._encodings["text"].encode_tokens(token_lists)
+        return self.classifier._said(_beside(self.x, text=encoded))
+
+
+def as_pairs(images=None, texts=None):
+    """N tuples (picture or None, sentence or None) from two lists, of which one may be None.
+
+    Raises:
+        BadInput: See `MultimodalClassifier.predict_proba`.
+    """
+    if images is None and texts is None:
+        raise BadInput("There is neither a picture nor a sentence: give images=[...], texts=[...] or both.")
+    if images is not None:
+        images = check_inputs(images)
+    if texts is not None and not isinstance(texts, str):
+        texts = [None if isinstance(text, float) and np.isnan(text) else text for text in texts]  # pandas' missing text
+        check_texts(["-" if text is None else text for text in texts])
+    elif texts is not None:
+        check_texts(texts)
+    if images is not None and texts is not None and len(images) != len(texts):
+        raise BadInput(f"{len(images)} images, but {len(texts)} texts; write None where one is missing.")
+    n = len(texts if images is None else images)
+    pairs = [(None if images is None else images[i], None if texts is None else texts[i]) for i in range(n)]
+    nothing = [i for i, (image, text) in enumerate(pairs) if image is None and text is None]
+    if nothing:
+        more = f" (and {len(nothing) - 1} more)" if len(nothing) > 1 else ""
+        raise BadInput(f"Row {nothing[0]}{more} has neither a picture nor a sentence: give at least one of the two.")
+    return pairs
+
+
+def _chosen(inputs, images, texts):
+    if inputs is None:
+        return as_pairs(images, texts)
+    if images is not None or texts is not None:
+        raise BadInput("Give either a Split or images=... and texts=..., not both.")
+    return inputs
+
+
+def _features(model):
+    """The model up to what enters its last layer."""
+    return keras.Model(model.input, model.get_layer("logits").input)
+
+
+def _joined(features, head):
+    """Raw encodings and ``presence`` to logits, as one model."""
+    inputs = {n: keras.Input(f.input.shape[1:], dtype=f.input.dtype, name=n) for n, f in features.items()}
+    presence = keras.Input((len(features),), name="presence")
+    towers = {n: keras.Model(f.input, f.output, name=f"features_{n}") for n, f in features.items()}
+    vectors = {n: tower(inputs[n]) for n, tower in towers.items()}
+    return keras.Model({**inputs, "presence": presence}, head({**vectors, "presence": presence}), name="multimodal")
+
+
+def _in_parts(function, x, size=256):
+    """What a function of encoded pairs gives for N of them, as one array."""
+    parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, len(x["presence"]), size)]
+    return np.concatenate([keras.ops.convert_to_numpy(function(part)) for part in parts])
+
+
+def _beside(x, **changed):
+    """A batch in which the encodings named change and everything else of the one pair ``x`` is repeated."""
+    n = len(next(iter(changed.values())))
+    return {name: changed.get(name, np.repeat(value, n, axis=0)) for name, value in x.items()}
+
+
+def _png(picture):
+    return base64.b64encode(cv2.imencode(".png", picture[..., ::-1])[1].tobytes()).decode()

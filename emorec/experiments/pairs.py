@@ -1,0 +1,109 @@
+"""The experiment on sample-pairs: a face and a sentence, each alone, together, and with either one missing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import keras
+import numpy as np
+
+from emorec import datasets, metrics
+from emorec.classifiers.multimodal import MODALITIES, MultimodalClassifier
+from emorec.experiments.runs import Run, load_results
+from emorec.fusion import decisions
+
+HERE = "emorec.experiments.pairs:run"
+ROWS = {
+    "majority class": "majority",
+    "text alone": "text",
+    "face alone": "image",
+    "product rule of the two": "product",
+    "fused": "both",
+    "fused, without text": "image only",
+    "fused, without face": "text only",
+}
+BASELINES = ("majority class", "text alone", "face alone")
+
+
+@lru_cache(maxsize=1)
+def trained(seed):
+    """The data and a fitted `MultimodalClassifier`, whose two parts are the models of one modality."""
+    keras.utils.clear_session()
+    data = datasets.load("sample-pairs")
+    classifier = MultimodalClassifier(seed=seed)
+    classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
+    return data, classifier
+
+
+def alone(classifier, name, split):
+    """Probabilities of one modality's own model."""
+    tower = classifier.face_ if name == "image" else classifier.text_
+    return tower.predict_proba(list(split.inputs[name]))
+
+
+def run(run):
+    """One row: chosen on validation, the test split opened once."""
+    how = run.options["answer"]
+    if how == "majority":
+        data, classifier = datasets.load("sample-pairs"), None
+        counts = np.bincount(data.label_set.encode(data.train.labels), minlength=len(data.label_set))
+        p = np.repeat(counts[None] / counts.sum(), len(data.test), axis=0)
+    else:
+        data, classifier = trained(run.seed)
+        p = answer(classifier, data, how)
+    guessed = p.argmax(axis=1)
+    evaluation = metrics.evaluate(data.test.labels, data.label_set.decode(guessed), data.label_set)
+    more = {} if classifier is None else {"parameters": classifier.model.count_params()}
+    return {
+        "metrics": evaluation.to_dict()["metrics"],
+        "protocol": data.protocol,
+        "sizes": {s.name: len(s) for s in (data.train, data.validation, data.test)},
+        "predicted": "".join(map(str, guessed)),  # for paired comparisons
+        **more,
+    }
+
+
+def answer(classifier, data, how):
+    """Probabilities (N, C) of the test pairs under one of the values of `ROWS`."""
+    if how in MODALITIES:
+        return alone(classifier, how, data.test)
+    if how == "product":
+        for tower, name in ((classifier.face_, "image"), (classifier.text_, "text")):
+            tower.calibrate((list(data.validation.inputs[name]), data.validation.labels))  # changes no answer alone
+        return decisions.product([alone(classifier, name, data.test) for name in MODALITIES])
+    kept = MODALITIES if how == "both" else [how.removesuffix(" only")]
+    return classifier.predict_proba({name: data.test.inputs[name] for name in kept})
+
+
+def pairs():
+    """Rendered faces with sentences, paired by label: each alone, together, and with one missing; three seeds."""
+    return [
+        Run("pairs", "sample-pairs", model, HERE, {"answer": how}, seed=seed, baseline=model in BASELINES)
+        for seed in range(3)
+        for model, how in ROWS.items()
+    ]
+
+
+EXPERIMENTS = {"pairs": pairs}
+
+
+def gain(first, second, truth, folder=None):
+    """How much more often the first model is right than the second, on the same test pairs.
+
+    Args:
+        first, second: Names of `ROWS`. truth: N class indices of the test pairs.
+        folder: Where the results are.
+
+    Returns:
+        `emorec.metrics.Estimate` of the mean over seeds, in accuracy, with a 95 % interval that joins the test pairs'
+        sampling error with the spread between seeds.
+    """
+    right = {first: [], second: []}
+    for content in load_results("pairs", folder):
+        if content["run"]["model"] in right:
+            right[content["run"]["model"]].append([int(c) for c in content["predicted"]] == np.asarray(truth))
+    differences = np.array(right[first], dtype=float) - np.array(right[second], dtype=float)
+    over_pairs, over_seeds = differences.mean(axis=0), differences.mean(axis=1)
+    variance = over_pairs.var(ddof=1) / len(over_pairs) + over_seeds.var(ddof=1) / len(over_seeds)
+    mean, half = float(differences.mean()), 1.96 * float(np.sqrt(variance))
+    return metrics.Estimate(mean, mean - half, mean + half)

@@ -1,0 +1,212 @@
+"""MultimodalClassifier: both halves are needed, either may be missing, neither is refused; one file holds all."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emorec import FaceClassifier, MultimodalClassifier, TextClassifier
+from emorec.datasets.base import Split, objects
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.labels import LabelSet
+
+SIZE = 24
+CORNERS = LabelSet("corners", ("top good", "top bad", "low good", "low bad"))
+GOOD, BAD = ("sunny", "laughed", "bright"), ("rainy", "cried", "gloomy")
+
+
+def planted(n=160, seed=0):
+    """A spot at the top or below, and a word that is good or bad: the class is both, so neither half alone tells."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 90, (n, SIZE, SIZE), dtype="uint8")
+    low, bad = rng.integers(0, 2, (2, n))
+    for image, below in zip(images, low):
+        image[slice(15, 20) if below else slice(4, 9), 9:15] += 160
+    words = [(BAD if b else GOOD)[k] for b, k in zip(bad, rng.integers(0, 3, n))]
+    texts = objects(f"we {word} at the {'house' if k % 2 else 'lake'} today" for k, word in enumerate(words))
+    return images, texts, CORNERS.decode(2 * low + bad)
+
+
+def split(name, n, seed):
+    images, texts, labels = planted(n, seed)
+    return Split(name, {"image": images, "text": texts}, labels, objects(f"{name}-{i}" for i in range(n)))
+
+
+def face(**options):
+    return FaceClassifier("lenet", **dict(size=SIZE, width=3, augment="none", epochs=5, batch_size=16) | options)
+
+
+def text(**options):
+    more = dict(embedding_dim=8, epochs=12, learning_rate=0.02, batch_size=16, patience=None)
+    return TextClassifier("none", "none", **more | options)
+
+
+def classifier(**options):
+    more = dict(face=face(learning_rate=0.005), text=text(), encoder_units=8, epochs=20, batch_size=16)
+    return MultimodalClassifier(**more | options | {"learning_rate": 0.01})
+
+
+@pytest.fixture(scope="module")
+def trained():
+    train, validation = split("train", 200, 0), split("validation", 60, 1)
+    return classifier().fit(train, validation=validation, label_set=CORNERS, progress=None)
+
+
+def columns(labels):
+    """Which of the two features a class has: (low, bad)."""
+    return np.divmod(CORNERS.encode(labels), 2)
+
+
+def test_both_halves_are_needed_and_each_alone_tells_its_own(trained):
+    test = split("test", 80, 2)
+    images, texts, labels = test.inputs["image"], test.inputs["text"], test.labels
+    assert trained.score(test) > 0.95 and trained.evaluate(test).accuracy == trained.score(test)
+    seen, read = trained.predict(images=images), trained.predict(texts=texts)
+    assert (columns(seen)[0] == columns(labels)[0]).mean() > 0.95 and (seen == labels).mean() < 0.75
+    assert (columns(read)[1] == columns(labels)[1]).mean() > 0.95 and (read == labels).mean() < 0.75
+    assert trained.face_.score(images, labels) < 0.75 and trained.text_.score(list(texts), labels) < 0.75
+
+
+def test_every_way_to_say_it_gives_the_same_answer(trained, tmp_path):
+    test = split("test", 6, 3)
+    images, texts = test.inputs["image"], test.inputs["text"]
+    p = trained.predict_proba(images=images, texts=texts)
+    assert p.shape == (6, 4) and np.allclose(p.sum(axis=1), 1)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for same in (
+        trained.predict_proba(test),
+        trained.predict_proba(test.inputs),
+        trained.predict_proba(images=paths, texts=list(texts)),
+        trained.predict_proba(images=list(images / 255), texts=texts),
+        np.concatenate([trained.predict_proba(images=[i], texts=[t]) for i, t in zip(images, texts)]),
+    ):
+        np.testing.assert_allclose(same, p, atol=1e-5)
+    assert trained.predict_proba(images=[], texts=[]).shape == (0, 4)
+
+
+def test_missing_halves_are_the_same_wherever_none_stands(trained):
+    images, texts, _ = planted(3, 4)
+    mixed = trained.predict_proba(images=[images[0], None, images[2]], texts=[None, texts[1], texts[2]])
+    np.testing.assert_allclose(mixed[0], trained.predict_proba(images=images[:1])[0], atol=1e-6)
+    np.testing.assert_allclose(mixed[1], trained.predict_proba(texts=[texts[1]])[0], atol=1e-6)
+    both = trained.predict_proba(images=images[2:], texts=[texts[2]])[0]
+    np.testing.assert_allclose(mixed[2], both, atol=1e-6)
+    pandas_missing = trained.predict_proba(images=images[:1], texts=[float("nan")])
+    np.testing.assert_allclose(pandas_missing[0], mixed[0], atol=1e-6)
+
+
+def test_bad_input_is_refused_with_its_row_and_the_way_out(trained, tmp_path):
+    images, texts, _ = planted(2, 5)
+    nan = np.zeros((SIZE, SIZE))
+    nan[3, 3] = np.nan
+    (tmp_path / "text.jpg").write_text("no picture")
+    for arguments, error, words in (
+        (dict(), BadInput, "neither a picture nor a sentence"),
+        (dict(images=[images[0], None], texts=[texts[0], None]), BadInput, "Row 1 has neither"),
+        (dict(images=[None, None, None]), BadInput, r"Row 0 \(and 2 more\) has neither"),
+        (dict(images=images, texts=texts[:1]), BadInput, "2 images, but 1 texts; write None"),
+        (dict(images=[None, nan], texts=texts), BadInput, "Picture 1: .*NaN"),
+        (dict(images=[images[0], tmp_path / "text.jpg"]), DataCorrupt, "Picture 1: .*not a picture"),
+        (dict(images=["gone.png"]), DataMissing, "gone.png"),
+        (dict(texts=["fine", "  "]), BadInput, "Text 1 holds no word"),
+        (dict(texts="one string"), BadInput, "not one string"),
+        (dict(texts=["fine", 7]), BadInput, "Text 1 is int"),
+        (dict(inputs={"picture": images}), BadInput, "holds image and text"),
+        (dict(inputs=images), BadInput, "images="),
+        (dict(inputs=split("test", 3, 0), texts=["a", "b", "c"]), BadInput, "not both"),
+    ):
+        with pytest.raises(error, match=words):
+            trained.predict_proba(**arguments)
+    with pytest.raises(BadInput, match="neither a picture nor a sentence"):
+        trained.explain()
+    with pytest.raises(BadInput, match="not trained"):
+        MultimodalClassifier().predict(texts=["a"])
+
+
+def test_contributions_say_what_leaving_a_half_out_costs(trained):
+    images, texts, _ = planted(4, 6)
+    table = trained.contributions(images=[*images[:3], None], texts=[*texts[:2], None, texts[3]])
+    p = trained.predict_proba(images=images[:2], texts=texts[:2])
+    for row in range(2):
+        best = p[row].argmax()
+        alone = trained.predict_proba(texts=[texts[row]])[0, best]
+        assert table["image"][row] == pytest.approx(p[row, best] - alone, abs=1e-5)
+        assert table["image"][row] > 0.2 and table["text"][row] > 0.2  # each half rules half of the classes out
+    lone = trained.predict_proba(images=images[2:3])[0].max()
+    assert np.isnan(table["text"][2]) and table["image"][2] == pytest.approx(lone - 0.25, abs=0.1)
+    assert np.isnan(table["image"][3]) and list(table.columns) == ["label", "probability", "image", "text"]
+
+
+def test_explanations_find_the_planted_spot_and_word(trained):
+    images, texts, labels = planted(4, 7)
+    for image, sentence, label in zip(images, texts, labels):
+        found = trained.explain(image, sentence)
+        assert found.label == label and found.target == label
+        assert found.text.top(1)[0][0] in (*GOOD, *BAD)
+        row, column = np.unravel_index(found.image.heat.argmax(), found.image.heat.shape)
+        assert row // 12 == label.startswith("low") and 5 <= column < 19
+        assert set(found.contributions) == {"image", "text"} and "base64" in found._repr_html_()
+    alone = trained.explain(text=texts[0])
+    assert alone.image is None and set(alone.contributions) == {"text"} and "points" in repr(alone)
+    other = trained.explain(images[0], target="low bad")
+    assert other.text is None and other.target == "low bad" and other.image.target == "low bad"
+
+
+def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
+    trained.calibrate(split("validation", 60, 1))
+    images, texts, _ = planted(5, 8)
+    path = trained.save(tmp_path / "pair.emorec")
+    np.save(tmp_path / "images.npy", images)
+    (tmp_path / "texts.json").write_text(json.dumps(list(texts)))
+    code = (
+        "import json, sys, numpy as np, emorec\n"
+        "folder = sys.argv[1]\n"
+        "clf = emorec.MultimodalClassifier.load(folder + '/pair.emorec')\n"
+        "images, texts = np.load(folder + '/images.npy'), json.load(open(folder + '/texts.json'))\n"
+        "np.save(folder + '/both.npy', clf.predict_proba(images=images, texts=texts))\n"
+        "np.save(folder + '/seen.npy', clf.predict_proba(images=images))\n"
+        "np.save(folder + '/parts.npy', clf.contributions(images=images, texts=texts)[['image', 'text']])\n"
+        "clf.explain(images[0], texts[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    both = trained.predict_proba(images=images, texts=texts)
+    np.testing.assert_allclose(np.load(tmp_path / "both.npy"), both, atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "seen.npy"), trained.predict_proba(images=images), atol=1e-6)
+    parts = trained.contributions(images=images, texts=texts)[["image", "text"]]
+    np.testing.assert_allclose(np.load(tmp_path / "parts.npy"), parts, atol=1e-6)
+    assert path.exists() and trained.temperature != 1.0
+
+
+def test_trained_classifiers_of_other_classes_are_taken_as_they_are(trained):
+    images, texts, labels = planted(120, 9)
+    low = objects("low" if label.startswith("low") else "top" for label in labels)
+    lamp = face(learning_rate=0.005).fit(images, low, validation=(images[:40], low[:40]), progress=None)
+    before = [w.copy() for w in lamp.model.get_weights()]
+    some = list(images)
+    some[::3] = [None] * len(some[::3])  # a third of the training pairs have no picture
+    clf = classifier(face=lamp, text=text(max_words=500), fusion="gated", fusion_options={"units": 8}, encoder_units=0)
+    clf.fit(images=some, texts=texts, labels=labels, validation=split("validation", 40, 1), progress=None)
+    assert all(np.array_equal(a, b) for a, b in zip(before, lamp.model.get_weights())) and clf.face_ is lamp
+    assert clf.score(split("test", 60, 2)) > 0.9
+    table = clf.contributions(images=[images[0], None, images[2]], texts=[texts[0], texts[1], None])
+    weights = table[["image weight", "text weight"]].to_numpy()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+    assert 0 < weights[0, 0] < 1 and weights[1, 0] == 0 and weights[2, 1] == 0
+
+
+def test_training_refuses_what_cannot_be_learnt():
+    images, texts, labels = planted(30, 10)
+    with pytest.raises(BadInput, match="No training pair has image"):
+        classifier().fit(texts=texts, labels=labels, progress=None)
+    with pytest.raises(BadInput, match="30 inputs, but 29 labels"):
+        classifier().fit(images=images, texts=texts, labels=labels[:29], progress=None)
+    with pytest.raises(BadInput, match="face.*FaceClassifier, not TextClassifier|image model is a FaceClassifier"):
+        classifier(face=text()).fit(images=images, texts=texts, labels=labels, progress=None)
+    with pytest.raises(BadInput, match="test split"):
+        classifier().fit(split("train", 30, 0), validation=split("test", 9, 1), progress=None)
