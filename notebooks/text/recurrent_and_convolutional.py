@@ -144,7 +144,7 @@ if fast:
 # %%
 variants = {(name, rate): dict(encoder=kind, dropout=rate) for name, kind in encoders.items() for rate in (0.0, 0.5)}
 settings = dict(attention="none", embedding=embedding, embedding_dim=50, units=units, filters=2 * units)
-settings |= dict(learning_rate=3e-3, epochs=epochs, patience=2, seed=seed)
+settings |= dict(learning_rate=5e-3, batch_size=128, epochs=epochs, patience=2, seed=seed)
 print(len(variants), "networks to train")
 
 # %% [markdown]
