@@ -387,7 +387,7 @@ emorec.reporting.publish(found, title=f"Accuracy on {data.name} (test), 95 % int
 # most of them by more than chance in the test examples allows. But in the run shown here the seed that all share is the
 # luckiest of four for that average of words, which makes up several points of every difference: a fair comparison
 # needs several seeds of every network. Shuffling the words changes about a quarter of the recurrent networks'
-# answers, or more, and costs next to no accuracy: they react to order, and have learned hardly anything from it.
+# answers, or more, and costs few points of accuracy: they react to order, and have learned little from it.
 # Dropout moved some losses down and some up, and where it had too few epochs it only slowed things down.
 #
 # **What was not.** Which of these networks is best. All had the same learning rate and eight epochs, which suits some
