@@ -23,9 +23,10 @@ __all__ = [
 
 def _experiments():
     with quiet():
-        from emorec.experiments import attention, text
+        from emorec.experiments import attention, faces, multimodal, pairs, text
 
-    return {**text.EXPERIMENTS, **attention.EXPERIMENTS}
+    modules = (text, attention, faces, multimodal, pairs)
+    return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 
 def names():

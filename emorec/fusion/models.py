@@ -111,8 +111,7 @@ def build_dialogue_model(
 
     - bc-LSTM (Poria et al. 2017, ACL): ``encoder="bilstm"``, ``context="bilstm"``.
     - CATF-LSTM (Poria et al. 2017, ICDM): ``fusion="attention"``, ``context="attention"``, which is a BiLSTM followed
-    by
-      `UtteranceAttention`.
+      by `UtteranceAttention`.
     - DialogueRNN (Majumder et al. 2019), in both directions: ``context="dialogue-rnn"``.
 
     Args:
@@ -147,7 +146,8 @@ def build_dialogue_model(
     elif encoder == "bilstm":
         xs = [_bilstm(units, f"encode_{n}")(x, mask=mask) for n, x in zip(sizes, xs)]
     fused = _fuse(xs, presence, mask, fusion, fusion_options) if len(xs) > 1 else xs[0]
-    states = _drop(fused, dropout, "drop_fused")
+    # What was only put side by side has been through dropout already.
+    states = _drop(fused, 0 if encoder == "none" and fusion == "concatenation" else dropout, "drop_fused")
     if context in ("bilstm", "attention"):
         states = _bilstm(units, "context")(states, mask=mask)
     if context == "attention":
