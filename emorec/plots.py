@@ -288,7 +288,7 @@ def images(images, *, titles=None, columns=8, size=1.5):
         if i < len(images):
             image = images[i][..., 0] if images[i].ndim == 3 and images[i].shape[-1] == 1 else images[i]
             top = 255 if image.dtype == np.uint8 else 1
-            ax.imshow(image, cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=top)
+            ax.imshow(image, cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=top, interpolation="nearest")
             if titles is not None:
                 ax.set_title(str(titles[i]), fontsize=9, pad=3, parse_math=False)
     return grid
