@@ -87,6 +87,9 @@ def test_every_way_to_say_it_gives_the_same_answer(trained, tmp_path):
     ):
         np.testing.assert_allclose(same, p, atol=1e-5)
     assert trained.predict_proba(images=[], texts=[]).shape == (0, 4)
+    x = trained.features(images=images, texts=texts)
+    np.testing.assert_allclose(x["image"], trained.face_.features(images), atol=1e-5)
+    assert x["text"].shape == (6, 8) and (x["presence"] == 1).all()
 
 
 def test_missing_halves_are_the_same_wherever_none_stands(trained):

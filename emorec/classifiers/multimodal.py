@@ -201,9 +201,12 @@ class MultimodalClassifier(Classifier):
         """Raw scores, float32 (N, C). Arguments: see the class."""
         self._check_fitted()
         inputs = self._check(_chosen(inputs, images, texts))
-        if said := [text for _, text in inputs if text is not None]:
-            self._encodings["text"].notify(said)
+        self._notify(inputs)
         return super().logits(inputs)
+
+    def _notify(self, pairs):
+        if said := [text for _, text in pairs if text is not None]:
+            self._encodings["text"].notify(said)
 
     def predict_proba(self, inputs=None, *, images=None, texts=None):
         """Probabilities, float64 (N, C) in the order of ``label_set``. Arguments: see the class.
@@ -217,6 +220,14 @@ class MultimodalClassifier(Classifier):
     def predict(self, inputs=None, *, images=None, texts=None):
         """Class names, object array (N,). Arguments: see the class."""
         return super().predict(_chosen(inputs, images, texts))
+
+    def features(self, inputs=None, *, images=None, texts=None):
+        """What is fused: dict of ``image`` and ``text`` to float32 (N, D), and ``presence`` (N, 2). Arguments: see the
+        class."""
+        self._check_fitted()
+        x = self._encode(self._check(_chosen(inputs, images, texts)))
+        towers = {name: self.model.get_layer(f"features_{name}") for name in MODALITIES}
+        return {n: training.predict(tower, x[n]) for n, tower in towers.items()} | {"presence": x["presence"]}
 
     # Explanations
 
@@ -282,7 +293,9 @@ class MultimodalClassifier(Classifier):
             word is left out, and when a whole modality is, always with everything else in its place.
         """
         self._check_fitted()
-        x = self._encode(as_pairs(None if image is None else [image], None if text is None else [text]))
+        pair = as_pairs(None if image is None else [image], None if text is None else [text])
+        self._notify(pair)
+        x = self._encode(pair)
         p, names = self._said(x)[0], self.label_set.names
         index = int(p.argmax()) if target is None else self.label_set.index(target)
         shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
