@@ -152,7 +152,7 @@ class Evaluation(_Shown):
             are right, and no groups are given).
         macro_f1, macro_f1_interval: Mean F1 of the classes that occur in ``y_true`` or ``y_pred``.
         macro_recall, macro_recall_interval: Mean recall of the classes that occur in ``y_true`` (balanced accuracy).
-        weighted_f1: Mean F1 weighted by the number of true examples.
+        weighted_f1, weighted_f1_interval: Mean F1 weighted by the number of true examples.
         per_class: DataFrame indexed by class name: precision, recall, f1, n. NaN where nothing defines the number.
         confusion: int64 (C, C), row = true class, column = predicted class.
         majority: What always naming the commonest class of ``y_true`` scores: label, accuracy, macro_f1, macro_recall.
@@ -169,6 +169,7 @@ class Evaluation(_Shown):
     macro_recall: float
     macro_recall_interval: tuple[float, float]
     weighted_f1: float
+    weighted_f1_interval: tuple[float, float]
     per_class: object = field(repr=False)
     confusion: np.ndarray = field(repr=False)
     majority: dict = field(repr=False)
@@ -182,7 +183,7 @@ class Evaluation(_Shown):
         metrics = {"accuracy": [self.accuracy, *self.accuracy_interval],
                    "macro_f1": [self.macro_f1, *self.macro_f1_interval],
                    "macro_recall": [self.macro_recall, *self.macro_recall_interval],
-                   "weighted_f1": self.weighted_f1}  # fmt: skip
+                   "weighted_f1": [self.weighted_f1, *self.weighted_f1_interval]}  # fmt: skip
         if self.log_loss is not None:
             metrics |= {"log_loss": self.log_loss, "ece": self.ece}
         return {"n": self.n, "level": self.level, "metrics": metrics, "majority": self.majority,
@@ -234,7 +235,8 @@ def evaluate(y_true, y_pred, label_set, *, probabilities=None, groups=None, samp
         label_set, n, right / n, spread,
         float(scores["macro_f1"]), _percentiles(drawn_scores["macro_f1"], level),
         float(scores["macro_recall"]), _percentiles(drawn_scores["macro_recall"], level),
-        float(scores["weighted_f1"]), _per_class(scores, label_set), confusion,
+        float(scores["weighted_f1"]), _percentiles(drawn_scores["weighted_f1"], level),
+        _per_class(scores, label_set), confusion,
         _majority(confusion, label_set), log_loss, ece, level,
     )  # fmt: skip
 

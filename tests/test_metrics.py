@@ -146,6 +146,12 @@ def test_macro_f1_interval_is_that_of_resampled_examples():
     slow = metrics.bootstrap_interval(macro, true, predicted, samples=300)
     assert metrics.evaluate(true, predicted, EMOTIONS7).macro_f1_interval == pytest.approx(slow, abs=0.015)
 
+    def weighted(y, p):
+        return f1_score(y, p, average="weighted", zero_division=0)
+
+    slow = metrics.bootstrap_interval(weighted, true, predicted, samples=300)
+    assert metrics.evaluate(true, predicted, EMOTIONS7).weighted_f1_interval == pytest.approx(slow, abs=0.015)
+
 
 @pytest.mark.parametrize("metric", ["accuracy", lambda a, b: (a == b).mean()])
 def test_groups_are_drawn_whole(metric):

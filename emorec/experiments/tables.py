@@ -76,6 +76,7 @@ def table(experiment, folder=None, metrics=None):
     if not rows:
         return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
     found = {n for r in rows for n in r["metrics"]}
+    metrics = metrics or USUAL.get(experiment)
     columns = metrics or [n for n in SHOWN if n in found][:2] + [n for n in ("accuracy_one_view",) if n in found]
     lines = [
         "| data | model | " + " | ".join(SHOWN[c] for c in columns) + " | runs |",
@@ -100,6 +101,8 @@ SHOWN = {
     "micro_f1": "micro-F1, % [95 %]",
     "accuracy_one_view": "accuracy of one view, % [95 %]",
 }
+# Metrics that an experiment's field reads, where they are not the first two found of the above.
+USUAL = {"meld": ("weighted_f1", "accuracy", "macro_f1")}
 
 
 def _cell(value):
