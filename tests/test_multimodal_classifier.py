@@ -143,6 +143,7 @@ def test_contributions_say_what_leaving_a_half_out_costs(trained):
     lone = trained.predict_proba(images=images[2:3])[0].max()
     assert np.isnan(table["text"][2]) and table["image"][2] == pytest.approx(lone - 0.25, abs=0.1)
     assert np.isnan(table["image"][3]) and list(table.columns) == ["label", "probability", "image", "text"]
+    assert len(trained.contributions(images=[], texts=[])) == 0
 
 
 def test_explanations_find_the_planted_spot_and_word(trained):
@@ -213,3 +214,30 @@ def test_training_refuses_what_cannot_be_learnt():
         classifier(face=text()).fit(images=images, texts=texts, labels=labels, progress=None)
     with pytest.raises(BadInput, match="test split"):
         classifier().fit(split("train", 30, 0), validation=split("test", 9, 1), progress=None)
+
+
+def test_paired_gain_by_hand(tmp_path):
+    from emorec.experiments.pairs import gain
+
+    for seed, (first, second) in enumerate((("0111", "0101"), ("0110", "0000"))):  # class indices; the truth is 0110
+        for model, guessed in (("fused", first), ("face alone", second)):
+            folder = tmp_path / "pairs"
+            folder.mkdir(exist_ok=True)
+            content = {"run": {"model": model}, "predicted": guessed}
+            (folder / f"{model}-{seed}.json").write_text(json.dumps(content))
+    found = gain("fused", "face alone", [0, 1, 1, 0], tmp_path)
+    # right: 1110 - 1100 and 1111 - 1001, so 0010 and 0110; over pairs 0, .5, 1, 0; over seeds .25, .5
+    half = 1.96 * np.sqrt(np.var([0, 0.5, 1, 0], ddof=1) / 4 + np.var([0.25, 0.5], ddof=1) / 2)
+    np.testing.assert_allclose(found, (0.375, 0.375 - half, 0.375 + half))
+
+
+def test_recorded_results_hold_what_is_claimed():
+    from emorec.datasets import load
+    from emorec.experiments.pairs import gain
+
+    data = load("sample-sentences")
+    truth = data.label_set.encode(data.test.labels)
+    for single in ("face alone", "text alone"):
+        assert gain("fused", single, truth).low > 0
+    assert gain("fused, without text", "face alone", truth).value > -0.03
+    assert gain("fused, without face", "text alone", truth).value > -0.03

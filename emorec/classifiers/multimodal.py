@@ -430,7 +430,7 @@ def _joined(features, head):
 
 def _in_parts(function, x, size=256):
     """What a function of encoded pairs gives for N of them, as one array."""
-    parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, len(x["presence"]), size)]
+    parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, max(len(x["presence"]), 1), size)]
     return np.concatenate([keras.ops.convert_to_numpy(function(part)) for part in parts])
 
 
