@@ -133,6 +133,31 @@ def test_a_transfer_model_is_frozen_then_tuned(monkeypatch):
     assert not clf.model.get_layer("backbone").layers[2].trainable, "its batch normalisation stays frozen"
 
 
+def test_a_transfer_run_goes_on_where_it_was_killed(monkeypatch, tmp_path):
+    import keras
+    from test_face_models import tiny_backbone
+
+    monkeypatch.setattr(keras.applications, "VGG16", tiny_backbone)
+    options = dict(size=SIZE, epochs=4, frozen_epochs=2, augment="light", learning_rate=0.01, batch_size=8)
+    data = dict(zip(("inputs", "labels"), planted(24)), validation=planted(12, 1))
+    whole = FaceClassifier("vgg16", **options).fit(**data, progress=None)
+    for killed_after in (1, 2, 3):
+        lines, folder = [], tmp_path / "run"
+
+        def stop(line, lines=lines, after=killed_after):
+            lines.append(line)
+            if sum(text.startswith("epoch") for text in lines) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            FaceClassifier("vgg16", **options).fit(**data, checkpoint=folder, progress=stop)
+        lines = []
+        clf = FaceClassifier("vgg16", **options).fit(**data, checkpoint=folder, progress=lines.append)
+        assert sum(text.startswith("epoch") for text in lines) == 4 - killed_after and not folder.exists()
+        assert clf.history_["val_loss"] == pytest.approx(whole.history_["val_loss"], abs=1e-5)
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(clf.model.get_weights(), whole.model.get_weights()))
+
+
 # --- one answer for every form of a picture
 
 

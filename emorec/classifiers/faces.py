@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -143,18 +145,43 @@ class FaceClassifier(Classifier):
         total, rate, frozen = self.epochs, self.learning_rate, min(self.frozen_epochs, self.epochs)
         try:
             self.epochs = frozen
-            first = super()._train(train, validation, progress=progress)  # a resumed run repeats these epochs
+            first = self._frozen_stage(train, validation, checkpoint, progress)
             before = self.model.get_weights()
             fine_tune(self.model, self.fine_tuned)
             self.epochs, self.learning_rate = total - frozen, rate / 10
             second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
         finally:
             self.epochs, self.learning_rate = total, rate
+        if checkpoint is not None:
+            shutil.rmtree(Path(checkpoint) / "frozen")
+            if not any(Path(checkpoint).iterdir()):
+                Path(checkpoint).rmdir()
         epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
         if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
             self.model.set_weights(before)
             return training.History(epochs, first.best_epoch, first.best_value)
         return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
+
+    def _frozen_stage(self, train, validation, checkpoint, progress):
+        """The epochs with a frozen backbone; a resumed run finds them done, or goes on in their middle."""
+        if checkpoint is None:
+            return super()._train(train, validation, progress=progress)
+        folder, size = Path(checkpoint) / "frozen", len(train(0)[1] if callable(train) else train[1])
+        settings, weights, done = repr((sorted(self.get_params().items()), size)), folder / "done.weights.h5", folder / "done.json"
+        kept = json.loads(done.read_text()) if done.is_file() else {}
+        if kept.pop("settings", None) == settings:
+            self.model.load_weights(weights)
+            for variable, value in zip(training._random_states(self.model), kept.pop("random")):
+                variable.assign(np.array(value, dtype="uint32"))
+            if progress is not None:
+                progress(f"resumed after the epochs with a frozen backbone, from {folder}")
+            return training.History(**kept)
+        first = super()._train(train, validation, checkpoint=folder, progress=progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_weights(weights)
+        random = [np.asarray(v).tolist() for v in training._random_states(self.model)]
+        done.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
+        return first
 
     def _state(self):
         augment = asdict(self.augment) if isinstance(self.augment, Augmentation) else self.augment
