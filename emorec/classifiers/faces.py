@@ -167,7 +167,8 @@ class FaceClassifier(Classifier):
         if checkpoint is None:
             return super()._train(train, validation, progress=progress)
         folder, size = Path(checkpoint) / "frozen", len(train(0)[1] if callable(train) else train[1])
-        settings, weights, done = repr((sorted(self.get_params().items()), size)), folder / "done.weights.h5", folder / "done.json"
+        weights, done = folder / "done.weights.h5", folder / "done.json"
+        settings = repr((sorted(self.get_params().items()), size))
         kept = json.loads(done.read_text()) if done.is_file() else {}
         if kept.pop("settings", None) == settings:
             self.model.load_weights(weights)
