@@ -118,18 +118,37 @@ def test_self_attention_weight_is_the_attention_received():
     np.testing.assert_allclose(received[1, :2], scores[1, :, :2, :2].mean(axis=(0, 1)), atol=1e-6)
 
 
-def test_attention_finds_a_planted_word():
-    rng = np.random.default_rng(0)
-    ids = rng.integers(3, 20, size=(400, 8))
-    labels = rng.integers(0, 2, size=400)
-    place = rng.integers(0, 8, size=400)
-    ids[np.arange(400), place] = 1 + labels
-    model = build("none", "global", vocabulary_size=20, classes=2, embedding_dim=8, attention_units=8)
+def planted(n, shape, seed):
+    """Texts (n, *shape) of random words and length, their classes, and where the word stands that says the class.
+
+    The third class has no such word: with two, one could be told by the other's absence, and no word be looked at.
+    """
+    rng = np.random.default_rng(seed)
+    ids, labels = rng.integers(3, 20, size=(n, *shape)), rng.integers(0, 3, size=n)
+    ids[np.arange(shape[-1]) >= rng.integers(3, shape[-1] + 1, size=(n, *shape[:-1], 1))] = 0
+    place = np.array([rng.choice(np.flatnonzero(row)) for row in ids.reshape(n, -1)])
+    keyed = np.flatnonzero(labels < 2)
+    ids.reshape(n, -1)[keyed, place[keyed]] = 1 + labels[keyed]
+    return ids.astype("int32"), labels, place
+
+
+# Over the word vectors themselves: the states of a recurrent encoder have seen their neighbours, and the weight may
+# stand beside the word. Nor does it hold for self-attention, where a word can also be used by how it looks.
+@pytest.mark.parametrize("attention", ["global", "structured", "hierarchical"])
+def test_attention_finds_a_planted_word(attention):
+    shape = (4, 5) if attention == "hierarchical" else (8,)
+    model = build("none", attention, vocabulary_size=20, embedding_dim=8, attention_units=8)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.03), loss, metrics=["accuracy"])
-    model.fit(ids, labels, batch_size=32, epochs=8, verbose=0)
-    words = array(attention_outputs(model)(ids)[1])
-    assert (words.argmax(1) == place).mean() >= 0.95
+    model.compile(keras.optimizers.Adam(0.03), loss)
+    model.fit(*planted(400, shape, 0)[:2], batch_size=32, epochs=10, verbose=0)
+    ids, labels, place = planted(300, shape, 1)
+    logits, words, *sentences = (array(x) for x in attention_outputs(model)(ids))
+    assert (logits.argmax(1) == labels).mean() >= 0.99
+    keyed = labels < 2
+    if sentences:
+        assert (sentences[0].argmax(1) == place // shape[1])[keyed].mean() >= 0.95
+        words = (words * sentences[0][..., None]).reshape(len(ids), -1)
+    assert (words.argmax(1) == place)[keyed].mean() >= 0.95
 
 
 def test_a_penalty_is_part_of_the_loss():
