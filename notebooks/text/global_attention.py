@@ -214,7 +214,10 @@ emorec.reporting.publish(
 # interval is wide: differences of a few points between two runs mean nothing. The heat maps look convincing, but the
 # deletion check is sobering: taking the highest-weighted words away hurts the prediction hardly more than taking the
 # first words away (*uniform*), while integrated gradients and leave-one-out find the words that matter far better. The
-# states of a recurrent network have already mixed the words before attention sees them.
+# states of a recurrent network have already mixed the words before attention sees them. Made-up texts in which a single
+# word decides show it plainly: over bare word vectors that word had the largest weight in every text, for three seeds;
+# over a BiLSTM in 100, 100 and 60 % of the texts, though every answer was right. Integrated gradients found it in 97 %
+# or more.
 #
 # **What was not.** The sample cannot say whether attention helps. On real data, ten folds, with the floors on the same
 # folds (two-class film reviews, word vectors of the 8,000 commonest words): there too the linear model holds its own.
