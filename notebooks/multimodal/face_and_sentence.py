@@ -274,8 +274,9 @@ emorec.reporting.publish(
 # mostly off the words.
 #
 # The pairs that disagree are a warning. The model sides with the sentence somewhat more often than with the face, and in
-# a quarter of the cases with neither: half a smile and half a sorrow can add up to anger. It is hardly less sure of such
-# answers than of others. It has learnt to add, not to notice a contradiction.
+# a quarter of the cases with neither: half a smile and half a sorrow can add up to anger. It is a little less sure of
+# such answers, 73 % on average instead of 84 %, and never says that something is odd: it has learnt to add, not to
+# notice a contradiction.
 #
 # **What was not.** Whether faces help words in people. The faces are drawn and made easy to read, and nothing here is
 # sarcastic on purpose. Three seeds of the same experiment, with all rows
