@@ -60,7 +60,7 @@ print("emorec", emorec.__version__, "on", emorec.reporting.device())
 # %% tags=["parameters"]
 dataset = "sample-sentences"  # @param ["sample-sentences", "sample-reviews", "movie-polarity", "movie-subjectivity", "emotions"]
 encoder = "mlp-average"  # @param ["mlp-average", "cnn", "gru", "lstm", "bilstm"]
-trials = 16  # @param {type:"integer"}
+trials = 12  # @param {type:"integer"}
 epochs = 8  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}
 fast = False  # @param {type:"boolean"}
@@ -116,7 +116,8 @@ right.spines[["top", "right"]].set_visible(False)
 # searched stands here:
 
 # %%
-settings = dict(encoder=encoder, attention="none", epochs=epochs, patience=2, dropout=0.3, embedding_dim=50, seed=seed)
+settings = dict(encoder=encoder, attention="none", epochs=epochs, patience=2, batch_size=128)
+settings |= dict(dropout=0.3, embedding_dim=50, seed=seed)
 classifier = emorec.TextClassifier(**settings)
 
 # %% [markdown]
@@ -358,8 +359,9 @@ emorec.reporting.publish(
 # %% [markdown]
 # **What was learnt.** Optimiser and learning rate must be searched together: Adam and RMSprop break down at the rate that
 # SGD likes best. That rate stands at the border of the grid, so the grid was too small for SGD, and its row does not say
-# what SGD can do. The random search then found a setting a few points above the classifier's own, on the validation part,
-# with most of the other trials inside its interval. The cut halves foretold what that gain was worth: a trial chosen
+# what SGD can do. The random search then found a setting four points above the classifier's own, on the validation part,
+# with four of the twelve others inside its interval, the classifier's own among them. It is one that never trains the
+# unknown word, which a search on so few examples does not find out. The cut halves foretold what that gain was worth: a trial chosen
 # on half of the validation part loses points on the other half, and the test score of the chosen setting duly
 # lies below the score that it was chosen by. The linear floor, which nobody tuned, is better than all of it.
 #
