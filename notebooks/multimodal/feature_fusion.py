@@ -393,12 +393,12 @@ emorec.reporting.publish({
 })  # fmt: skip
 
 # %% [markdown]
-# **What was learnt.** Where the modalities tell the same story, everything works, and the plainest methods work best: a
-# sum of two linear scores is all there is to find, and the larger a network, the more noise it learns beside it. Where the
-# class lies in how the modalities *differ*, methods that only add stay at chance, whatever their size and training,
-# and every method with an interaction comes close to the best possible; it hardly matters which, and plain concatenation
-# with one hidden layer is among them. EMAP tells the two apart from outside, without knowing what is in the model. And a
-# product of the modalities alone (Hadamard) pays for its interaction when one of them is missing.
+# **What was learnt.** Where the modalities tell the same story, every method works, and none gains on a plain sum: adding up is
+# all there is to find. Where the class lies in how the modalities *differ*, methods that only add stay at chance, whatever
+# their size and training; every method with an interaction comes within two points of the best possible, and it hardly
+# matters which. Plain concatenation with one hidden layer is among them. EMAP tells the two apart from outside, without
+# knowing what is in the model. And methods that lean on both modalities at once (see the table above) pay for it when one
+# is missing.
 #
 # **What was not.** These worlds have one hidden sign a modality and no time. How often real data looks like the middle
 # picture is an open question: where pairs are made by label, it never does, and no such data can show that feature fusion
