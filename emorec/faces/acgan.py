@@ -7,6 +7,7 @@ normalisation in the generator and none in the discriminator.
 
 from __future__ import annotations
 
+import math
 import time
 
 import keras
@@ -144,9 +145,9 @@ def _generator(size, channels, latent, width, classes):
     x = layers.Dense(edge * edge * 4 * width)(layers.Concatenate()([noise, wanted]))
     x = layers.Reshape((edge, edge, 4 * width))(x)
     for filters in (4 * width, 2 * width, width):
-        x = layers.UpSampling2D()(layers.ReLU()(layers.GroupNormalization(groups=min(8, x.shape[-1]))(x)))
+        x = layers.UpSampling2D()(layers.ReLU()(layers.GroupNormalization(groups=math.gcd(8, x.shape[-1]))(x)))
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    x = layers.ReLU()(layers.GroupNormalization(groups=min(8, x.shape[-1]))(x))
+    x = layers.ReLU()(layers.GroupNormalization(groups=math.gcd(8, x.shape[-1]))(x))
     x = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(x)
     return keras.Model([noise, wanted], x, name="generator")
 
@@ -166,7 +167,7 @@ def _discriminator(size, channels, width, classes):
 
 
 def added_value(
-    make_classifier, train, test, label_set, *, share=1.0, seeds=(0, 1, 2), epochs=60, progress=None, **gan
+    make_classifier, train, test, label_set, *, share=1.0, seeds=(0, 1, 2), epochs=60, trained=(), progress=None, **gan
 ):
     """Whether generated faces help: a classifier with them against one with as many real ones shown again.
 
@@ -181,6 +182,7 @@ def added_value(
         share: Generated pictures per real one; their classes are those of the real ones.
         seeds: One repetition each.
         epochs, **gan: Of `ACGAN`.
+        trained: GANs that are trained on these pictures already; they serve for their seeds.
         progress: Receives a line per epoch and repetition; None is silent.
 
     Returns:
@@ -191,8 +193,11 @@ def added_value(
 
     images, labels = np.asarray(train[0]), objects(train[1])
     extra, rows = round(share * len(labels)), []
+    ready = {network.seed: network for network in trained}
     for seed in seeds:
-        network = ACGAN(seed=seed, **gan).fit(images, labels, label_set, epochs=epochs, progress=progress)
+        network = ready.get(seed) or ACGAN(seed=seed, **gan).fit(
+            images, labels, label_set, epochs=epochs, progress=progress
+        )
         again = np.random.default_rng([seed, 55]).choice(len(labels), extra, replace=extra > len(labels))
         generated = network.sample(labels[again], seed).reshape(extra, *images.shape[1:])
         scores = [
