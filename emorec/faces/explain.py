@@ -57,7 +57,8 @@ class FaceExplanation:
         seen.imshow(self.image, cmap="gray" if self.image.ndim == 2 else None, vmin=0, vmax=255)
         over.imshow(self.overlay())
         seen.set_title("as the model sees it", fontsize=10)
-        over.set_title(f"{self.method} of {self.target}", fontsize=10)
+        about = "" if self.method == "attention" else f" of {self.target}"  # attention asks for no class
+        over.set_title(self.method + about, fontsize=10)
         for ax in (seen, over):
             ax.set_axis_off()
         names, values = zip(*sorted(self.probabilities.items(), key=lambda item: item[1])[-8:])
