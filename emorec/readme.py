@@ -34,7 +34,7 @@ def facts(built):
     versions = stamp.get("versions", {})
     known = {"python": "Python", "keras": "Keras"}
     kept = [f"{label} {versions[n].rpartition('.')[0]}" for n, label in known.items() if n in versions]
-    numbers = notebooks.results(built)
+    numbers = {n: v for n, v in notebooks.results(built).items() if not re.search("majority|floor", n)}
     first = next((n for n, v in numbers.items() if isinstance(v, list)), next(iter(numbers), None))
     return {
         "minutes": f"{stamp['cpu_seconds'] / 60:.1f}" if "cpu_seconds" in stamp else "–",
