@@ -259,12 +259,15 @@ def test_bad_pictures_are_refused_with_position_and_reason(trained, tmp_path):
         trained.predict([good, good], detect=[(0, 0, 9, 9)])
 
 
-def test_a_huge_picture_is_answered_like_its_small_version(trained):
+def test_a_huge_picture_is_answered_like_its_small_version(trained, tmp_path):
     small = planted(1, 4)[0][0]
     huge = np.kron(small, np.ones((416, 416), dtype="uint8"))  # 9,984 pixels a side
     with pytest.warns(PictureNotice, match="detect='auto'"):
         found = trained.predict_proba([huge])
     assert np.allclose(found, trained.predict_proba([small]), atol=1e-5)
+    cv2.imwrite(str(tmp_path / "huge.png"), huge, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    with pytest.warns(PictureNotice, match="9984 x 9984"):
+        assert np.allclose(trained.predict_proba([tmp_path / "huge.png"]), found, atol=1e-5)
 
 
 def test_a_large_picture_taken_as_a_whole_is_said(trained):

@@ -653,12 +653,17 @@ def test_pictures_that_cannot_be_read_are_left_out_and_noted(tmp_path):
     whole = io.BytesIO()
     Image.fromarray(colour(1, 200)).save(whole, "JPEG")
     put(tmp_path / "sad" / "truncated.jpg", whole.getvalue()[: len(whole.getvalue()) // 2])
-    data = datasets.from_folder(tmp_path)
-    assert len(data.train) + len(data.validation) + len(data.test) == 20
-    assert data.notes[0].startswith("2 unreadable pictures were left out, the first being happy/text.jpg")
+    put(tmp_path / "sad" / "one.png", grey(1, 1))
+    put(tmp_path / "sad" / "none.jpg", b"")
+    Image.fromarray(np.full((16, 16), np.nan, "float32")).save(tmp_path / "sad" / "nan.tiff")
+    for size in (None, 24):  # a single pixel would become a flat face with a label
+        data = datasets.from_folder(tmp_path, size=size)
+        ids = {name for part in PARTS for name in getattr(data, part).ids}
+        assert len(ids) == 20 and all(name.endswith(".png") for name in ids) and "sad/one.png" not in ids
+        assert data.notes[0].startswith("5 unreadable pictures were left out, the first being happy/text.jpg")
     for file in tmp_path.rglob("*.png"):
         file.write_bytes(b"nonsense")
-    with pytest.raises(DataCorrupt, match="none of 22 pictures can be read"):
+    with pytest.raises(DataCorrupt, match="none of 25 pictures can be read"):
         datasets.from_folder(tmp_path)
 
 

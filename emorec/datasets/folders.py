@@ -108,7 +108,7 @@ def left_out(unknown, why):
 
 
 def _read(item, size, grey, crop):
-    """The picture of an item, or in words why it cannot be read."""
+    """The picture of an item, or in words why it cannot be used."""
     try:
         picture = pictures.as_picture(item.path)
         if crop is not None:
@@ -118,6 +118,8 @@ def _read(item, size, grey, crop):
             picture = pictures.as_picture(picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)])
     except (DataCorrupt, BadInput) as error:
         return str(error)
+    if min(picture.shape[:2]) < pictures.LEAST:
+        return f"it has {picture.shape[1]} x {picture.shape[0]} pixels, too few to show a face"
     picture = pictures.to_grey(picture) if grey else picture
     return picture if size is None else pictures.squared(picture, size)
 

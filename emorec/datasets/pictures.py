@@ -11,6 +11,7 @@ import numpy as np
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm", ".gif")
+LEAST = 8  # shorter edges show no face
 
 
 def as_picture(image, *, bgr=False):

@@ -15,7 +15,7 @@ from emorec.faces import detection
 
 COLOURS = ("grey", "rgb")
 ORDERS = ("rgb", "bgr")
-LEAST = 8  # shorter edges show no face
+LEAST = pictures.LEAST
 
 
 class PictureNotice(UserWarning):
