@@ -361,4 +361,13 @@ emorec.reporting.publish({
 })  # fmt: skip
 
 # %% [markdown]
-# LEARNT
+# **What was learnt.** Streams that meet only at the end reach what can be had without knowing *when*, three in four, and hardly
+# notice a voice that is one word late. Fused word by word they reach 86 %, and a memory of what changes in all streams at
+# once 92 %, near the best possible; both fall to chance when the alignment is wrong, as they should. Nothing that stands in
+# the padding changes an answer by a single bit.
+#
+# **What was not.** Cross-modal attention stays at chance here. It has to learn from position codes alone which step of the
+# voice belongs to which word, before there is anything to gain from it, and 3,000 sentences and twelve epochs are not
+# enough for that: on data that *is* aligned, models that are told so have the advantage. On real data, where the text
+# alone tells most, the question looks different (`mosi_path`). The face is
+# noise in this corpus, and the sentences make no sense; that a tone turns a meaning round is the only thing real about it.

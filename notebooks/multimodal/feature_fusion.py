@@ -314,8 +314,9 @@ alone = {m: {name: with_one(name, here) for name in names} for m, here in (("fir
 pd.DataFrame(alone).round(1)
 
 # %% [markdown]
-# Methods that multiply, or lean on one modality, suffer most. Training with modalities hidden at random
-# (`modality_dropout`) mends this; the notebook on missing modalities shows how far.
+# Most methods lose little, though nobody taught them. The Hadamard product is the exception: where the second modality is
+# missing it can fall far below chance, because the sign that the missing factor would have had is gone. Training with
+# modalities hidden at random (`modality_dropout`) mends this.
 #
 # ### CMU-MOSI
 #
@@ -397,8 +398,7 @@ emorec.reporting.publish({
 # all there is to find. Where the class lies in how the modalities *differ*, methods that only add stay at chance, whatever
 # their size and training; every method with an interaction comes within two points of the best possible, and it hardly
 # matters which. Plain concatenation with one hidden layer is among them. EMAP tells the two apart from outside, without
-# knowing what is in the model. And methods that lean on both modalities at once (see the table above) pay for it when one
-# is missing.
+# knowing what is in the model.
 #
 # **What was not.** These worlds have one hidden sign a modality and no time. How often real data looks like the middle
 # picture is an open question: where pairs are made by label, it never does, and no such data can show that feature fusion
