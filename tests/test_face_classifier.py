@@ -594,7 +594,7 @@ def test_added_value_compares_with_as_many_real_pictures():
     assert list(table.index) == [3] and np.allclose(table["difference"], 0.1) and np.allclose(table["real"], 0.53)
     assert [(s, n) for s, n, _ in seen] == [(3, 36), (3, 36)]
     made = ACGAN(seed=3, **gan).fit(images, labels, BARS, epochs=2, progress=None)
-    added_value(make, (images, labels), planted(30, 2), BARS, share=0.5, seeds=(3,), trained=[made], **gan)
+    added_value(make, (images, labels), planted(30, 2), BARS, share=0.5, seeds=(3,), trained=made, **gan)
     assert len(made.history) == 2 and not np.array_equal(seen[3][2], seen[1][2])
     real, generated = seen[0][2], seen[1][2]
     assert np.array_equal(images[picked(real)], real) and not np.array_equal(images[picked(generated)], generated)

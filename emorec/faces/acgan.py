@@ -167,7 +167,17 @@ def _discriminator(size, channels, width, classes):
 
 
 def added_value(
-    make_classifier, train, test, label_set, *, share=1.0, seeds=(0, 1, 2), epochs=60, trained=(), progress=None, **gan
+    make_classifier,
+    train,
+    test,
+    label_set,
+    *,
+    share=1.0,
+    seeds=(0, 1, 2),
+    epochs=60,
+    trained=None,
+    progress=None,
+    **gan,
 ):
     """Whether generated faces help: a classifier with them against one with as many real ones shown again.
 
@@ -182,7 +192,7 @@ def added_value(
         share: Generated pictures per real one; their classes are those of the real ones.
         seeds: One repetition each.
         epochs, **gan: Of `ACGAN`.
-        trained: GANs that are trained on these pictures already; they serve for their seeds.
+        trained: An `ACGAN` that is trained on these pictures already; it serves for all seeds, each with other faces.
         progress: Receives a line per epoch and repetition; None is silent.
 
     Returns:
@@ -193,11 +203,8 @@ def added_value(
 
     images, labels = np.asarray(train[0]), objects(train[1])
     extra, rows = round(share * len(labels)), []
-    ready = {network.seed: network for network in trained}
     for seed in seeds:
-        network = ready.get(seed) or ACGAN(seed=seed, **gan).fit(
-            images, labels, label_set, epochs=epochs, progress=progress
-        )
+        network = trained or ACGAN(seed=seed, **gan).fit(images, labels, label_set, epochs=epochs, progress=progress)
         again = np.random.default_rng([seed, 55]).choice(len(labels), extra, replace=extra > len(labels))
         generated = network.sample(labels[again], seed).reshape(extra, *images.shape[1:])
         scores = [
