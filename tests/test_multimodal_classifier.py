@@ -111,6 +111,7 @@ def test_bad_input_is_refused_with_its_row_and_the_way_out(trained, tmp_path):
     for arguments, error, words in (
         (dict(), BadInput, "neither a picture nor a sentence"),
         (dict(images=[images[0], None], texts=[texts[0], None]), BadInput, "Row 1 has neither"),
+        (dict(inputs=[(images[0], None), (None, None)]), BadInput, "Row 1 has neither"),
         (dict(images=[None, None, None]), BadInput, r"Row 0 \(and 2 more\) has neither"),
         (dict(images=images, texts=texts[:1]), BadInput, "2 images, but 1 texts; write None"),
         (dict(images=[None, nan], texts=texts), BadInput, "Picture 1: .*NaN"),

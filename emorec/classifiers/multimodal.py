@@ -110,7 +110,7 @@ class MultimodalClassifier(Classifier):
             return as_pairs(inputs.get("image"), inputs.get("text"))
         if not isinstance(inputs, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in inputs):
             raise BadInput("Give images=[...], texts=[...] or both, or a Split that has the inputs image and text.")
-        return inputs
+        return as_pairs([image for image, _ in inputs], [text for _, text in inputs])
 
     def _content(self, pairs):
         return [f"row {i}" if text is None else normalise(text) for i, (_, text) in enumerate(pairs)]
@@ -261,7 +261,7 @@ class MultimodalClassifier(Classifier):
 
     def _said(self, x):
         """Probabilities of encoded pairs. Not compiled: every number of pairs and words would be traced anew."""
-        return self._probabilities(_in_parts(lambda part: self.model(part, training=False), x))
+        return self._probabilities(_in_parts(lambda part: self.model(part, training=False), x, len(self.label_set)))
 
     def _weights(self, x):
         """The fusion's weights over the modalities (N, 2), or None where it has none."""
@@ -278,7 +278,7 @@ class MultimodalClassifier(Classifier):
             *vectors, presence = entering({**vectors, "presence": there}, training=False)
             return layer(vectors, presence=presence, return_attention_scores=True)[1]
 
-        return _in_parts(weigh, x)
+        return _in_parts(weigh, x, len(MODALITIES))
 
     def explain(self, image=None, text=None, target=None):
         """Which part of the picture and which words the answer came from, all in units of the target's probability.
@@ -428,10 +428,10 @@ def _joined(features, head):
     return keras.Model({**inputs, "presence": presence}, head({**vectors, "presence": presence}), name="multimodal")
 
 
-def _in_parts(function, x, size=256):
-    """What a function of encoded pairs gives for N of them, as one array."""
-    parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, max(len(x["presence"]), 1), size)]
-    return np.concatenate([keras.ops.convert_to_numpy(function(part)) for part in parts])
+def _in_parts(function, x, width, size=256):
+    """What a function of encoded pairs gives for N of them: (N, width), for none of them too."""
+    parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, len(x["presence"]), size)]
+    return np.concatenate([np.zeros((0, width)), *(keras.ops.convert_to_numpy(function(part)) for part in parts)])
 
 
 def _beside(x, **changed):
