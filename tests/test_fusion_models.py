@@ -300,28 +300,44 @@ def test_aligned_models_ignore_padding_and_missing_modalities(kind):
     np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-5)
 
 
-def test_models_reload_in_a_fresh_process(tmp_path):
-    dialogue = dialogue_inputs(4, 4, 1.0)
-    vectors = batch(2) | {"presence": np.ones((2, 2), "float32")}
+def every_model():
+    """A model of each kind with inputs for it, by name."""
+    dialogue, vectors = dialogue_inputs(4, 4, 1.0), batch(2) | {"presence": np.ones((2, 2), "float32")}
     words = batch(2, steps=4) | {"presence": np.ones((2, 2), "float32"), "mask": np.ones((2, 4), bool)}
     scaling = statistics(batch())
-    models = {
-        f"d-{k}": build_dialogue_model(SIZES, 3, units=4, scaling=scaling, **CONTEXT_MODELS[k])
-        for k in ("catf-lstm", "dialogue-rnn")
-    }
-    models["a"] = build_aligned_model(SIZES, 2, **ALIGNED["mult"])
-    models["f"] = build_fusion_model(SIZES, 2, scaling=scaling, hybrid=True, modality_dropout=0.2)
-    given = {"d": dialogue, "a": words, "f": vectors}
-    for name, model in models.items():
+    for name, options in CONTEXT_MODELS.items():
+        yield name, build_dialogue_model(SIZES, 3, units=4, scaling=scaling, **options), dialogue
+    for name, options in ALIGNED.items():
+        yield name, build_aligned_model(SIZES, 2, scaling=scaling, **({"units": 4} | options)), words
+    yield "vectors", build_fusion_model(SIZES, 2, scaling=scaling, hybrid=True, modality_dropout=0.2), vectors
+
+
+def test_models_reload_in_a_fresh_process(tmp_path):
+    for name, model, given in every_model():
         model.save(tmp_path / f"{name}.keras")
-        inputs = {i.name: given[name[0]][i.name] for i in model.inputs}
+        inputs = {i.name: given[i.name] for i in model.inputs}
         np.savez(tmp_path / f"{name}.npz", expected=numpy(model(inputs)), **inputs)
     code = (
-        "import emorec.fusion.models, keras, numpy as np, pathlib, sys\n"
+        "import emorec, keras, numpy as np, pathlib, sys\n"
         "for file in pathlib.Path(sys.argv[1]).glob('*.keras'):\n"
         "    data = dict(np.load(file.with_suffix('.npz')))\n"
         "    expected = data.pop('expected')\n"
-        "    out = keras.ops.convert_to_numpy(keras.saving.load_model(file)(data))\n"
+        "    out = keras.ops.convert_to_numpy(emorec.load_model(file)(data))\n"
         "    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_every_weight_of_every_model_trains():
+    keras.utils.set_random_seed(0)
+    for name, model, given in every_model():
+        before = [numpy(w).copy() for w in model.trainable_weights]
+        x = {i.name: given[i.name] for i in model.inputs}
+        # SGD, because Adam makes steps out of rounding noise; eager, because compiling takes longer than two steps.
+        eager = keras.backend.backend() == "tensorflow"
+        model.compile(keras.optimizers.SGD(1.0), "mse", run_eagerly=eager)
+        target = np.random.default_rng(0).normal(size=model(x).shape)
+        for _ in range(2):
+            model.train_on_batch(x, target)
+        still = [w.path for w, b in zip(model.trainable_weights, before) if not np.abs(numpy(w) - b).max() > 1e-7]
+        assert not still, (name, still)

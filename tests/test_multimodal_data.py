@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 import emorec
+from emorec import datasets
 from emorec.datasets import aligned, audits, multimodal
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -189,6 +190,14 @@ def write_csd(file, name, entries):
         for key, (features, intervals) in entries.items():
             opened[f"{name}/data/{key}/features"] = np.asarray(features, "float32")
             opened[f"{name}/data/{key}/intervals"] = np.asarray(intervals, "float32")
+
+
+def test_a_folder_with_aligned_mosi_alone_is_found_by_the_card(tmp_path):
+    content = aligned_content(["2iD-tVS8NPw[0]", "8d-gEyoeBzc[3]"], [0.0, -1.5])
+    (tmp_path / "mosi").mkdir()
+    dump(tmp_path / "mosi", "mosi_data.pkl", content)
+    data = datasets.load("mosi", root=tmp_path, split="mosi-cmu", download=False)
+    assert set(data.train.labels) == {"positive", "negative"} and "mosi-cmu" in data.protocol
 
 
 def test_csd_files_are_aligned_word_by_word(tmp_path):
