@@ -193,7 +193,9 @@ def write_csd(file, name, entries):
 
 
 def test_a_folder_with_aligned_mosi_alone_is_found_by_the_card(tmp_path):
-    content = aligned_content(["2iD-tVS8NPw[0]", "8d-gEyoeBzc[3]"], [0.0, -1.5])
+    content = aligned_content(["2iD-tVS8NPw[0]", "2iD-tVS8NPw[3]"], [0.0, -1.5])
+    for part, video in (("valid", "WKA5OygbEKI"), ("test", "tmZoasNr4rU")):
+        content[part]["id"] = np.array([f"{video}[0]", f"{video}[1]"])
     (tmp_path / "mosi").mkdir()
     dump(tmp_path / "mosi", "mosi_data.pkl", content)
     data = datasets.load("mosi", root=tmp_path, split="mosi-cmu", download=False)
