@@ -212,7 +212,8 @@ def pairs(picture, boxes):
 # %%
 def share(hits, n):
     """A share and its 95 % interval (Wilson)."""
-    return (hits / n, *metrics.wilson_interval(hits, n))
+    low, high = metrics.wilson_interval(hits, n)
+    return hits / n, min(low, hits / n), max(high, hits / n)
 
 
 matched = [pairs(picture, boxes) for picture, boxes, *_ in walls]
@@ -386,7 +387,7 @@ folder = Path("output/folder")
 folder.mkdir(parents=True, exist_ok=True)
 for k in range(4):
     Image.fromarray(walls[k][3][0]).save(folder / f"face-{k}-{walls[k][2][0]}.jpg", quality=95)
-Image.fromarray(np.full((120, 160), 128, "uint8")).save(folder / "wall.png")
+Image.fromarray(np.full((120, 140), 128, "uint8")).save(folder / "wall.png")
 (folder / "letter.jpg").write_text("Dear reader, this is no picture.")
 (folder / "torn.jpg").write_bytes((folder / f"face-0-{walls[0][2][0]}.jpg").read_bytes()[:900]);
 
