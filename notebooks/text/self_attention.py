@@ -89,6 +89,7 @@ import matplotlib.pyplot as plt
 from emorec import plots
 from emorec.text.encoding import tokenise
 
+plt.rcParams["figure.dpi"] = 88  # many figures: a little smaller
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 plots.classes(data, ax=left)
 plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
@@ -107,10 +108,12 @@ plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
 # head has a map of its own. The new states are averaged and go to a linear layer.
 
 # %%
+import keras
 import numpy as np
 
 from emorec.attention import SelfAttention
 
+keras.utils.set_random_seed(seed)
 states = np.random.default_rng(0).normal(size=(1, 5, 8)).astype("float32")
 states[0, 4] = np.nan  # a padded step may hold anything
 mask = np.array([[True, True, True, True, False]])
