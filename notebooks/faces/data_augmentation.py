@@ -101,7 +101,15 @@ print(len(small), "pictures to learn from")
 # %% [markdown]
 # ## Look at it
 #
-# One picture and four draws of each operation, stronger here than in training so that they can be seen. Turning,
+# How many pictures has each class to learn from, and how many are there to choose and to judge with?
+
+# %%
+from emorec import plots
+
+plots.classes({"few people": small.labels, "validation": data.validation.labels, "test": data.test.labels}, label_set=data.label_set);
+
+# %% [markdown]
+# One picture and three draws of each operation, stronger here than in training so that they can be seen. Turning,
 # moving, scaling, shearing and mirroring are one transform of the plane, and cost one reading of the picture. **Erasing**
 # covers a rectangle with noise, so that no single place is relied on. **MixUp** adds two pictures, **CutMix** puts a
 # piece of one into another; both mix the labels in the same proportion.
@@ -118,7 +126,7 @@ two = [next(x for x, y in zip(data.train.inputs, data.train.labels) if y == name
 
 # %%
 with plt.rc_context({"image.interpolation": "nearest"}):
-    figure = augmentation.augmentation_figure(two[0], two[1], draws=4, seed=0)
+    figure = augmentation.augmentation_figure(two[0], two[1], draws=3, seed=0)
 figure.set_dpi(70)
 figure
 
@@ -186,8 +194,6 @@ for seed in range(seeds):
 # nothing any more about faces to come.
 
 # %%
-from emorec import plots
-
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained", sharey=True)
 for ax, name in zip(axes, ("none", "CutMix", "light")):
     history = trained[name, 0].history_
