@@ -78,7 +78,7 @@ print(data.protocol)
 # %% [markdown]
 # ## Look at it
 #
-# Two training pictures of each class, 48 × 48 pixels and grey, as the networks see them. Person, light and pose change
+# A training picture of each class, 48 × 48 pixels and grey, as the networks see them. Person, light and pose change
 # with every picture; the label does not depend on them. These are the *easy* faces, with full expressions and heads
 # hardly turned; `emorec.datasets.load("sample-faces", difficulty="medium")` or `"hard"` draws others.
 
@@ -87,8 +87,7 @@ import numpy as np
 
 from emorec import plots
 
-order = [i for name in data.label_set for i in np.flatnonzero(data.train.labels == name)[:2]]
-order = [*order[::2], *order[1::2]]
+order = [i for name in data.label_set for i in np.flatnonzero(data.train.labels == name)[:1]]
 plots.images(data.train.inputs[order], titles=data.train.labels[order], columns=len(data.label_set), size=0.9);
 
 # %% [markdown]
