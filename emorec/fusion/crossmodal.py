@@ -273,15 +273,16 @@ class MemoryFusionCell(keras.layers.Layer):
         self.memory = memory
         self.sizes = list(sizes)
         wide = units * len(self.sizes)
-        self.state_size = [wide, wide, memory]
         self.output_size = wide + memory + len(self.sizes)
+        # The output comes first among the states: on JAX a padded step answers with the first state.
+        self.state_size = [self.output_size, wide, wide, memory]
 
     def build(self, input_shape):
         policy = {"dtype": self.dtype_policy}
         self.cells = [keras.layers.LSTMCell(self.units, name=f"lstm_{m}", **policy) for m in range(len(self.sizes))]
         for cell, size in zip(self.cells, self.sizes):
             cell.build((None, size))
-        both = 2 * self.state_size[0]
+        both = 2 * self.state_size[1]
         # Attention over the memories, the candidate, and the two gates (the paper's D_a, D_u, D_gamma1,
         # D_gamma2).
         self.attend_hidden = keras.layers.Dense(self.units, "tanh", name="attend_hidden", **policy)
@@ -294,9 +295,9 @@ class MemoryFusionCell(keras.layers.Layer):
         self.attend.build((None, self.units))
 
     def call(self, inputs, states, training=None):
-        count, wide = len(self.sizes), self.state_size[0]
+        count, wide = len(self.sizes), self.state_size[1]
         *xs, present = ops.split(inputs, [int(n) for n in np.cumsum(self.sizes)], axis=-1)
-        hs_before, cs_before, memory = states
+        _, hs_before, cs_before, memory = states
         hs, cs = [], []
         for m, (cell, x) in enumerate(zip(self.cells, xs)):
             part = slice(m * self.units, (m + 1) * self.units)
@@ -312,7 +313,8 @@ class MemoryFusionCell(keras.layers.Layer):
         attended = delta * ops.cast(weights * (2 * wide), delta.dtype)
         memory = self.retain(attended) * memory + self.update(attended) * self.candidate(attended)
         weights = ops.sum(ops.reshape(weights, (-1, 2, count, self.units)), axis=(1, 3))  # (B, M)
-        return ops.concatenate([h, memory, ops.cast(weights, h.dtype)], axis=-1), [h, c, memory]
+        out = ops.concatenate([h, memory, ops.cast(weights, h.dtype)], axis=-1)
+        return out, [out, h, c, memory]
 
     def get_config(self):
         return super().get_config() | {"units": self.units, "memory": self.memory, "sizes": self.sizes}
