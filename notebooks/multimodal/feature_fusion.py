@@ -413,18 +413,35 @@ emorec.reporting.publish({
 # | exclusive-or | *rule: product* | 50.2 [48.9, 51.5] | 3 |
 # | exclusive-or | *rule: vote* | 50.2 [48.9, 51.5] | 3 |
 # | exclusive-or | *rule: stacking* | 50.4 [49.4, 51.4] | 3 |
+# | exclusive-or | concatenation, linear | 49.6 [48.0, 51.2] | 3 |
+# | exclusive-or | weighted_sum | 49.8 [48.7, 50.9] | 3 |
+# | exclusive-or | bottleneck | 88.4 [87.3, 89.5] | 3 |
+# | exclusive-or | cross_modal | 88.6 [87.7, 89.4] | 3 |
+# | exclusive-or | low_rank | 88.6 [87.6, 89.6] | 3 |
+# | exclusive-or | memory | 88.7 [87.9, 89.5] | 3 |
+# | exclusive-or | film | 88.8 [87.8, 89.8] | 3 |
+# | exclusive-or | tensor | 88.8 [87.8, 89.8] | 3 |
+# | exclusive-or | gated | 88.8 [87.9, 89.7] | 3 |
+# | exclusive-or | concatenation | 88.9 [88.0, 89.8] | 3 |
+# | exclusive-or | hadamard | 89.0 [88.1, 89.9] | 3 |
+# | exclusive-or | attention | 89.1 [88.2, 89.9] | 3 |
 # | label-paired | *rule: max* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: mean* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: product* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: vote* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: stacking* | 92.0 [91.4, 92.5] | 3 |
-# | label-paired | tensor | 91.7 [91.2, 92.3] | 1 |
-# | label-paired | gated | 91.8 [91.2, 92.3] | 1 |
-# | label-paired | hadamard | 91.8 [91.2, 92.3] | 1 |
-# | label-paired | concatenation | 91.8 [91.2, 92.3] | 1 |
-# | label-paired | concatenation, linear | 91.9 [91.3, 92.4] | 1 |
-# | label-paired | attention | 92.0 [91.4, 92.5] | 1 |
-# | label-paired | weighted_sum | 92.0 [91.4, 92.5] | 1 |
+# | label-paired | cross_modal | 91.0 [90.4, 91.6] | 3 |
+# | label-paired | bottleneck | 91.1 [90.2, 92.0] | 3 |
+# | label-paired | tensor | 91.5 [90.8, 92.2] | 3 |
+# | label-paired | attention | 91.5 [90.9, 92.2] | 3 |
+# | label-paired | hadamard | 91.5 [90.8, 92.3] | 3 |
+# | label-paired | memory | 91.5 [91.0, 92.1] | 3 |
+# | label-paired | film | 91.6 [91.0, 92.1] | 3 |
+# | label-paired | gated | 91.6 [91.1, 92.2] | 3 |
+# | label-paired | concatenation | 91.7 [91.0, 92.3] | 3 |
+# | label-paired | low_rank | 91.7 [91.1, 92.3] | 3 |
+# | label-paired | weighted_sum | 91.8 [91.2, 92.4] | 3 |
+# | label-paired | concatenation, linear | 91.9 [91.4, 92.5] | 3 |
 # | one-modality | *rule: stacking* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: max* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: mean* | 84.1 [83.3, 84.9] | 3 |
