@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from conftest import ROOT
 
 from emorec import notebooks, readme
 from emorec.errors import BadInput
@@ -156,3 +157,9 @@ def test_the_readme_tells_what_the_notebooks_tell(monkeypatch, tmp_path):
     assert readme.filled(row) == f"| [text/mine](notebooks/text/mine.ipynb) | Why? | own | {told}"
     (tmp_path / "mine.ipynb").unlink()
     assert "not built yet" in readme.filled(row)
+
+
+def test_the_readme_has_a_fresh_row_for_every_notebook():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text) == text, "run `python -m emorec notebooks sync`"
+    assert sorted(m["name"] for m in readme.ROW.finditer(text)) == notebooks.names()
