@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from html import escape
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -198,6 +199,7 @@ def browse(gallery, profile):
         ]
         with open(profile / "log", "w") as log, subprocess.Popen([*command, address], stderr=log) as browser:
             answered = server.reported.wait(timeout=240)
+            time.sleep(2)  # what scripts complain of reaches the log a moment later
             browser.terminate()
         server.shutdown()
     (gallery / "probe.htm").unlink()

@@ -355,14 +355,17 @@ class MultimodalExplanation:
         if self.contributions:
             parts = (f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
             lines.append(f"to the probability of {self.label}: {', '.join(parts)}")
-        pictures = ()
+        pictures = {}
         if self.image is not None:
-            pictures = (self.image.overlay(0.0), self.image.overlay())
+            pictures = {"The picture": self.image.overlay(0.0), "What counted in it": self.image.overlay()}
         style = "height:8em;display:inline-block;image-rendering:pixelated;margin:4px 8px 4px 0"
         return (
             '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
             + "".join(f"<div>{escape(line)}</div>" for line in lines)
-            + "".join(f'<img src="data:image/png;base64,{_png(x)}" style="{style}">' for x in pictures)
+            + "".join(
+                f'<img alt="{alt}" src="data:image/png;base64,{_png(x)}" style="{style}">'
+                for alt, x in pictures.items()
+            )
             + (self.text._repr_html_() if self.text is not None else "")
             + "</div>"
         )
