@@ -484,8 +484,9 @@ emorec.reporting.publish({
 # | mosi | *logistic regression, all three* | 75.7 [72.4, 78.9] | 74.4 [70.8, 78.0] | 1 |
 # | mosi | *logistic regression, text + face* | 75.7 [72.3, 79.1] | 74.4 [70.7, 78.2] | 1 |
 # | mosi | *stacking out of fold, all three* | 75.7 [72.5, 78.9] | 74.4 [71.0, 77.7] | 1 |
+# | mosi | BiLSTM, voice | 53.6 [46.3, 60.9] | 53.5 [46.3, 60.7] | 5 |
 # | mosi | BiLSTM, face | 53.9 [48.4, 59.5] | 51.9 [47.0, 56.8] | 5 |
-# | mosi | BiLSTM, voice | 55.3 [48.0, 62.5] | 55.1 [48.2, 62.1] | 2 |
+# | mosi | tensor fusion + BiLSTM, text + face | 75.8 [72.9, 78.6] | 74.6 [71.8, 77.3] | 4 |
 # | mosi | BiLSTM, all three | 76.5 [73.2, 79.7] | 75.1 [71.6, 78.6] | 5 |
 # | mosi | BiLSTM, text | 76.9 [73.6, 80.2] | 75.3 [72.0, 78.6] | 5 |
 # | mosi | BiLSTM, text + face | 77.2 [74.1, 80.3] | 76.2 [72.9, 79.5] | 5 |
