@@ -393,3 +393,31 @@ emorec.reporting.publish(
 # anything that learns its own word vectors. The stand-in for several labels queues emotions instead of blending them,
 # and the long tail was cut by us; how much weights and thresholds buy on real data has to be seen there, with
 # `dataset` set to `emotions` or `goemotions`.
+#
+# ### On real data
+#
+# Official splits; the epoch, and for GoEmotions a threshold for each emotion, chosen on validation. With sixteen
+# thousand tweets, not one thousand sentences, a recurrent network is ahead of every linear floor. On GoEmotions it is
+# ahead too, by less than the intervals can tell.
+#
+# <!-- results: emotions -->
+# | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
+# |---|---|---|---|---|
+# | emotions | *majority class* | 34.8 [32.6, 36.9] | 8.6 [8.2, 9.0] | 1 |
+# | emotions | *TF-IDF + logistic regression* | 87.5 [86.0, 89.0] | 81.5 [79.0, 84.0] | 1 |
+# | emotions | *TF-IDF + linear SVM* | 88.1 [86.7, 89.6] | 81.6 [79.1, 84.1] | 1 |
+# | emotions | *NBSVM, bigrams* | 90.0 [88.8, 91.3] | 84.4 [82.2, 86.6] | 1 |
+# | emotions | BiGRU + global attention | 93.0 [91.9, 94.2] | 88.7 [86.7, 90.8] | 3 |
+#
+# emotions: official split.
+# <!-- /results -->
+#
+# <!-- results: goemotions -->
+# | data | model | macro-F1, % [95 %] | micro-F1, % [95 %] | runs |
+# |---|---|---|---|---|
+# | goemotions | *majority class* | 1.8 [1.7, 1.8] | 30.4 [29.2, 31.6] | 1 |
+# | goemotions | *TF-IDF + logistic regression* | 44.4 [42.3, 46.4] | 53.0 [52.1, 53.9] | 1 |
+# | goemotions | BiGRU + global attention | 45.9 [44.1, 47.7] | 55.0 [53.9, 56.1] | 3 |
+#
+# goemotions: official split.
+# <!-- /results -->
