@@ -294,7 +294,7 @@ class _Checkpoint:
         # The optimizer's variables must exist before its state can be loaded.
         self.model.optimizer.build(self.model.trainable_variables)
         self.model.load_weights(self.folder / state["last"])
-        for variable, value in zip(_random_states(self.model), state["random"]):
+        for variable, value in zip(random_states(self.model), state["random"]):
             variable.assign(np.array(value, dtype="uint32"))
         best = None
         if state["best"]:
@@ -317,7 +317,7 @@ class _Checkpoint:
             np.savez(temporary, **{f"{i:05d}": w for i, w in enumerate(best)})
             os.replace(temporary, self.folder / best_name)
         state = dict(fingerprint=self.fingerprint, history=asdict(history), last=last, best=best_name)
-        state["random"] = [np.asarray(v).tolist() for v in _random_states(self.model)]
+        state["random"] = [np.asarray(v).tolist() for v in random_states(self.model)]
         temporary = self.folder / "state.json.writing"
         temporary.write_text(json.dumps(state))
         os.replace(temporary, self.folder / "state.json")
@@ -335,6 +335,6 @@ class _Checkpoint:
                 self.folder.rmdir()
 
 
-def _random_states(model):
+def random_states(model):
     """The states of dropout's generators, which weight files leave out."""
     return [v for v in model.variables if "seed_generator_state" in v.path]

@@ -12,7 +12,7 @@ from emorec import baselines, datasets, metrics
 from emorec.classifiers.faces import FaceClassifier
 from emorec.datasets import store
 from emorec.experiments.runs import Run
-from emorec.experiments.text import outcome
+from emorec.experiments.text import outcome, trained_how
 
 CLASSIFIER = "emorec.experiments.faces:run_classifier"
 BASELINE = "emorec.experiments.faces:run_baseline"
@@ -37,21 +37,14 @@ def run_classifier(run, progress=None):
     classifier.fit(
         data.train, validation=data.validation, label_set=data.label_set, checkpoint=checkpoint(run), progress=progress
     )
-    groups, history = data.test.groups, classifier.history_  # pictures of one person are drawn together
+    groups = data.test.groups  # pictures of one person are drawn together
     found = outcome(data, classifier.evaluate(data.test, groups))
     one = classifier.predict(data.test.inputs, views="one")
     one = metrics.evaluate(data.test.labels, one, data.label_set, groups=groups)
     found["metrics"]["accuracy_one_view"] = [one.accuracy, *one.accuracy_interval]
     if classifier.views == "flips-and-crops":
         found["protocol"] += f"; {SEVERAL}"
-    return found | {
-        "per_class_one_view": one.to_dict()["per_class"],
-        "epochs": len(history.epochs),
-        "best_epoch": history.best_epoch + 1,
-        "validation": {k: v for k, v in history.epochs[history.best_epoch].items() if k != "seconds"},
-        "training_seconds": round(history.seconds, 1),
-        "parameters": classifier.model.count_params(),
-    }
+    return found | {"per_class_one_view": one.to_dict()["per_class"]} | trained_how(classifier)
 
 
 def checkpoint(run):

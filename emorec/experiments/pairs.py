@@ -10,6 +10,7 @@ import numpy as np
 from emorec import datasets, metrics
 from emorec.classifiers.multimodal import MODALITIES, MultimodalClassifier
 from emorec.experiments.runs import Run, load_results
+from emorec.experiments.text import outcome
 from emorec.fusion import decisions
 
 HERE = "emorec.experiments.pairs:run"
@@ -54,13 +55,7 @@ def run(run):
     guessed = p.argmax(axis=1)
     evaluation = metrics.evaluate(data.test.labels, data.label_set.decode(guessed), data.label_set)
     more = {} if classifier is None else {"parameters": classifier.model.count_params()}
-    return {
-        "metrics": evaluation.to_dict()["metrics"],
-        "protocol": data.protocol,
-        "sizes": {s.name: len(s) for s in (data.train, data.validation, data.test)},
-        "predicted": "".join(map(str, guessed)),  # for paired comparisons
-        **more,
-    }
+    return outcome(data, evaluation, predicted="".join(map(str, guessed)), **more)  # predicted: for paired comparisons
 
 
 def answer(classifier, data, how):

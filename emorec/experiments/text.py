@@ -66,18 +66,25 @@ def run_classifier(run):
     classifier = _trained(data, run.options, run.seed)
     if data.label_set.multi_label:
         classifier.calibrate(data.validation)
-    history = classifier.history_
     return outcome(
         data,
         classifier.evaluate(data.test),
-        epochs=len(history.epochs),
-        best_epoch=history.best_epoch + 1,
-        validation={k: v for k, v in history.epochs[history.best_epoch].items() if k != "seconds"},
-        training_seconds=round(history.seconds, 1),
-        parameters=classifier.model.count_params(),
+        **trained_how(classifier),
         encoding=str(classifier.encoding.report(data.test.inputs)),
         vectors=str(classifier.coverage or "learned"),
     )
+
+
+def trained_how(classifier):
+    """How long a fitted classifier trained, and what it knew of validation data at the epoch that was kept."""
+    history = classifier.history_
+    return {
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch + 1,
+        "validation": {k: v for k, v in history.epochs[history.best_epoch].items() if k != "seconds"},
+        "training_seconds": round(history.seconds, 1),
+        "parameters": classifier.model.count_params(),
+    }
 
 
 def _trained(data, options, seed):
