@@ -51,7 +51,7 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
     from emorec.errors import DataMissing
 
     found = card(name)
-    if seed and found.name in ("sample-faces", "sample-pairs"):
+    if seed and found.drawn:
         options["seed"] = seed
     try:
         place = sample.sample_root() if found.bundled else store.locate(found, path, root)

@@ -45,6 +45,7 @@ class Card:
         instead: The bundled sample to go on with.
         beside: Another dataset whose files it needs.
         bundled: Whether it travels with the package.
+        drawn: Whether it is drawn when it is loaded; its reader then takes the seed.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Card:
     instead: str = "sample-sentences"
     beside: str = ""
     bundled: bool = False
+    drawn: bool = False
 
     @property
     def access(self):
