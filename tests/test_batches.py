@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import training
-from emorec.text.batches import BucketedIds
+from emorec.text.batches import STEPS, BucketedIds
 from emorec.text.models import build_text_model
 
 WORDS = 60
@@ -53,7 +53,8 @@ def test_every_text_is_in_one_batch_beside_texts_of_its_length():
     assert len(groups[0] & groups[1]) < 5
 
 
-def test_a_batch_is_padded_on_the_right_to_a_multiple_of_32_and_not_beyond_the_longest():
+def test_a_batch_is_padded_on_the_right_to_a_multiple_and_not_beyond_the_longest(monkeypatch):
+    monkeypatch.setitem(STEPS, 1, (32,))
     buckets = BucketedIds([[5, 6, 7], list(range(1, 34)), [9] * 70, [8, 8, 0, 0]])
     np.testing.assert_array_equal(buckets.pad([0, 3])[:, :4], [[5, 6, 7, 0], [8, 8, 0, 0]])
     assert buckets.pad([0, 3]).shape == (2, 32)

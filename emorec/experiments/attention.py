@@ -7,18 +7,22 @@ import numpy as np
 from emorec import metrics
 from emorec.errors import BadInput
 from emorec.experiments.runs import Run, load_results
-from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, folds
+from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, folds, in_turn
 from emorec.text.models import ENCODERS
 
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 DATASETS = ("movie-polarity", "movie-subjectivity")
 AVERAGING = ("mlp-average", "none")  # encoders that, without attention, average as uniform attention does
 EVERY = "all encoders"
+# Chosen on the validation part of fold 0 of movie-polarity, among six settings, for accuracy and for time.
 OPTIONS = {
     "embedding": "word2vec-googlenews-8k",
     "dropout": 0.5,
-    "epochs": 12,
-    "patience": 2,
+    "batch_size": 128,
+    "learning_rate": 0.004,
+    "schedule": "cosine",
+    "epochs": 2,
+    "patience": None,
     "bucketing": True,
 }
 
@@ -45,7 +49,7 @@ def attention():
         for encoder, mechanism in pairs():
             options = {"encoder": encoder, "attention": mechanism, **OPTIONS}
             runs += folds("attention", dataset, f"{encoder} + {mechanism}", CLASSIFIER, options)
-    return runs
+    return in_turn(runs)
 
 
 def hierarchical():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import keras
@@ -62,8 +63,7 @@ def outcome(data, evaluation, **more):
 
 def run_classifier(run):
     """Trains a `TextClassifier` with the run's options; chooses on validation, opens the test split once."""
-    data = load(run)
-    classifier = _trained(data, run.options, run.seed)
+    data, classifier = _trained(run, run.options)
     if data.label_set.multi_label:
         classifier.calibrate(data.validation)
     return outcome(
@@ -87,13 +87,21 @@ def trained_how(classifier):
     }
 
 
-def _trained(data, options, seed):
-    keras.utils.clear_session()
-    options = dict(options)
-    if options.get("embedding") in VECTORS:
-        options["embedding"] = vectors(options["embedding"])
-    classifier = TextClassifier(**options, seed=seed)
-    return classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
+def _trained(run, options):
+    """A run's data, and a `TextClassifier` trained on it; the last is kept, for the ensemble that comes next."""
+    key = run.dataset, run.fold, run.folds, run.seed, json.dumps(options)
+    if key not in _last:
+        _last.clear()
+        keras.utils.clear_session()
+        data = load(run)
+        options = {k: vectors(v) if k == "embedding" and v in VECTORS else v for k, v in options.items()}
+        classifier = TextClassifier(**options, seed=run.seed)
+        classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
+        _last[key] = data, classifier
+    return _last[key]
+
+
+_last = {}
 
 
 def run_baseline(run):
@@ -120,8 +128,7 @@ def run_baseline(run):
 
 def run_ensemble(run):
     """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores."""
-    data = load(run)
-    classifier = _trained(data, run.options["classifier"], run.seed)
+    data, classifier = _trained(run, run.options["classifier"])
     linear = baselines.text(run.options["baseline"], data.label_set).fit(data.train.inputs, data.train.labels)
 
     def scores(texts):
@@ -152,6 +159,11 @@ def on_official_split(experiment, dataset, model, function, options, seeds=3, **
     return [Run(experiment, dataset, model, function, options, seed=s, **more) for s in range(seeds)]
 
 
+def in_turn(runs):
+    """Fold by fold and seed by seed: stopped early, they are whole; a network and its ensemble share a training."""
+    return sorted(runs, key=lambda run: (run.dataset, run.fold or 0, run.seed))
+
+
 def polarity():
     """BiLSTM + global attention, alone and with NBSVM, beside linear floors: 10-fold on the two Movie Review sets."""
     runs = []
@@ -161,7 +173,7 @@ def polarity():
         runs += folds("polarity", dataset, "BiLSTM + global attention", CLASSIFIER, BILSTM)
         options = {"classifier": BILSTM, "baseline": "nbsvm"}
         runs += folds("polarity", dataset, "BiLSTM + global attention, with NBSVM", ENSEMBLE, options)
-    return runs
+    return in_turn(runs)
 
 
 def emotions():
@@ -190,7 +202,7 @@ def imdb():
     ]
     runs += on_official_split("imdb", "imdb", "BiGRU + global attention", CLASSIFIER, IMDB)
     options = {"classifier": IMDB, "baseline": "nbsvm"}
-    return runs + on_official_split("imdb", "imdb", "BiGRU + global attention, with NBSVM", ENSEMBLE, options)
+    return in_turn(runs + on_official_split("imdb", "imdb", "BiGRU + global attention, with NBSVM", ENSEMBLE, options))
 
 
 # Chosen on the validation parts of folds 0 and 2 of movie-polarity, among six settings.

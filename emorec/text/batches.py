@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 
 POOL = 32  # batches that are sorted together
-STEPS = {1: (32,), 2: (4, 16)}  # (words,) and (sentences, words) are rounded up: few shapes, few compilations
+# (words,) and (sentences, words) are rounded up: JAX compiles for every shape, TensorFlow for the first two.
+STEPS = {1: (8 if keras.backend.backend() == "tensorflow" else 32,), 2: (4, 16)}
 
 
 class BucketedIds:
@@ -47,7 +49,7 @@ class BucketedIds:
         return [found[i] for i in rng.permutation(len(found))]
 
     def pad(self, positions):
-        """Ids (B, T) or (B, S, T) of these texts, T the longest of them, rounded up to a multiple of 32."""
+        """Ids (B, T) or (B, S, T) of these texts, T the longest of them, rounded up to a multiple of ``STEPS``."""
         steps = np.array(STEPS[self.shapes.shape[1]])
         shape = -(-self.shapes[positions].max(axis=0) // steps) * steps
         ids = np.zeros((len(positions), *np.minimum(shape, self.shapes.max(axis=0))), dtype="int32")
