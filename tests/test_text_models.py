@@ -110,12 +110,23 @@ def test_attention_outputs_one_weight_a_word(attention):
     assert attention_outputs(model) is attention_outputs(model)
 
 
-def test_self_attention_weight_is_the_attention_received():
-    model = build("none", "self")
-    scores = array(keras.Model(model.input, model.get_layer("attention").output[1])(IDS))
-    received = array(attention_outputs(model)(IDS)[1])
-    np.testing.assert_allclose(received[0], scores[0].mean(axis=(0, 1)), atol=1e-6)
-    np.testing.assert_allclose(received[1, :2], scores[1, :, :2, :2].mean(axis=(0, 1)), atol=1e-6)
+def test_self_attention_weight_is_the_share_of_the_words_value_in_the_new_states():
+    model = build("none", "self", heads=2)
+    layer = model.get_layer("attention")
+    scores = array(keras.Model(model.input, layer.output[1])(IDS))
+    values = array(layer.value(model.get_layer("embedding")(IDS)))
+    kernel = array(layer.output_projection.kernel)
+    first = values.shape[-1] // 2  # units of the first head
+    shown = array(attention_outputs(model)(IDS)[1])
+    for row, length in ((0, IDS.shape[1]), (1, 2)):
+        brought = [
+            scores[row, 0, :, j].sum() * values[row, j, :first] @ kernel[:first]
+            + scores[row, 1, :, j].sum() * values[row, j, first:] @ kernel[first:]
+            for j in range(length)
+        ]
+        norms = np.linalg.norm(brought, axis=1)
+        np.testing.assert_allclose(shown[row, :length], norms / norms.sum(), rtol=1e-4)
+        assert not shown[row, length:].any()
 
 
 def planted(n, shape, seed):
@@ -133,8 +144,8 @@ def planted(n, shape, seed):
 
 
 # Over the word vectors themselves: the states of a recurrent encoder have seen their neighbours, and the weight may
-# stand beside the word. Nor does it hold for self-attention, where a word can also be used by how it looks.
-@pytest.mark.parametrize("attention", ["global", "structured", "hierarchical"])
+# stand beside the word.
+@pytest.mark.parametrize("attention", ["global", "self", "structured", "hierarchical"])
 def test_attention_finds_a_planted_word(attention):
     shape = (4, 5) if attention == "hierarchical" else (8,)
     model = build("none", attention, vocabulary_size=20, embedding_dim=8, attention_units=8)

@@ -96,6 +96,23 @@ class SelfAttention(keras.layers.Layer):
         outputs = zero_padding(self.output_projection(merged), mask)
         return (outputs, scores) if return_attention_scores else outputs
 
+    def contributions(self, states, scores):
+        """How much of each step is in the sum of the new states: the norm of its value, weighted and projected.
+
+        A weight alone does not tell: much attention to a value near 0 brings nothing (Kobayashi et al. 2020,
+        arXiv:2004.10102, section 2.3).
+
+        Args:
+            states: (B, T, D), as the layer was called with.
+            scores: (B, heads, T, T), the weights it returned.
+
+        Returns:
+            (B, T), at least 0; 0 at padded steps.
+        """
+        received = ops.transpose(ops.sum(scores, axis=2), (0, 2, 1))  # (B, T, heads)
+        brought = ops.repeat(received, self.units // self.heads, axis=-1) * self.value(states)
+        return ops.norm(ops.matmul(brought, self.output_projection.kernel), axis=-1)
+
     def _split(self, projected):
         """(B, T, units) to (B, heads, T, units / heads)."""
         width = self.units // self.heads

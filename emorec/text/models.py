@@ -191,9 +191,9 @@ def attention_outputs(model):
     Returns:
         ``keras.Model`` from ids to [logits (B, C), word weights (B, T)], or, for hierarchical attention, to
         [logits, word weights (B, S, T), sentence weights (B, S)]. One weight a word: of structured attention
-        the mean over the hops; of self-attention the mean attention a word receives, over heads and over the
-        real words that look, which is what its value weighs in the mean over the new states. They sum to 1
-        (in each sentence, for hierarchical attention); padding has exactly 0.
+        the mean over the hops; of self-attention the share of the word in all new states together, see
+        `SelfAttention.contributions`. They sum to 1 (in each sentence, for hierarchical attention); padding has
+        exactly 0.
 
     Raises:
         BadInput: The model has no attention.
@@ -205,9 +205,9 @@ def attention_outputs(model):
     if isinstance(layer, StructuredSelfAttention):
         weights = ops.mean(weights, axis=1)
     elif isinstance(layer, SelfAttention):
-        received = ops.sum(weights, axis=(1, 2))  # (B, heads, T, T): a padded word's row is 0
-        # The total is heads times the number of real words: at least 1, or 0 in an empty text.
-        weights = received / ops.maximum(ops.sum(received, axis=1, keepdims=True), 1.0)
+        states = layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
+        brought = layer.contributions(states, weights)
+        weights = brought / ops.maximum(ops.sum(brought, axis=1, keepdims=True), keras.config.epsilon())
     shown = keras.Model(model.input, [*model.outputs, weights, *of_sentences], name="attention_outputs")
     return _SHOWN.setdefault(model, shown)
 
