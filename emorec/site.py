@@ -25,6 +25,9 @@ ORDER = (
     ("Data", "", "datasets"),
 )  # fmt: skip
 
+# Which figure stands on a notebook's card, by notebook or by room; elsewhere the last before the reader's own cell.
+ON_CARD = {"datasets": 0, "faces": 0, "faces/data_augmentation": 1}
+
 STYLE = """
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 62rem; padding: 1rem; color: #222; background: #fff; overflow-wrap: break-word;
@@ -102,7 +105,7 @@ def _front(sections):
     body = (
         "<h1>Emotion recognition from text, faces and both</h1>\n<p>Notebooks with their figures and results, as they "
         "ran on the bundled sample. Numbers on the sample show that the machinery works and are no benchmark; results "
-        f"on real data stand at the end of each notebook.{home}</p>\n{sections}"
+        f"on real data, where there are any, stand at the end of a notebook.{home}</p>\n{sections}"
     )
     return PAGE.format(title="Emotion recognition: notebooks", style=STYLE, body=body)
 
@@ -128,7 +131,8 @@ def _notebook_page(name, folder):
     facts = f"<p class=facts>Executed {stamp.get('verified', '')} with {ran}.</p>" if stamp else ""
     body = f"<nav>{' · '.join(links)}</nav>\n{to_body(notebook)}\n{facts}"
     page.write_text(PAGE.format(title=escape(title), style=STYLE + _code_colours(), body=body), encoding="utf-8")
-    picture = _thumbnail(notebook, page.with_suffix(".png"))
+    chosen = ON_CARD.get(name, ON_CARD.get(name.split("/")[0], -1))
+    picture = _thumbnail(notebook, page.with_suffix(".png"), chosen)
     return (
         f'<a class=card href="notebooks/{name}.html">{picture.format(f"notebooks/{name}.png")}'
         f"<div><h3>{escape(title)}</h3><p>{escape(opening)}</p></div></a>\n"
@@ -143,14 +147,17 @@ def _heading(notebook):
     return title.strip(), re.split(r"(?<=[.?!]) +(?=[A-Z])", plain)[0]
 
 
-def _thumbnail(notebook, path):
-    """Writes the first figure of a notebook; returns the image tag with a place for its address, or an empty block."""
+def _thumbnail(notebook, path, chosen):
+    """Writes one of a notebook's figures; returns the image tag with a place for its address, or an empty block."""
+    figures = []
     for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                path.write_bytes(base64.b64decode(output.data["image/png"]))
-                return '<img loading=lazy alt="" src="{}">'
-    return "<div class=none></div>"
+        if "user-input" in cell.metadata.get("tags", []):
+            break
+        figures += [o.data["image/png"] for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    if not figures:
+        return "<div class=none></div>"
+    path.write_bytes(base64.b64decode(figures[min(chosen, len(figures) - 1)]))
+    return '<img loading=lazy alt="" src="{}">'
 
 
 def to_body(notebook):
