@@ -29,7 +29,7 @@ def toy(n=200, classes=("a", "b")):
 
 def test_shares_are_met_in_every_class():
     ids, names = toy(300, ("a", "b", "c"))
-    parts = splits.holdout(ids, names, shares=(0.8, 0.1, 0.1))
+    parts = [splits.PARTS[p] for p in splits.assign(ids, names, (0.8, 0.1, 0.1))]
     counts = Counter(zip(parts, names))
     assert counts == {(p, c): n for p, n in (("train", 80), ("validation", 10), ("test", 10)) for c in "abc"}
 
@@ -81,7 +81,7 @@ def test_fold_parts_use_every_row_once_as_test():
 def test_labels_may_be_sets_of_names():
     ids = [f"i{i}" for i in range(90)]
     names = [("joy", "love") if i % 3 == 0 else ("joy",) if i % 3 == 1 else () for i in range(90)]
-    parts = splits.holdout(ids, names, shares=(2 / 3, 1 / 6, 1 / 6))
+    parts = [splits.PARTS[p] for p in splits.assign(ids, names, (2 / 3, 1 / 6, 1 / 6))]
     assert Counter(p for p, n in zip(parts, names) if "love" in n) == {
         "train": 20,
         "validation": 5,

@@ -139,11 +139,6 @@ def k_fold(ids, labels, *, folds=10, seed=0, content=None, groups=None):
     return assign(ids, labels, [Fraction(1, folds)] * folds, seed=seed, content=content, groups=groups)
 
 
-def holdout(ids, labels, *, shares=(0.8, 0.1, 0.1), seed=0, content=None, groups=None):
-    """Part names, object array (N,), in the given shares of train, validation and test; see `assign`."""
-    return objects(PARTS)[assign(ids, labels, shares, seed=seed, content=content, groups=groups)]
-
-
 def fold_parts(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
     """Part names, object array (N,): the fold is the test part, a share of the rest validation."""
     if fold not in range(folds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -140,10 +140,6 @@ class Identity:
 
         colour = 0.2 * at(MONK_TONES) + 0.8 * at(_WARMTH)
         return (colour * (1 + 0.05 * self.undertone * np.array([0.5, 0.0, -1.2]))).astype("float32")
-
-    def as_dict(self):
-        """Every attribute by name, ready for JSON."""
-        return asdict(self)
 
 
 def _draw(rng):
