@@ -91,12 +91,14 @@ def run_mosi_linear(run):
 
 
 def run_mosi_context(run):
-    """A model over the utterances of a video; with ``late`` one for each modality, joined by that rule."""
+    """A model over the utterances of a video; with ``late`` one for each modality, or for each of the sets of modalities
+    in ``views``, joined by that rule."""
     train, test, label_set = mosi_parts()
     options = dict(run.options)
     used, rule = options.pop("modalities"), options.pop("late", None)
+    views = options.pop("views", [[m] for m in used] if rule else [used])
     probabilities = []
-    for names in [[m] for m in used] if rule else [used]:
+    for names in views:
         keras.utils.clear_session()
         inputs = {m: train.inputs[m] for m in names}
         model = train_in_context(inputs, train, label_set, run.seed, fit=MOSI_FIT, **MOSI_MODEL | options)
@@ -158,6 +160,9 @@ def mosi():
         "small BiLSTM, text": {"modalities": [T], **SMALL},
         "small BiLSTM, text + face": {"modalities": [T, V], **SMALL},
         "small BiLSTM, all three": {"modalities": [T, A, V], **SMALL},
+        "small BiLSTM, mean of these three": {
+            "modalities": [T, A, V], "views": [[T], [T, V], [T, A, V]], "late": "mean", **SMALL,
+        },
     }  # fmt: skip
     for name, options in models.items():
         runs += [Run("mosi", "mosi", name, f"{HERE}:run_mosi_context", options, seed=s) for s in range(5)]
