@@ -91,8 +91,8 @@ def run_mosi_linear(run):
 
 
 def run_mosi_context(run):
-    """A model over the utterances of a video; with ``late`` one for each modality, or for each of the sets of modalities
-    in ``views``, joined by that rule."""
+    """A model over the utterances of a video; with ``late`` several, joined by that rule: one for each modality, or
+    for each set of modalities in ``views``."""
     train, test, label_set = mosi_parts()
     options = dict(run.options)
     used, rule = options.pop("modalities"), options.pop("late", None)
