@@ -1,0 +1,51 @@
+"""Numbers: scores with intervals, calibration, comparisons. Labels are names; a label set fixes their order."""
+
+from emorec.metrics.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    probabilities,
+    reliability_table,
+    tune_thresholds,
+)
+from emorec.metrics.comparisons import (
+    Comparison,
+    McNemar,
+    corrected_t_test,
+    holm,
+    mcnemar,
+)
+from emorec.metrics.evaluation import (
+    Evaluation,
+    MultilabelEvaluation,
+    class_weights,
+    evaluate,
+    evaluate_multilabel,
+)
+from emorec.metrics.intervals import (
+    Estimate,
+    bootstrap_interval,
+    mean_interval,
+    wilson_interval,
+)
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Evaluation",
+    "McNemar",
+    "MultilabelEvaluation",
+    "bootstrap_interval",
+    "class_weights",
+    "corrected_t_test",
+    "evaluate",
+    "evaluate_multilabel",
+    "expected_calibration_error",
+    "fit_temperature",
+    "holm",
+    "mcnemar",
+    "mean_interval",
+    "probabilities",
+    "reliability_table",
+    "tune_thresholds",
+    "wilson_interval",
+]

@@ -1,0 +1,83 @@
+"""Is one model better than another? Paired tests, and p values for several questions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from emorec.errors import BadInput
+from emorec.metrics.checks import finite, pair
+
+
+class Comparison(NamedTuple):
+    """A mean difference with its interval, t statistic, degrees of freedom and two-sided p."""
+
+    difference: float
+    low: float
+    high: float
+    t: float
+    df: int
+    p: float
+
+
+class McNemar(NamedTuple):
+    """Examples that only the first, only the second classifier got right, and the two-sided p."""
+
+    only_first: int
+    only_second: int
+    statistic: float
+    p: float
+
+
+def corrected_t_test(differences, test_fraction_ratio, level=0.95):
+    """Paired t test of two models over folds whose training parts overlap (Nadeau & Bengio 2003, section 3).
+
+    The plain test takes K folds for independent and finds too much; the variance is ``(1/K + n_test/n_train) s^2``.
+
+    Args:
+        differences: K >= 2 differences of a score, one a fold (or a fold and repetition).
+        test_fraction_ratio: ``n_test / n_train``, 1/9 for ten folds. 0 gives the plain paired t test.
+        level: Coverage of the interval.
+
+    Returns:
+        A `Comparison`, in the unit of the differences.
+    """
+    from scipy import stats
+
+    differences = finite(differences, "differences", at_least=2)
+    if not 0 <= test_fraction_ratio < np.inf:
+        raise BadInput(f"test_fraction_ratio is n_test / n_train, not {test_fraction_ratio}.")
+    mean, df = float(differences.mean()), len(differences) - 1
+    error = float(np.sqrt((1 / len(differences) + test_fraction_ratio) * differences.var(ddof=1)))
+    if error <= 1e-12 * max(1.0, abs(mean)):  # every fold agrees: no spread to test against
+        same = abs(mean) <= 1e-12
+        return Comparison(mean, mean, mean, 0.0 if same else np.copysign(np.inf, mean), df, float(same))
+    t, half = mean / error, float(stats.t.ppf((1 + level) / 2, df)) * error
+    return Comparison(mean, mean - half, mean + half, t, df, float(2 * stats.t.sf(abs(t), df)))
+
+
+def holm(p_values):
+    """p values adjusted for having asked several questions (Holm 1979), same order, float64."""
+    from statsmodels.stats.multitest import multipletests
+
+    p_values = np.asarray(p_values, dtype="float64")
+    if not (np.isfinite(p_values) & (p_values >= 0) & (p_values <= 1)).all():
+        raise BadInput(f"p values lie in [0, 1]: {p_values.tolist()}.")
+    return multipletests(p_values, method="holm")[1] if p_values.size else p_values
+
+
+def mcnemar(y_true, first, second):
+    """McNemar's test of two classifiers on the same examples; exact below 25 discordant ones, else chi-square.
+
+    Args:
+        y_true, first, second: N class names each: the truth and two predictions.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar as test
+
+    y_true, first = pair(y_true, first)
+    y_true, second = pair(y_true, second)
+    a, b = (first == y_true).astype(bool), (second == y_true).astype(bool)
+    table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
+    result = test(table, exact=table[0][1] + table[1][0] < 25, correction=True)
+    return McNemar(table[0][1], table[1][0], float(result.statistic), float(result.pvalue))

@@ -1,0 +1,102 @@
+"""Intervals of a share, of a mean, and of any score by drawing examples anew."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from emorec.errors import BadInput
+from emorec.metrics.checks import check_groups, finite, pair
+
+
+class Estimate(NamedTuple):
+    """A mean with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson_interval(k, n, level=0.95):
+    """Wilson's score interval of a proportion ``k / n`` (Wilson 1927); unlike the bootstrap's it is no point at 0 or 1.
+
+    Returns:
+        ``(low, high)`` as floats in [0, 1].
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    if not 0 <= k <= n or n < 1:
+        raise BadInput(f"A proportion needs 0 <= k <= n and n >= 1, not k = {k}, n = {n}.")
+    low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
+    return float(low), float(high)
+
+
+def mean_interval(values, level=0.95):
+    """Mean of K >= 2 independent values (one per seed) with Student's t interval.
+
+    Overlapping training folds are not independent: for them the interval is too narrow, see `corrected_t_test`.
+    """
+    from scipy import stats
+
+    values = finite(values, "values", at_least=2)
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+
+
+def bootstrap_interval(metric, y_true, y_pred, *, groups=None, samples=2000, level=0.95, seed=0):
+    """Percentile bootstrap interval of a metric; whole groups are drawn where ``groups`` is given.
+
+    Args:
+        metric: ``"accuracy"`` (vectorised), or a function of ``(y_true, y_pred)`` that returns a number; draws where it
+            is NaN are left out.
+        y_true, y_pred: N values each, e.g. class names.
+        groups: N group names (subject, video, document) when examples of one group are not independent, or None.
+        samples: Number of bootstrap samples.
+        level: Coverage, in (0, 1).
+        seed: Of the draws; equal seeds give equal intervals.
+
+    Returns:
+        ``(low, high)`` as floats.
+    """
+    y_true, y_pred = pair(y_true, y_pred)
+    rng = np.random.default_rng(seed)
+    if isinstance(metric, str):
+        if metric != "accuracy":
+            raise BadInput(f"metric is 'accuracy' or a function of (y_true, y_pred), not {metric!r}.")
+        right = (y_true == y_pred).astype(bool)
+        table = np.stack([right, ~right], axis=1).astype("float64")
+        sums = resampled_sums(table, groups, samples, rng)
+        return percentiles(sums[:, 0] / sums.sum(axis=1), level)
+    _, codes = np.unique(check_groups(groups, len(y_true)), return_inverse=True)
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    drawn = np.empty(samples)
+    for i in range(samples):
+        rows = np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
+        drawn[i] = metric(y_true[rows], y_pred[rows])
+    return percentiles(drawn, level)
+
+
+def resampled_sums(table, groups, samples, rng):
+    """Column sums of bootstrap samples of the rows (or groups of rows) of ``table`` (N, K): (samples, K)."""
+    if groups is None:
+        # Rows with equal contents are exchangeable: draw how many of each kind, which costs nothing in N.
+        table, counts = np.unique(table, axis=0, return_counts=True)
+        units, chances = counts.sum(), counts / counts.sum()
+    else:
+        names, codes = np.unique(check_groups(groups, len(table)), return_inverse=True)
+        per_group = np.zeros((len(names), table.shape[1]))
+        np.add.at(per_group, codes, table)
+        table, units, chances = per_group, len(names), np.full(len(names), 1 / len(names))
+    sums, step = np.empty((samples, table.shape[1])), max(1, 4_000_000 // len(table))
+    for start in range(0, samples, step):
+        size = min(step, samples - start)
+        sums[start : start + size] = rng.multinomial(units, chances, size=size) @ table
+    return sums
+
+
+def percentiles(values, level):
+    if not 0 < level < 1:
+        raise BadInput(f"level must lie between 0 and 1, not {level}.")
+    low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
