@@ -176,7 +176,9 @@ def test_an_ensemble_weighs_its_members_on_validation_data():
     assert outcome["sizes"]["test"] == len(data.test)
 
 
-def test_multi_label_floors_know_no_test_label(monkeypatch):
+@pytest.fixture
+def tagged(monkeypatch):
+    """300 texts of one to three emotions, each named by a word of its own."""
     rng = np.random.default_rng(0)
     words = {"joy": "glad", "fear": "afraid", "anger": "cross"}
     rows = []
@@ -184,11 +186,22 @@ def test_multi_label_floors_know_no_test_label(monkeypatch):
         labels = [name for name in words if rng.random() < 0.4] or ["joy"]
         rows.append((f"{' and '.join(words[n] for n in labels)} number {i}", tuple(labels)))
     label_set = LabelSet("made", tuple(words), multi_label=True)
-    frame = pd.DataFrame(rows, columns=["text", "label"])
-    data = emorec.datasets.from_table(frame, label_set=label_set)
+    data = emorec.datasets.from_table(pd.DataFrame(rows, columns=["text", "label"]), label_set=label_set)
     monkeypatch.setattr(text, "load", lambda run: data)
+    return data
+
+
+def test_multi_label_floors_know_no_test_label(tagged):
     f1 = {}
     for name in ("majority", "tfidf-lr"):
         outcome = text.run_baseline(Run("demo", "made", name, text.BASELINE, {"baseline": name}, baseline=True))
         f1[name] = outcome["metrics"]["macro_f1"][0]
     assert f1["tfidf-lr"] == pytest.approx(1) and f1["majority"] < 0.6
+
+
+def test_a_multi_label_ensemble_gives_an_untrained_network_no_weight(tagged):
+    tiny = {"encoder": "none", "attention": "global", "embedding_dim": 8, "epochs": 1, "learning_rate": 1e-6}
+    run = Run("demo", "made", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "tfidf-lr"})
+    outcome = text.run_ensemble(run)
+    assert outcome["weights"][0] < 0.3 and sum(outcome["weights"]) == pytest.approx(1)
+    assert outcome["metrics"]["macro_f1"][0] == pytest.approx(1)

@@ -64,8 +64,6 @@ def outcome(data, evaluation, **more):
 def run_classifier(run):
     """Trains a `TextClassifier` with the run's options; chooses on validation, opens the test split once."""
     data, classifier = _trained(run, run.options)
-    if data.label_set.multi_label:
-        classifier.calibrate(data.validation)
     return outcome(
         data,
         classifier.evaluate(data.test),
@@ -97,6 +95,8 @@ def _trained(run, options):
         options = {k: vectors(v) if k == "embedding" and v in VECTORS else v for k, v in options.items()}
         classifier = TextClassifier(**options, seed=run.seed)
         classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
+        if data.label_set.multi_label:
+            classifier.calibrate(data.validation)
         _last[key] = data, classifier
     return _last[key]
 
@@ -127,9 +127,12 @@ def run_baseline(run):
 
 
 def run_ensemble(run):
-    """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores."""
+    """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores; with
+    several labels to a text by one number, see `_mixture`."""
     data, classifier = _trained(run, run.options["classifier"])
     linear = baselines.text(run.options["baseline"], data.label_set).fit(data.train.inputs, data.train.labels)
+    if data.label_set.multi_label:
+        return _mixture(data, classifier, linear)
 
     def scores(texts):
         # log-probabilities but for one class, which the others determine
@@ -142,6 +145,25 @@ def run_ensemble(run):
     predicted = data.label_set.decode(p.argmax(axis=1))
     evaluation = metrics.evaluate(data.test.labels, predicted, data.label_set, probabilities=p)
     return outcome(data, evaluation, weights=judge[-1].coef_.round(3).tolist())
+
+
+def _mixture(data, *models):
+    """Probabilities of two models averaged by the weight of least log loss on validation, thresholds tuned there."""
+    truth = data.label_set.encode(data.validation.labels)
+    first, second = (model.predict_proba(data.validation.inputs) for model in models)
+
+    def mixed(weight, first, second):
+        return np.clip(weight * first + (1 - weight) * second, 1e-6, 1 - 1e-6)
+
+    def loss(weight):
+        p = mixed(weight, first, second)
+        return -(truth * np.log(p) + (1 - truth) * np.log(1 - p)).mean()
+
+    weight = min(np.linspace(0, 1, 21), key=loss)
+    cuts = metrics.tune_thresholds(truth, mixed(weight, first, second))
+    p = mixed(weight, *(model.predict_proba(data.test.inputs) for model in models))
+    evaluation = metrics.evaluate_multilabel(data.test.labels, p, cuts, data.label_set)
+    return outcome(data, evaluation, weights=[round(float(weight), 2), round(1 - float(weight), 2)])
 
 
 BASELINES = {
@@ -186,13 +208,17 @@ def emotions():
 
 
 def goemotions():
-    """BiGRU + global attention beside linear floors: 28 emotions, several to a comment, official split, three seeds."""
+    """BiGRU + global attention, alone and with a linear model, beside linear floors: 28 emotions, several to a comment,
+    official split, three seeds."""
     runs = [
         Run("goemotions", "goemotions", model, BASELINE, {"baseline": name}, baseline=True)
         for model, name in BASELINES.items()
         if name != "nbsvm"
     ]
-    return runs + on_official_split("goemotions", "goemotions", "BiGRU + global attention", CLASSIFIER, GOEMOTIONS)
+    runs += on_official_split("goemotions", "goemotions", "BiGRU + global attention", CLASSIFIER, GOEMOTIONS)
+    name = "BiGRU + global attention, with logistic regression"
+    options = {"classifier": GOEMOTIONS, "baseline": "tfidf-lr"}
+    return in_turn(runs + on_official_split("goemotions", "goemotions", name, ENSEMBLE, options))
 
 
 def imdb():
