@@ -514,6 +514,7 @@ emorec.reporting.publish({
 # | meld | *stacked logistic regression, two neighbours to each side* | 58.1 | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
 # | meld | *TF-IDF + logistic regression* | 55.9 | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
 # | meld | bc-LSTM | 56.2 [55.4, 57.1] | 58.7 [56.4, 61.0] | 35.9 [33.3, 38.5] | 5 |
+# | meld | DialogueRNN | 57.0 [54.4, 59.5] | 59.5 [57.1, 62.0] | 36.1 [33.6, 38.6] | 5 |
 #
 # meld: official split; settings and epoch chosen on the development part, the test part read once a run.
 # <!-- /results -->

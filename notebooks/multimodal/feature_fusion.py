@@ -447,6 +447,10 @@ emorec.reporting.publish({
 # | one-modality | *rule: mean* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: product* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: vote* | 84.1 [83.3, 84.9] | 3 |
+# | one-modality | concatenation | 83.6 [82.8, 84.4] | 3 |
+# | one-modality | hadamard | 83.8 [83.0, 84.6] | 2 |
+# | one-modality | weighted_sum | 84.0 [83.2, 84.8] | 3 |
+# | one-modality | concatenation, linear | 84.0 [83.3, 84.7] | 3 |
 #
 # exclusive-or: best possible 89.6 %; every seed draws 4,000 examples to train, 10,000 to test.
 # label-paired: best possible 92.1 %; every seed draws 4,000 examples to train, 10,000 to test.
