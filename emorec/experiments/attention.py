@@ -7,7 +7,7 @@ import numpy as np
 from emorec import metrics
 from emorec.errors import BadInput
 from emorec.experiments.runs import Run, load_results
-from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, folds, in_turn
+from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
 from emorec.text.models import ENCODERS
 
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
@@ -58,14 +58,13 @@ def hierarchical():
         Run("hierarchical", "imdb", model, BASELINE, {"baseline": name}, baseline=True)
         for model, name in BASELINES.items()
     ]
-    limits = {"hierarchical": {"max_length": 50, "max_sentences": 40}}
+    sentences = {"max_length": 50, "max_sentences": 40, "keep": "start"}
     for mechanism in ("none", "global", "hierarchical"):
-        options = {"encoder": "bigru", "attention": mechanism, **OPTIONS, "epochs": 6}
-        options |= limits.get(mechanism, {"max_length": 500, "keep": "both"})
+        options = IMDB | {"attention": mechanism} | (sentences if mechanism == "hierarchical" else {})
         runs += [
             Run("hierarchical", "imdb", f"bigru + {mechanism}", CLASSIFIER, options, seed=seed) for seed in range(3)
         ]
-    return runs
+    return in_turn(runs)
 
 
 EXPERIMENTS = {"attention": attention, "hierarchical": hierarchical}
