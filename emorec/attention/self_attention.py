@@ -111,7 +111,8 @@ class SelfAttention(keras.layers.Layer):
         """
         received = ops.transpose(ops.sum(scores, axis=2), (0, 2, 1))  # (B, T, heads)
         brought = ops.repeat(received, self.units // self.heads, axis=-1) * self.value(states)
-        return ops.norm(ops.matmul(brought, self.output_projection.kernel), axis=-1)
+        brought = ops.matmul(brought, self.output_projection.kernel)
+        return ops.sqrt(ops.sum(ops.square(brought), axis=-1))  # ops.norm fails under JAX
 
     def _split(self, projected):
         """(B, T, units) to (B, heads, T, units / heads)."""
