@@ -100,7 +100,7 @@ class SelfAttention(keras.layers.Layer):
         """How much of each step is in the sum of the new states: the norm of its value, weighted and projected.
 
         A weight alone does not tell: much attention to a value near 0 brings nothing (Kobayashi et al. 2020,
-        arXiv:2004.10102, section 2.3).
+        arXiv:2004.10102).
 
         Args:
             states: (B, T, D), as the layer was called with.
