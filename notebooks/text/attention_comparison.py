@@ -288,8 +288,9 @@ emorec.reporting.publish(
 # ### On real data
 #
 # The same analysis of what is recorded of the declared experiment `attention`: every encoder under every attention on
-# the two Movie Review sets, ten folds. A column is an attention, a row an encoder; the last row is the mean over the
-# encoders. A full circle is a difference that remains after the adjustment for their number, a hollow one is not.
+# the two Movie Review sets. Ten folds are declared, and run one after the other; the text below says how many there are.
+# A column is an attention, a row an encoder; the last row is the mean over the encoders. A full circle is a difference
+# that remains after the adjustment for their number, a hollow one is not.
 
 # %%
 def panels(table, title):
