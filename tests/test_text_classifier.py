@@ -452,5 +452,11 @@ def test_attention_weights_of_one_text_are_the_layers_own(attention, options, sh
     assert weights.shape == shape
     np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
     explanation = clf.explain("a lovely word1 word2 .")
-    np.testing.assert_allclose(explanation.weights, weights.mean(axis=tuple(range(weights.ndim - 1))), atol=1e-6)
+    if attention == "structured":
+        np.testing.assert_allclose(explanation.weights, weights.mean(axis=0), atol=1e-6)
+    else:
+        states = clf.model.get_layer("embedding")(clf.encoding.encode(["a lovely word1 word2 ."]))
+        brought = np.asarray(layer.contributions(states, weights[None]))[0]
+        np.testing.assert_allclose(explanation.weights, brought / brought.sum(), atol=1e-6)
+        np.testing.assert_array_equal(explanation.matrix, weights)
     assert (explanation.matrix is not None) == (attention == "self")
