@@ -455,7 +455,8 @@ def test_attention_weights_of_one_text_are_the_layers_own(attention, options, sh
     if attention == "structured":
         np.testing.assert_allclose(explanation.weights, weights.mean(axis=0), atol=1e-6)
     else:
-        states = clf.model.get_layer("embedding")(clf.encoding.encode(["a lovely word1 word2 ."]))
+        ids = clf.ids_from_tokens([clf.tokenise("a lovely word1 word2 .")])[:, :5]
+        states = clf.model.get_layer("embedding")(ids)
         brought = np.asarray(layer.contributions(states, weights[None]))[0]
         np.testing.assert_allclose(explanation.weights, brought / brought.sum(), atol=1e-6)
         np.testing.assert_array_equal(explanation.matrix, weights)
