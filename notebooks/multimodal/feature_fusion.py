@@ -447,8 +447,16 @@ emorec.reporting.publish({
 # | one-modality | *rule: mean* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: product* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: vote* | 84.1 [83.3, 84.9] | 3 |
+# | one-modality | bottleneck | 83.2 [82.5, 83.9] | 3 |
+# | one-modality | cross_modal | 83.4 [82.6, 84.2] | 3 |
+# | one-modality | gated | 83.4 [82.7, 84.2] | 3 |
+# | one-modality | film | 83.6 [82.8, 84.3] | 3 |
 # | one-modality | concatenation | 83.6 [82.8, 84.4] | 3 |
-# | one-modality | hadamard | 83.8 [83.0, 84.6] | 2 |
+# | one-modality | tensor | 83.6 [82.9, 84.3] | 3 |
+# | one-modality | low_rank | 83.6 [82.8, 84.4] | 3 |
+# | one-modality | hadamard | 83.6 [82.8, 84.4] | 3 |
+# | one-modality | memory | 83.7 [82.9, 84.4] | 3 |
+# | one-modality | attention | 83.7 [82.9, 84.4] | 3 |
 # | one-modality | weighted_sum | 84.0 [83.2, 84.8] | 3 |
 # | one-modality | concatenation, linear | 84.0 [83.3, 84.7] | 3 |
 #
