@@ -439,7 +439,7 @@ def _split_at_attention(clf, layer):
     """The model in two: ids -> (states, mask), and pooled states -> logits."""
     import keras
 
-    states, pooled = (x[0] if isinstance(x, (list, tuple)) else x for x in (layer.input, layer.output))
+    states, pooled = (keras.tree.flatten(x)[0] for x in (layer.input, layer.output))
     mask = _layer(clf, "mask", "its padding is not known").output
     try:
         if len(states.shape) != 3:

@@ -294,8 +294,7 @@ class _Checkpoint:
         # The optimizer's variables must exist before its state can be loaded.
         self.model.optimizer.build(self.model.trainable_variables)
         self.model.load_weights(self.folder / state["last"])
-        for variable, value in zip(random_states(self.model), state["random"]):
-            variable.assign(np.array(value, dtype="uint32"))
+        set_random_state(self.model, state["random"])
         best = None
         if state["best"]:
             with np.load(self.folder / state["best"]) as arrays:
@@ -317,7 +316,7 @@ class _Checkpoint:
             np.savez(temporary, **{f"{i:05d}": w for i, w in enumerate(best)})
             os.replace(temporary, self.folder / best_name)
         state = dict(fingerprint=self.fingerprint, history=asdict(history), last=last, best=best_name)
-        state["random"] = [np.asarray(v).tolist() for v in random_states(self.model)]
+        state["random"] = random_state(self.model)
         temporary = self.folder / "state.json.writing"
         temporary.write_text(json.dumps(state))
         os.replace(temporary, self.folder / "state.json")
@@ -335,6 +334,16 @@ class _Checkpoint:
                 self.folder.rmdir()
 
 
-def random_states(model):
-    """The states of dropout's generators, which weight files leave out."""
+def random_state(model):
+    """The state of dropout's generators, which weight files leave out, as lists ready for JSON."""
+    return [np.asarray(v).tolist() for v in _generators(model)]
+
+
+def set_random_state(model, state):
+    """Puts back what `random_state` gave of the same model."""
+    for variable, value in zip(_generators(model), state):
+        variable.assign(np.array(value, dtype="uint32"))
+
+
+def _generators(model):
     return [v for v in model.variables if "seed_generator_state" in v.path]

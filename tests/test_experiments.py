@@ -199,7 +199,7 @@ def test_multi_label_floors_know_no_test_label(tagged):
     assert f1["tfidf-lr"] == pytest.approx(1) and f1["majority"] < 0.6
 
 
-def test_a_multi_label_ensemble_gives_an_untrained_network_no_weight(tagged):
+def test_a_multi_label_ensemble_gives_an_untrained_network_little_weight(tagged):
     tiny = {"encoder": "none", "attention": "global", "embedding_dim": 8, "epochs": 1, "learning_rate": 1e-6}
     run = Run("demo", "made", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "tfidf-lr"})
     outcome = text.run_ensemble(run)

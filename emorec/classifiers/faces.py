@@ -172,15 +172,14 @@ class FaceClassifier(Classifier):
         kept = json.loads(done.read_text()) if done.is_file() else {}
         if kept.pop("settings", None) == settings:
             self.model.load_weights(weights)
-            for variable, value in zip(training.random_states(self.model), kept.pop("random")):
-                variable.assign(np.array(value, dtype="uint32"))
+            training.set_random_state(self.model, kept.pop("random"))
             if progress is not None:
                 progress(f"resumed after the epochs with a frozen backbone, from {folder}")
             return training.History(**kept)
         first = super()._train(train, validation, checkpoint=folder, progress=progress)
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(weights)
-        random = [np.asarray(v).tolist() for v in training.random_states(self.model)]
+        random = training.random_state(self.model)
         done.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
         return first
 

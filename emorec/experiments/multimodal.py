@@ -126,22 +126,21 @@ T, A, V = "text", "audio", "video"
 def mosi():
     """Text, voice and face on MOSI 62/31: floors, every single modality, and what fusing them adds; five seeds."""
     floors = {
-        "majority class of the training part": ("majority", [T]),
-        "always positive, the class that is commoner in the test part": ("positive", [T]),
-        "logistic regression, text": ("logistic", [T]),
-        "logistic regression, voice": ("logistic", [A]),
-        "logistic regression, face": ("logistic", [V]),
-        "logistic regression, text + face": ("logistic", [T, V]),
-        "logistic regression, all three": ("logistic", [T, A, V]),
-        "stacking out of fold, all three": ("stacking", [T, A, V]),
-    }
+        "majority class of the training part": {"kind": "majority", "modalities": [T]},
+        "always positive, the class that is commoner in the test part": {"kind": "positive", "modalities": [T]},
+        "logistic regression, text": {"kind": "logistic", "modalities": [T]},
+        "logistic regression, voice": {"kind": "logistic", "modalities": [A]},
+        "logistic regression, face": {"kind": "logistic", "modalities": [V]},
+        "logistic regression, text + face": {"kind": "logistic", "modalities": [T, V]},
+        "logistic regression, text + face, not standardised": {
+            "kind": "logistic", "modalities": [T, V], "scaled": False,
+        },
+        "logistic regression, all three": {"kind": "logistic", "modalities": [T, A, V]},
+        "stacking out of fold, all three": {"kind": "stacking", "modalities": [T, A, V]},
+    }  # fmt: skip
     runs = [
-        Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", {"kind": k, "modalities": m}, baseline=True)
-        for name, (k, m) in floors.items()
+        Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", options, baseline=True) for name, options in floors.items()
     ]
-    raw = {"kind": "logistic", "modalities": [T, V], "scaled": False}
-    name = "logistic regression, text + face, not standardised"
-    runs.append(Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", raw, baseline=True))
     models = {
         "BiLSTM, text + face": {"modalities": [T, V]},
         "BiLSTM, text": {"modalities": [T]},

@@ -92,7 +92,8 @@ def _trained(run, options):
         _last.clear()
         keras.utils.clear_session()
         data = load(run)
-        options = {k: vectors(v) if k == "embedding" and v in VECTORS else v for k, v in options.items()}
+        if options.get("embedding") in VECTORS:
+            options = options | {"embedding": vectors(options["embedding"])}
         classifier = TextClassifier(**options, seed=run.seed)
         classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
         if data.label_set.multi_label:

@@ -205,8 +205,7 @@ def attention_outputs(model):
     if isinstance(layer, StructuredSelfAttention):
         weights = ops.mean(weights, axis=1)
     elif isinstance(layer, SelfAttention):
-        states = layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
-        brought = layer.contributions(states, weights)
+        brought = layer.contributions(keras.tree.flatten(layer.input)[0], weights)
         weights = brought / ops.maximum(ops.sum(brought, axis=1, keepdims=True), keras.config.epsilon())
     shown = keras.Model(model.input, [*model.outputs, weights, *of_sentences], name="attention_outputs")
     return _SHOWN.setdefault(model, shown)
