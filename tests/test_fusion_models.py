@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from emorec import training
 from emorec.errors import BadInput
 from emorec.fusion import decisions
-from emorec.fusion.models import build_aligned_model, build_dialogue_model, build_fusion_model, statistics
+from emorec.fusion.models import CONTEXTS, build_aligned_model, build_dialogue_model, build_fusion_model, statistics
 from emorec.fusion.regimes import REGIMES, emap, regime
 from emorec.fusion.sequences import DialogueRNNCell, Dialogues, UtteranceAttention
 
@@ -181,12 +181,13 @@ def test_dialogues_keep_order_and_count_no_padding():
     np.testing.assert_array_equal(training.predict(Echo(), data, 1)[:, 0], x[:, 0])
 
 
-def test_loss_is_the_mean_over_utterances_whatever_the_padding():
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_loss_is_the_mean_over_utterances_whatever_the_padding(context):
     rng = np.random.default_rng(0)
     groups = np.repeat(["a", "b", "c"], [1, 9, 3])
-    data = Dialogues({"text": rng.normal(size=(13, 4))}, groups)
+    data = Dialogues({"text": rng.normal(size=(13, 4))}, groups, speakers=["J"] * 13 if "rnn" in context else None)
     y = training.one_hot(rng.integers(2, size=13), 2)
-    model = build_dialogue_model({"text": 4}, 2, context="none", encoder="none", hidden=0, dropout=0)
+    model = build_dialogue_model({"text": 4}, 2, context=context, encoder="none", units=3, hidden=0, dropout=0)
     before = training.validation_scores(y, training.predict(model, data))["loss"]
     history = training.fit(model, (data, y), epochs=1, learning_rate=0.0, progress=None)
     assert history["loss"][0] == pytest.approx(before, rel=1e-5)

@@ -97,15 +97,16 @@ def run_mosi_context(run):
     options = dict(run.options)
     used, rule = options.pop("modalities"), options.pop("late", None)
     views = options.pop("views", [[m] for m in used] if rule else [used])
-    probabilities = []
+    probabilities, parameters = [], 0
     for names in views:
         keras.utils.clear_session()
         inputs = {m: train.inputs[m] for m in names}
         model = train_in_context(inputs, train, label_set, run.seed, fit=MOSI_FIT, **MOSI_MODEL | options)
         logits = training.predict(model, Dialogues({m: test.inputs[m] for m in names}, test.groups))
         probabilities.append(metrics.probabilities(logits))
+        parameters += model.count_params()
     p = decisions.combine(rule, probabilities) if rule else probabilities[0]
-    return outcome(test.labels, p, label_set, test.groups, protocol=MOSI_PROTOCOL, parameters=model.count_params())
+    return outcome(test.labels, p, label_set, test.groups, protocol=MOSI_PROTOCOL, parameters=parameters)
 
 
 MOSI_PROTOCOL = (

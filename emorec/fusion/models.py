@@ -19,21 +19,30 @@ from emorec.fusion.sequences import DialogueRNNCell, UtteranceAttention
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 
 
-def statistics(inputs, presence=None):
+def statistics(inputs, presence=None, mask=None):
     """Mean and variance of every feature over the examples that have the modality, for ``scaling``.
 
     Args:
-        inputs: Dict of name to (N, D) or (N, T, D); rows with NaN are left out. presence: (N, M), or None.
+        inputs: Dict of name to (N, D) or (N, T, D); rows with NaN are left out.
+        presence: (N, M), or None.
+        mask: Bool (N, T), the real steps of sequences; None takes all.
 
     Returns:
         Dict of name to (mean, variance), lists of D floats; a feature that never varies gets variance 1.
+
+    Raises:
+        BadInput: A modality without a single row of numbers.
     """
     result = {}
     for m, (name, x) in enumerate(inputs.items()):
         x = np.asarray(x, dtype="float64")
-        x = x if presence is None else x[np.asarray(presence)[:, m].astype(bool)]
-        x = x.reshape(-1, x.shape[-1])
+        kept = np.ones(x.shape[:-1], bool) if mask is None else np.array(mask, bool)
+        if presence is not None:
+            kept[~np.asarray(presence)[:, m].astype(bool)] = False
+        x = x[kept]
         x = x[np.isfinite(x).all(axis=1)]
+        if not len(x):
+            raise BadInput(f"{name!r} has no row without NaN that is present: it cannot be standardised.")
         variance = x.var(axis=0)
         result[name] = x.mean(axis=0).tolist(), np.where(variance > 1e-12, variance, 1.0).tolist()
     return result
@@ -127,7 +136,7 @@ def build_dialogue_model(
 
     Returns:
         Model of the modalities (B, T, D_m), ``presence`` (B, T, M), bool ``mask`` (B, T) and, for DialogueRNN,
-        ``speaker`` (B, T, parties) to logits (B, T, classes); what it says of padded steps means nothing.
+        ``speaker`` (B, T, parties) to logits (B, T, classes), 0 at padded steps.
         `emorec.fusion.sequences.Dialogues` makes such inputs.
     """
     _check(fusion, sizes, least=1)
@@ -160,6 +169,9 @@ def build_dialogue_model(
     if hidden:
         states = keras.layers.Dense(hidden, "relu", name="hidden")(states)
     logits = keras.layers.Dense(classes, name="logits")(_drop(states, dropout, "drop"))
+    # An output that still carries the mask of a recurrent layer would have Keras correct the loss for padding, which
+    # `Dialogues` does for every context alike.
+    logits = ops.where(mask[:, :, None], logits, ops.zeros_like(logits))
     return keras.Model(inputs, logits, name="dialogue_model")
 
 
@@ -236,8 +248,10 @@ def _front(inputs, sizes, scaling, rate, mask=None):
     """The modalities scaled, missing and padded values set to 0, and which ones this step of training sees."""
     xs = [inputs[name] for name in sizes]
     if scaling is not None:
-        scale = [keras.layers.Normalization(mean=m, variance=v, name=f"scale_{n}") for n, (m, v) in scaling.items()]
-        xs = [layer(x) for layer, x in zip(scale, xs)]
+        if set(scaling) != set(sizes):
+            raise BadInput(f"scaling is of {list(scaling)}, the model of {list(sizes)}.")
+        numbers = [dict(zip(("mean", "variance"), scaling[n])) for n in sizes]
+        xs = [keras.layers.Normalization(**k, name=f"scale_{n}")(x) for n, k, x in zip(sizes, numbers, xs)]
     layer = ModalityDropout(rate, name="modality_dropout")
     return layer(xs, presence=inputs["presence"], mask=mask)
 
