@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import keras
 import numpy as np
+from keras import ops
 
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
@@ -75,7 +77,10 @@ def one_hot(indices, classes):
 
 
 def validation_scores(targets, logits, multi_label=False):
-    """Loss (mean cross-entropy, nats), accuracy and macro-F1 of logits (N, C) against 0/1 targets (N, C)."""
+    """Loss (mean cross-entropy, nats), accuracy and macro-F1 of logits (N, C) against 0/1 targets (N, C).
+
+    Macro-F1 is over the classes that occur in truth or answers.
+    """
     targets, logits = np.asarray(targets), np.asarray(logits, dtype="float64")
     if multi_label:
         loss = np.mean(np.logaddexp(0, logits) - targets * logits)
@@ -89,17 +94,29 @@ def validation_scores(targets, logits, multi_label=False):
         true = one_hot(targets.argmax(axis=1), targets.shape[1]) > 0
         accuracy = float(np.mean((chosen & true).any(axis=1)))
     hits, sizes = (chosen & true).sum(axis=0), chosen.sum(axis=0) + true.sum(axis=0)
-    macro_f1 = float(np.mean(2 * hits / np.maximum(sizes, 1)))
+    occur = sizes > 0  # as in `emorec.metrics`, classes that are neither there nor named do not count
+    macro_f1 = float(np.mean(2 * hits[occur] / sizes[occur])) if occur.any() else 0.0
     return {"loss": float(loss), "accuracy": accuracy, "macro_f1": macro_f1}
 
 
 def compile_model(
-    model, *, steps, learning_rate, schedule, weight_decay, label_smoothing, multi_label, clipnorm=1.0, optimizer="adam"
+    model,
+    *,
+    steps,
+    learning_rate,
+    schedule,
+    weight_decay,
+    label_smoothing,
+    multi_label,
+    class_weight=None,
+    clipnorm=1.0,
+    optimizer="adam",
 ):
     """Cross-entropy from logits under an optimizer with decoupled weight decay (AdamW; Loshchilov & Hutter 2019).
 
     `optimizer` is ``adam``, ``rmsprop`` or ``sgd`` (with Nesterov momentum 0.9, and a learning rate of its own).
     `schedule` is ``constant`` or ``cosine`` (to zero over `steps`, after a linear warm-up over the first 5 %).
+    `class_weight` acts here with several labels to an example: on the part of a class's loss where it is there.
     """
     if schedule == "cosine":
         warmup = max(1, steps // 20)
@@ -118,13 +135,24 @@ def compile_model(
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if multi_label:
-        loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+        loss = _binary_crossentropy(label_smoothing, 1.0 if class_weight is None else class_weight)
     else:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, jit_compile="auto" if keras.backend.backend() == "jax" else False)
     if model.trainable_variables:
         # Variables that are made inside the first step would have TensorFlow trace that step twice.
         optimizer.build(model.trainable_variables)
+
+
+def _binary_crossentropy(label_smoothing, positive):
+    """Binary cross-entropy of logits, its positive part weighed by numbers (C,), mean over classes."""
+    positive = np.asarray(positive, dtype="float32")
+
+    def loss(targets, logits):
+        targets = targets * (1 - label_smoothing) + 0.5 * label_smoothing
+        return ops.mean(positive * targets * ops.softplus(-logits) + (1 - targets) * ops.softplus(logits), axis=-1)
+
+    return loss
 
 
 def fit(
@@ -156,36 +184,39 @@ def fit(
         validation: ``(x, y)`` to choose on, or None. Never a test split: the classifiers check that.
         epochs, batch_size: Limits of the run, and examples a step.
         optimizer, learning_rate, schedule, weight_decay, label_smoothing: See `compile_model`.
-        class_weight: Weight per class (C,), or None.
+        class_weight: Weight per class (C,) or None: of the examples of a class; with several labels to an example, of
+            the positive part of the class's loss.
         patience: Epochs without improvement before stopping; None never stops early. The weights of the best
             epoch are restored whenever there is validation data.
         monitor: ``loss``, ``accuracy`` or ``macro_f1``, on validation data.
         seed: Order of the examples; epoch e always has the same order, also after a resumed run.
-        checkpoint: Folder to resume from after a kill; emptied when the run is done.
+        checkpoint: Folder to resume from after a kill, if network, settings and data are the same; what was written
+            there is removed when the run is done.
         progress: Receives a line per epoch; None is silent.
 
     Returns:
         `History`; the model holds the best epoch's weights.
+
+    Raises:
+        BadInput: An unknown option, or numbers that are not finite, in training or on validation data.
     """
     if monitor not in MONITORS:
         raise BadInput(f"monitor={monitor!r} is unknown; choose one of {', '.join(MONITORS)}.")
     arrays = train(0) if callable(train) else train
     size = len(arrays[1])
-    compile_model(
-        model,
-        steps=epochs * -(-size // batch_size),
+    settings = dict(
         optimizer=optimizer,
         learning_rate=learning_rate,
         schedule=schedule,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         multi_label=multi_label,
+        class_weight=None if class_weight is None else np.asarray(class_weight, dtype="float32").tolist(),
     )
-    run = _Checkpoint(
-        checkpoint,
-        model,
-        dict(size=size, epochs=epochs, batch=batch_size, rate=learning_rate, seed=seed, optimizer=optimizer),
-    )
+    run = _Checkpoint(checkpoint, model)
+    run.sign(settings | dict(epochs=epochs, batch=batch_size, monitor=monitor, seed=seed), arrays, validation)
+    compile_model(model, steps=epochs * -(-size // batch_size), **settings)
+    class_weight = None if multi_label else class_weight
     history, best = run.resume(progress)
     sign = MONITORS[monitor]
     for epoch in range(len(history.epochs), epochs):
@@ -201,6 +232,8 @@ def fit(
         row["seconds"] = time.perf_counter() - started
         history.epochs.append(row)
         value = row.get(f"val_{monitor}")
+        if value is not None and not np.isfinite(value):
+            raise BadInput(f"The validation {monitor} is {value}: look for NaN in the validation inputs.")
         if value is None or history.best_value is None or sign * value > sign * history.best_value:
             history.best_epoch, history.best_value = epoch, value
             best = model.get_weights() if validation is not None else None
@@ -274,12 +307,25 @@ def _line(epoch, epochs, row, best):
 class _Checkpoint:
     """State of a run after each epoch: written to temporary files, then moved into place at once."""
 
-    def __init__(self, folder, model, settings):
+    FILES = ("epoch-*.weights.h5", "best-*.npz", "writing.npz", "state.json", "state.json.writing")
+
+    def __init__(self, folder, model):
         self.folder = None if folder is None else Path(folder)
         self.model = model
-        shapes = [list(w.shape) for w in model.weights]
-        text = json.dumps([settings, shapes], sort_keys=True)
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self.fingerprint = None
+
+    def sign(self, settings, *data):
+        """Fingerprints all that decides how a run goes on: the network, the settings and the examples."""
+        if self.folder is None:
+            return
+        text = json.dumps([self.model.get_config(), settings], sort_keys=True, default=float)
+        text = re.sub(r"_\d+\b", "", text)  # Keras numbers layers on, from model to model
+        digest = hashlib.sha256(text.encode())
+        for part in keras.tree.flatten(data):
+            for array in keras.tree.flatten(vars(part) if isinstance(part, Batches) else part):
+                if array is not None:
+                    digest.update(np.ascontiguousarray(array))
+        self.fingerprint = digest.hexdigest()
 
     def resume(self, progress):
         state_file = self.folder / "state.json" if self.folder else None
@@ -289,6 +335,7 @@ class _Checkpoint:
         if state.pop("fingerprint") != self.fingerprint:
             if progress is not None:
                 progress(f"{self.folder} belongs to another run; starting anew.")
+            self._clear()
             return History(), None
         history = History(**state["history"])
         # The optimizer's variables must exist before its state can be loaded.
@@ -311,7 +358,7 @@ class _Checkpoint:
         last = f"epoch-{epoch}.weights.h5"
         self.model.save_weights(self.folder / last)
         best_name = f"best-{history.best_epoch}.npz" if best is not None else None
-        if best_name and not (self.folder / best_name).exists():
+        if best_name and history.best_epoch == epoch - 1:
             temporary = self.folder / "writing.npz"
             np.savez(temporary, **{f"{i:05d}": w for i, w in enumerate(best)})
             os.replace(temporary, self.folder / best_name)
@@ -323,9 +370,10 @@ class _Checkpoint:
         self._clear(keep={last, best_name, "state.json"})
 
     def _clear(self, keep=frozenset()):
-        for file in self.folder.glob("*"):
-            if file.name not in keep and file.suffix in {".h5", ".npz", ".json", ".writing"}:
-                file.unlink()
+        for pattern in self.FILES:
+            for file in self.folder.glob(pattern):
+                if file.name not in keep:
+                    file.unlink()
 
     def done(self):
         if self.folder is not None and self.folder.exists():

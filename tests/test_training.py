@@ -15,10 +15,10 @@ def data(n=200, seed=0):
     return x, training.one_hot((x[:, 0] + x[:, 1] > 0).astype(int), 2)
 
 
-def model(seed=0):
+def model(seed=0, dropout=0.3):
     training.set_seed(seed)
     return keras.Sequential(
-        [keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(2)]
+        [keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dropout(dropout), keras.layers.Dense(2)]
     )
 
 
@@ -94,18 +94,37 @@ def test_every_optimizer_learns_its_own_way_and_decays_weights():
     assert len(set(found.values())) == 3
 
 
-def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
-    class Killed(Exception):
-        pass
-
-    def kill(line):
-        raise Killed
-
-    with pytest.raises(Killed):
-        run(model(), checkpoint=tmp_path, progress=kill)
+def kill_after(epochs):
     lines = []
-    run(model(), epochs=2, checkpoint=tmp_path, progress=lines.append)
-    assert "another run" in lines[0]
+
+    def progress(line):
+        lines.append(line)
+        if len(lines) == epochs:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("changed", [{"epochs": 3}, {"monitor": "accuracy"}, {"label_smoothing": 0.1}, "data", "net"])
+def test_a_checkpoint_of_another_run_is_not_used(tmp_path, changed):
+    (tmp_path / "mine.npz").touch()
+    options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "seed": 3}
+    (x, y), validation = data(), data(80, 1)
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(model(), (x, y), validation, checkpoint=tmp_path, progress=kill_after(1), **options)
+    options |= changed if isinstance(changed, dict) else {}
+    x = -x if changed == "data" else x
+    whole, stopped = (model(dropout=0.1 if changed == "net" else 0.3) for _ in range(2))
+    expected = training.fit(whole, (x, y), validation, progress=None, **options)
+    with pytest.raises(KeyboardInterrupt):  # its first line says that this is another run
+        training.fit(stopped, (x, y), validation, checkpoint=tmp_path, progress=kill_after(3), **options)
+    lines = []
+    history = training.fit(stopped, (x, y), validation, checkpoint=tmp_path, progress=lines.append, **options)
+    assert "resumed after epoch 2" in lines[0]
+    assert (history.best_epoch, history.best_value) == (expected.best_epoch, expected.best_value)
+    for a, b in zip(whole.get_weights(), stopped.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    assert [f.name for f in tmp_path.iterdir()] == ["mine.npz"]  # other people's files stay
 
 
 def test_validation_scores_by_hand():
@@ -117,6 +136,8 @@ def test_validation_scores_by_hand():
     assert scores["macro_f1"] == pytest.approx(2 / 3)  # both classes: precision and recall 1/2 and 1
     multi = training.validation_scores(targets, np.array([[1.0, -1], [1, -1], [-1, 1]]), multi_label=True)
     assert multi["accuracy"] == pytest.approx(4 / 6)
+    wider = [np.pad(a, ((0, 0), (0, 2)), constant_values=v) for a, v in ((targets, 0), (logits, -99))]
+    assert training.validation_scores(*wider)["macro_f1"] == pytest.approx(2 / 3)  # as `metrics.evaluate` has it
 
 
 def test_class_weights_move_the_decision():
@@ -129,6 +150,18 @@ def test_class_weights_move_the_decision():
         training.fit(net, (x, y), epochs=10, learning_rate=0.1, class_weight=weight, progress=None)
         chosen.append(int(training.predict(net, x[:1]).argmax()))
     assert chosen == [0, 1]
+
+
+def test_class_weights_with_several_labels_act_where_a_class_is_there():
+    x, y = np.ones((4, 1), dtype="float32"), np.array([[1, 0], [0, 0], [0, 1], [0, 1]], dtype="float32")
+    losses = []
+    for weight in (None, [3.0, 1.0]):
+        net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+        history = training.fit(
+            net, (x, y), epochs=1, learning_rate=0.0, class_weight=weight, multi_label=True, progress=None
+        )
+        losses.append(history["loss"][0] / np.log(2))
+    assert losses == pytest.approx([1.0, 1 + 2 / 8])  # one of the eight decisions counts three times
 
 
 def test_a_test_split_is_refused():
@@ -149,3 +182,6 @@ def test_bad_settings_and_nan_are_named():
     x[0, 0] = np.nan
     with pytest.raises(BadInput, match="learning rate"):
         training.fit(model(), (x, y), epochs=3, progress=None)
+    with pytest.raises(BadInput, match="validation loss is nan"):
+        linear = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+        training.fit(linear, data(), (x, y), epochs=1, progress=None)

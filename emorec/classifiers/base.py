@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import keras
@@ -36,15 +37,25 @@ class Classifier(BaseEstimator):
             inputs: N raw inputs, or a `Split` (then leave `labels` out).
             labels: N class names; N tuples of names for a multi-label task.
             validation: A `Split`, or ``(inputs, labels)``, to stop early and choose the best epoch on. None sets a
-                tenth of the training data aside. A test split is refused.
+                tenth of the training data aside, whole groups of a `Split`. A test split is refused.
             label_set: The classes and their order; None takes the sorted names found in `labels`.
             checkpoint: Folder from which a killed run resumes.
             progress: Receives a line per epoch; None is silent.
 
         Returns:
-            self, with ``history_`` (`emorec.training.History`) and ``label_set``.
+            self, with ``history_`` (`emorec.training.History`) and ``label_set``. Where fitting fails or is
+            interrupted, the classifier stays as it was before.
         """
+        before = self.__dict__.copy()
+        try:
+            return self._fit(inputs, labels, validation, label_set, checkpoint=checkpoint, progress=progress)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _fit(self, inputs, labels, validation, label_set, **options):
         training.refuse_test_split(validation)
+        groups = inputs.groups if isinstance(inputs, Split) else None
         inputs, labels = self._pair(inputs, labels)
         self.label_set = label_set or infer_label_set(labels)
         if len(self.label_set) < 2:
@@ -52,7 +63,8 @@ class Classifier(BaseEstimator):
         targets = self._targets(labels)
         if validation is None:
             ids = [f"{i:08d}" for i in range(len(labels))]
-            parts = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=self._content(inputs))
+            content = self._content(inputs)
+            parts = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=content, groups=groups)
             keep, aside = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
             if not len(keep) or not len(aside):
                 raise BadInput(f"{len(labels)} examples are too few to set a tenth aside: give validation=...")
@@ -64,20 +76,15 @@ class Classifier(BaseEstimator):
         self._fit_encoding(inputs)
         x, x_validation = self._encode(inputs), self._encode(validation[0])
         self.model = self._build(len(self.label_set))
-        self.history_ = self._train(
-            (x, targets),
-            (x_validation, self._targets(validation[1])),
-            checkpoint=checkpoint,
-            progress=progress,
-        )
+        self.history_ = self._train((x, targets), (x_validation, self._targets(validation[1])), **options)
         self.temperature, self.thresholds = 1.0, None
         return self
 
     def _train(self, train, validation, **options):
         weights = None
         if self.class_weight == "balanced":
-            share = train[1].mean(axis=0)
-            weights = 1 / np.maximum(share * len(self.label_set), 1e-6)
+            share = np.maximum(train[1].mean(axis=0), 1e-6)
+            weights = (1 - share) / share if self.label_set.multi_label else 1 / (share * len(self.label_set))
         elif self.class_weight is not None:
             raise BadInput(f"class_weight={self.class_weight!r} is unknown; choose 'balanced' or None.")
         return training.fit(
@@ -87,7 +94,7 @@ class Classifier(BaseEstimator):
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=getattr(self, "optimizer", "adam"),
-            learning_rate=self.learning_rate,
+            learning_rate=float(self.learning_rate),
             schedule=self.schedule,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
@@ -148,27 +155,34 @@ class Classifier(BaseEstimator):
         return self.label_set.decode(probabilities.argmax(axis=1))
 
     def score(self, inputs, labels=None):
-        """Accuracy; for a multi-label task macro-F1 (both 0 to 1)."""
+        """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1)."""
         inputs, labels = self._pair(inputs, labels)
         self._check_fitted()
         if self.label_set.multi_label:
             from sklearn.metrics import f1_score
 
-            chosen = self.label_set.encode(self.predict(inputs))
-            return float(f1_score(self.label_set.encode(labels), chosen, average="macro", zero_division=0))
+            chosen, truth = self.label_set.encode(self.predict(inputs)), self.label_set.encode(labels)
+            occurring = np.flatnonzero((chosen + truth).any(axis=0))
+            return float(f1_score(truth, chosen, labels=occurring, average="macro", zero_division=0))
         return float(np.mean(self.label_set.encode(labels) == self.predict_proba(inputs).argmax(axis=1)))
 
     def evaluate(self, split, groups=None):
         """Accuracy with interval, macro-F1, the per-class table and more of one split.
 
+        Args:
+            split: A `Split`.
+            groups: N names of groups whose examples are not independent (people, films): intervals then draw whole
+                groups. None takes those of the split.
+
         Returns:
             `emorec.metrics.Evaluation`, or its multi-label form.
         """
+        groups = getattr(split, "groups", None) if groups is None else groups
         inputs, labels = self._pair(split, None)
         probabilities = self.predict_proba(inputs)
         if self.label_set.multi_label:
             thresholds = 0.5 if self.thresholds is None else self.thresholds
-            return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set)
+            return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set, groups=groups)
         predicted = self.label_set.decode(probabilities.argmax(axis=1))
         names = self.label_set.decode(self.label_set.encode(labels))
         return metrics.evaluate(names, predicted, self.label_set, probabilities=probabilities, groups=groups)
@@ -205,7 +219,7 @@ class Classifier(BaseEstimator):
             "format": FORMAT,
             "class": type(self).__name__,
             "emorec": __version__,
-            "params": {k: _json(v) for k, v in self.get_params(deep=False).items() if _is_json(_json(v))},
+            "params": _json(self.get_params(deep=False)),
             "label_set": {f: getattr(self.label_set, f) for f in ("name", "names", "multi_label")},
             "temperature": float(self.temperature),
             "thresholds": None if self.thresholds is None else np.asarray(self.thresholds).tolist(),
@@ -214,7 +228,7 @@ class Classifier(BaseEstimator):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             weights, archive = Path(folder) / "model.keras", Path(folder) / "classifier.zip"
-            self.model.save(weights)
+            _save_without_optimizer(self.model, weights)
             with zipfile.ZipFile(archive, "w") as file:
                 file.writestr("config.json", json.dumps(config))
                 file.write(weights, "model.keras")
@@ -245,7 +259,7 @@ class Classifier(BaseEstimator):
                 model = keras.saving.load_model(file.extract("model.keras", folder), compile=False)
         except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
             raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
-        classifier = cls(**config["params"])
+        classifier = cls(**_from_json(config["params"]))
         classifier.label_set = LabelSet(**config["label_set"])
         classifier.temperature, classifier.thresholds = config["temperature"], config["thresholds"]
         classifier.model = model
@@ -264,9 +278,34 @@ def infer_label_set(labels):
     raise LabelMismatch(f"Labels are class names, or tuples of names; received {odd!r} ({type(odd).__name__}).")
 
 
+def _save_without_optimizer(model, path):
+    """Adam's two moments would make the file three times as large, and `load` does not read them."""
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        model.save(path)
+    finally:
+        model.optimizer = optimizer
+
+
 def _json(value):
-    return str(value) if isinstance(value, Path) else value
+    """A setting as plain JSON; a classifier that is one, such as that of a modality, as its class and settings."""
+    if isinstance(value, Classifier):
+        return {"classifier": type(value).__name__, "params": _json(value.get_params(deep=False))}
+    if is_dataclass(value):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {k: _json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else str(value) if isinstance(value, Path) else value
 
 
-def _is_json(value):
-    return value is None or isinstance(value, (str, int, float, bool, list, tuple))
+def _from_json(params):
+    """The settings that `_json` wrote."""
+    kinds = {kind.__name__: kind for kind in Classifier.__subclasses__()}
+    return {
+        name: kinds[value["classifier"]](**_from_json(value["params"]))
+        if isinstance(value, dict) and "classifier" in value
+        else value
+        for name, value in params.items()
+    }
