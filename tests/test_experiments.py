@@ -20,7 +20,8 @@ CALLS = []
 def fake(run):
     CALLS.append(run)
     value = run.options["value"] + 0.01 * (run.fold or 0) + 0.02 * run.seed
-    return {"metrics": {"accuracy": [value, value - 0.05, value + 0.05]}, "protocol": "made up"}
+    found = {"accuracy": [value, value - 0.05, value + 0.05], "ece": value}
+    return {"metrics": found, "protocol": "made up", "sizes": {"train": 60, "validation": 10, "test": 30}}
 
 
 def runs(n=3, value=0.5, model="A model", **more):
@@ -57,16 +58,24 @@ def test_fold_interval_is_corrected_for_overlap(tmp_path):
     experiments.perform(runs(), folder=tmp_path, progress=None)
     mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
     assert mean == pytest.approx(0.51)
-    half = stats.t.ppf(0.975, 2) * np.sqrt(0.01**2 * (1 / 3 + 1 / 2))
+    half = stats.t.ppf(0.975, 2) * np.sqrt(0.01**2 * (1 / 3 + 30 / 60))
     assert (low, high) == pytest.approx((mean - half, mean + half))
+    experiments.perform(runs(model="floor", baseline=True), folder=tmp_path, progress=None)
+    mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
+    assert mean - low == pytest.approx(
+        half * np.sqrt((1 / 3 + 30 / 70) / (1 / 3 + 30 / 60))
+    )  # learns from validation too
 
 
 def test_seed_interval_is_never_narrower_than_the_test_split_allows(tmp_path):
     declared = [Run("demo", "data", "m", f"{__name__}:fake", {"value": 0.5}, seed=s) for s in range(3)]
     experiments.perform(declared, folder=tmp_path, progress=None)
     mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
-    variance = 0.02**2 / 3 + (0.05 / 1.96) ** 2
-    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(variance))
+    own, sampling = 0.02**2 / 3, (0.05 / 1.96) ** 2
+    freedom = 2 * ((own + sampling) / own) ** 2  # Satterthwaite: two of the seeds' part, any number of the other
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, freedom) * np.sqrt(own + sampling))
+    mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["ece"]  # nothing is known of its error
+    assert low == high == mean
 
 
 def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch):
@@ -110,8 +119,8 @@ def made_scores(gains, reference=0.6, folds=5):
         for encoder in ("gru", "cnn"):
             for mechanism, gain in {"none": [0.0] * folds, **gains}.items():
                 score = reference + 0.05 * fold + gain[fold]
-                rows.append(("data", encoder, mechanism, fold, folds, 0, score))
-    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "folds", "seed", "score"])
+                rows.append(("data", encoder, mechanism, fold, 1 / 4, 0, score))
+    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
 
 
 def test_attention_is_compared_fold_by_fold():
@@ -147,7 +156,8 @@ def test_the_control_of_an_averaging_encoder_is_its_own_average():
 
 def test_the_attention_grid_reads_back_as_pairs():
     declared = experiments.declared("attention", dataset="movie-polarity", folds=[0, 1])
-    contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}} for r in declared]
+    sizes = {"train": 81, "validation": 9, "test": 10}
+    contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}, "sizes": sizes} for r in declared]
     found = attention.scores(contents)
     assert set(zip(found.encoder, found.attention)) == set(attention.pairs())
     assert ("mlp", "global") not in set(attention.pairs()) and ("mlp-average", "global") in set(attention.pairs())

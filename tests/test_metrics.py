@@ -185,6 +185,14 @@ def test_mean_interval_of_three_seeds():
         metrics.mean_interval([1.0])
 
 
+def test_interval_over_seeds_lies_between_its_two_limits():
+    known = metrics.seeds_interval([0.7], 0.01**2)  # one seed, or equal ones: the sampling error alone
+    assert known == pytest.approx((0.7, 0.7 - 1.96 * 0.01, 0.7 + 1.96 * 0.01), abs=1e-4)
+    assert metrics.seeds_interval([0.7, 0.7], 0.01**2) == pytest.approx(known)
+    seeds = [1.0, 2.0, 3.0]  # a test split without end: Student's t over the seeds
+    assert metrics.seeds_interval(seeds, 0.0) == pytest.approx(metrics.mean_interval(seeds))
+
+
 # ---------------------------------------------------------------------------------------------- multi label
 
 

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from emorec import FaceClassifier, MultimodalClassifier, TextClassifier
 from emorec.datasets.base import Split, objects
@@ -228,7 +229,9 @@ def test_paired_gain_by_hand(tmp_path):
             (folder / f"{model}-{seed}.json").write_text(json.dumps(content))
     found = gain("fused", "face alone", [0, 1, 1, 0], tmp_path)
     # right: 1110 - 1100 and 1111 - 1001, so 0010 and 0110; over pairs 0, .5, 1, 0; over seeds .25, .5
-    half = 1.96 * np.sqrt(np.var([0, 0.5, 1, 0], ddof=1) / 4 + np.var([0.25, 0.5], ddof=1) / 2)
+    found_pairs, found_seeds = np.var([0, 0.5, 1, 0], ddof=1) / 4, np.var([0.25, 0.5], ddof=1) / 2
+    variance = found_pairs + found_seeds
+    half = stats.t.ppf(0.975, (variance / found_seeds) ** 2) * np.sqrt(variance)
     np.testing.assert_allclose(found, (0.375, 0.375 - half, 0.375 + half))
 
 

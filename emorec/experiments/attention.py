@@ -7,6 +7,7 @@ import numpy as np
 from emorec import metrics
 from emorec.errors import BadInput
 from emorec.experiments.runs import Run, load_results
+from emorec.experiments.tables import test_to_train
 from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
 from emorec.text.models import ENCODERS
 
@@ -81,7 +82,8 @@ def scores(contents=None, metric="accuracy"):
         metric: One of the names under ``metrics`` in the result files.
 
     Returns:
-        DataFrame with dataset, encoder, attention, fold, folds, seed and score (0 to 1); floors are left out.
+        DataFrame with dataset, encoder, attention, fold, ratio (of test to training examples), seed and score (0 to
+        1); floors are left out.
     """
     import pandas as pd
 
@@ -90,9 +92,9 @@ def scores(contents=None, metric="accuracy"):
         run, value = content["run"], content["metrics"][metric]
         if not run["baseline"]:
             row = {"dataset": run["dataset"], **{k: run["options"][k] for k in ("encoder", "attention")}}
-            row |= {k: run[k] for k in ("fold", "folds", "seed")}
+            row |= {"fold": run["fold"], "ratio": test_to_train(content), "seed": run["seed"]}
             rows.append({**row, "score": value[0] if isinstance(value, list) else value})
-    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "folds", "seed", "score"])
+    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
 
 
 def paired(scores, reference="none"):
@@ -123,7 +125,7 @@ def paired(scores, reference="none"):
         scores = pd.concat([scores[~plain], twins])
     rows = []
     for dataset, part in scores.groupby("dataset", sort=False):
-        ratio = 1 / (part["folds"].max() - 1)  # test part to the rest
+        ratio = part["ratio"].mean()
         cells = part.pivot_table(index="fold", columns=["attention", "encoder"], values="score")
         found = []
         for mechanism in sorted(part["attention"].unique(), key=_place(ATTENTIONS)):

@@ -99,6 +99,4 @@ def gain(first, second, truth, folder=None):
             right[content["run"]["model"]].append([int(c) for c in content["predicted"]] == np.asarray(truth))
     differences = np.array(right[first], dtype=float) - np.array(right[second], dtype=float)
     over_pairs, over_seeds = differences.mean(axis=0), differences.mean(axis=1)
-    variance = over_pairs.var(ddof=1) / len(over_pairs) + over_seeds.var(ddof=1) / len(over_seeds)
-    mean, half = float(differences.mean()), 1.96 * float(np.sqrt(variance))
-    return metrics.Estimate(mean, mean - half, mean + half)
+    return metrics.seeds_interval(over_seeds, over_pairs.var(ddof=1) / len(over_pairs))

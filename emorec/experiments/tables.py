@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec import metrics
 from emorec.experiments.runs import ROOT, load_results
 
 BLOCK = re.compile(
@@ -20,8 +21,10 @@ def summary(experiment, folder=None):
     """Mean and 95 % interval of each metric, per dataset and model.
 
     Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Over
-    seeds on one test split it joins the seeds' variance with the sampling error of that split, so that it never
-    shrinks below what the size of the test split allows.
+    seeds on one test split it joins the seeds' variance with the sampling error of that split
+    (`emorec.metrics.seeds_interval`), so that it never shrinks below what the size of the test split allows; where
+    every seed has a test split of its own, as in the experiment `regimes`, it is wider than need be. A metric of which
+    a file does not say the sampling error has no interval: low and high are the mean.
 
     Returns:
         List of dicts with ``dataset``, ``model``, ``baseline``, ``runs``, ``protocol`` and
@@ -52,22 +55,22 @@ def _first(row):
 
 
 def _interval(values, contents):
-    from scipy import stats
-
     points = np.array([v[0] if isinstance(v, list) else v for v in values], dtype=float)
-    mean, k = float(points.mean()), len(points)
-    spread = points.var(ddof=1) if k > 1 else 0.0
-    folds = contents[0]["run"]["folds"]
-    if folds:
-        variance = spread * (1 / k + 1 / (folds - 1))
-    else:
-        widths = [(v[2] - v[1]) / (2 * 1.96) for v in values if isinstance(v, list)]
-        variance = spread / k + (float(np.mean(np.square(widths))) if widths else 0.0)
-    if variance == 0.0:
+    mean = float(points.mean())
+    if contents[0]["run"]["folds"]:
+        if len(points) == 1:
+            return mean, mean, mean
+        return tuple(metrics.corrected_t_test(points, test_to_train(contents[0])))[:3]
+    if not all(isinstance(v, list) for v in values):
         return mean, mean, mean
-    factor = float(stats.t.ppf(0.975, k - 1)) if folds and k > 1 else 1.96
-    half = factor * float(np.sqrt(variance))
-    return mean, mean - half, mean + half
+    errors = [(v[2] - v[1]) / (2 * 1.96) for v in values]
+    return tuple(metrics.seeds_interval(points, float(np.mean(np.square(errors)))))
+
+
+def test_to_train(content):
+    """Test examples to training examples of a run over folds; a floor learns from the validation part too."""
+    sizes = content["sizes"]
+    return sizes["test"] / (sizes["train"] + sizes["validation"] * content["run"]["baseline"])
 
 
 def table(experiment, folder=None, metrics=None):

@@ -25,6 +25,7 @@ from emorec.metrics.intervals import (
     Estimate,
     bootstrap_interval,
     mean_interval,
+    seeds_interval,
     wilson_interval,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "mean_interval",
     "probabilities",
     "reliability_table",
+    "seeds_interval",
     "tune_thresholds",
     "wilson_interval",
 ]

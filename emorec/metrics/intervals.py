@@ -44,6 +44,30 @@ def mean_interval(values, level=0.95):
     return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
 
 
+def seeds_interval(values, sampling_variance, level=0.95):
+    """Mean of K values, one a seed, of one test split: the seeds' spread and the split's sampling error joined.
+
+    The variance is ``s^2 / K + sampling_variance``. Student's t has the degrees of freedom of Satterthwaite (1946),
+    who leaves the part that is known, here the sampling error, without doubt: few seeds that differ cost most.
+
+    Args:
+        values: K >= 1 numbers.
+        sampling_variance: Squared standard error of one value, from the size of the test split.
+        level: Coverage, in (0, 1).
+
+    Returns:
+        An `Estimate`.
+    """
+    from scipy import stats
+
+    values = finite(values, "values", at_least=1)
+    own = float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+    variance = own + sampling_variance
+    df = (len(values) - 1) * (variance / own) ** 2 if own else np.inf
+    mean, half = float(values.mean()), float(stats.t.ppf((1 + level) / 2, df) * np.sqrt(variance))
+    return Estimate(mean, mean - half, mean + half)
+
+
 def bootstrap_interval(metric, y_true, y_pred, *, groups=None, samples=2000, level=0.95, seed=0):
     """Percentile bootstrap interval of a metric; whole groups are drawn where ``groups`` is given.
 

@@ -367,7 +367,7 @@ emorec.reporting.publish(
 # |---|---|---|---|---|---|
 # | sample-faces | *majority class* | 14.3 | 3.6 | – | 1 |
 # | sample-faces | *HOG + logistic regression* | 45.2 [42.2, 48.1] | 44.4 [41.4, 47.5] | – | 1 |
-# | sample-faces | VGG | 83.3 [80.0, 86.6] | 83.2 [79.8, 86.6] | 83.3 [80.0, 86.6] | 3 |
+# | sample-faces | VGG | 83.3 [79.9, 86.7] | 83.2 [79.7, 86.7] | 83.3 [79.9, 86.7] | 3 |
 #
 # sample-faces: rendered faces, medium, seed 0; split by identity (210 train, 45 validation, 45 test).
 # <!-- /results -->

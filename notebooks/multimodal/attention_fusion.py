@@ -486,7 +486,7 @@ emorec.reporting.publish({
 # | mosi | *logistic regression, text + face* | 75.7 [72.3, 79.1] | 74.4 [70.7, 78.2] | 1 |
 # | mosi | *stacking out of fold, all three* | 75.7 [72.5, 78.9] | 74.4 [71.0, 77.7] | 1 |
 # | mosi | BiLSTM, voice | 53.6 [46.3, 60.9] | 53.5 [46.3, 60.7] | 5 |
-# | mosi | BiLSTM, face | 53.9 [48.4, 59.5] | 51.9 [47.0, 56.8] | 5 |
+# | mosi | BiLSTM, face | 53.9 [48.3, 59.5] | 51.9 [47.0, 56.9] | 5 |
 # | mosi | BiLSTM, text + face, not standardised | 75.0 [71.7, 78.3] | 74.1 [70.7, 77.6] | 5 |
 # | mosi | tensor fusion + BiLSTM, text + face | 75.9 [73.1, 78.7] | 74.7 [72.0, 77.5] | 5 |
 # | mosi | BiLSTM, all three | 76.5 [73.2, 79.7] | 75.1 [71.6, 78.6] | 5 |
@@ -513,7 +513,7 @@ emorec.reporting.publish({
 # | meld | *stacked logistic regression, utterance alone* | 56.8 | 59.3 [57.0, 61.7] | 37.4 [34.6, 40.2] | 1 |
 # | meld | *stacked logistic regression, two neighbours to each side* | 58.1 | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
 # | meld | *TF-IDF + logistic regression* | 55.9 | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
-# | meld | bc-LSTM | 56.2 [55.4, 57.1] | 58.7 [56.4, 61.0] | 35.9 [33.3, 38.5] | 5 |
+# | meld | bc-LSTM | 56.2 | 58.7 [56.4, 61.0] | 35.9 [33.3, 38.5] | 5 |
 # | meld | DialogueRNN | 57.0 [54.4, 59.5] | 59.5 [57.1, 62.0] | 36.1 [33.6, 38.6] | 5 |
 #
 # meld: official split; settings and epoch chosen on the development part, the test part read once a run.

@@ -287,10 +287,10 @@ emorec.reporting.publish(
 # |---|---|---|---|---|
 # | sample-pairs | *majority class* | 14.3 [9.7, 18.8] | 3.6 [2.6, 4.6] | 3 |
 # | sample-pairs | *text alone* | 62.2 [55.8, 68.6] | 61.8 [55.5, 68.1] | 3 |
-# | sample-pairs | *face alone* | 74.7 [68.5, 81.0] | 74.6 [68.5, 80.7] | 3 |
+# | sample-pairs | *face alone* | 74.7 [68.3, 81.2] | 74.6 [68.3, 80.9] | 3 |
 # | sample-pairs | fused, without face | 61.2 [54.9, 67.5] | 60.7 [54.3, 67.0] | 3 |
-# | sample-pairs | fused, without text | 73.2 [66.7, 79.7] | 72.9 [66.4, 79.4] | 3 |
-# | sample-pairs | fused | 85.0 [80.3, 89.6] | 84.9 [80.2, 89.6] | 3 |
+# | sample-pairs | fused, without text | 73.2 [66.4, 79.9] | 72.9 [66.1, 79.7] | 3 |
+# | sample-pairs | fused | 85.0 [80.3, 89.7] | 84.9 [80.2, 89.6] | 3 |
 # | sample-pairs | product rule of the two | 86.0 [81.2, 90.8] | 85.9 [81.1, 90.7] | 3 |
 #
 # sample-pairs: the sentences' own split, a face for each, paired by label (100 % congruent).

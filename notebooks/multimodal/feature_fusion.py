@@ -408,39 +408,39 @@ emorec.reporting.publish({
 # <!-- results: regimes -->
 # | data | model | accuracy, % [95 %] | runs |
 # |---|---|---|---|
-# | exclusive-or | *rule: max* | 50.2 [48.9, 51.5] | 3 |
-# | exclusive-or | *rule: mean* | 50.2 [48.9, 51.5] | 3 |
-# | exclusive-or | *rule: product* | 50.2 [48.9, 51.5] | 3 |
-# | exclusive-or | *rule: vote* | 50.2 [48.9, 51.5] | 3 |
+# | exclusive-or | *rule: max* | 50.2 [48.8, 51.6] | 3 |
+# | exclusive-or | *rule: mean* | 50.2 [48.8, 51.6] | 3 |
+# | exclusive-or | *rule: product* | 50.2 [48.8, 51.6] | 3 |
+# | exclusive-or | *rule: vote* | 50.2 [48.8, 51.6] | 3 |
 # | exclusive-or | *rule: stacking* | 50.4 [49.4, 51.4] | 3 |
-# | exclusive-or | concatenation, linear | 49.6 [48.0, 51.2] | 3 |
+# | exclusive-or | concatenation, linear | 49.6 [47.5, 51.7] | 3 |
 # | exclusive-or | weighted_sum | 49.8 [48.7, 50.9] | 3 |
-# | exclusive-or | bottleneck | 88.4 [87.3, 89.5] | 3 |
-# | exclusive-or | cross_modal | 88.6 [87.7, 89.4] | 3 |
-# | exclusive-or | low_rank | 88.6 [87.6, 89.6] | 3 |
-# | exclusive-or | memory | 88.7 [87.9, 89.5] | 3 |
-# | exclusive-or | film | 88.8 [87.8, 89.8] | 3 |
-# | exclusive-or | tensor | 88.8 [87.8, 89.8] | 3 |
-# | exclusive-or | gated | 88.8 [87.9, 89.7] | 3 |
-# | exclusive-or | concatenation | 88.9 [88.0, 89.8] | 3 |
-# | exclusive-or | hadamard | 89.0 [88.1, 89.9] | 3 |
-# | exclusive-or | attention | 89.1 [88.2, 89.9] | 3 |
+# | exclusive-or | bottleneck | 88.4 [86.8, 90.0] | 3 |
+# | exclusive-or | cross_modal | 88.6 [87.6, 89.6] | 3 |
+# | exclusive-or | low_rank | 88.6 [87.3, 89.9] | 3 |
+# | exclusive-or | memory | 88.7 [87.8, 89.6] | 3 |
+# | exclusive-or | film | 88.8 [87.4, 90.1] | 3 |
+# | exclusive-or | tensor | 88.8 [87.6, 90.0] | 3 |
+# | exclusive-or | gated | 88.8 [87.8, 89.9] | 3 |
+# | exclusive-or | concatenation | 88.9 [87.8, 90.0] | 3 |
+# | exclusive-or | hadamard | 89.0 [87.8, 90.1] | 3 |
+# | exclusive-or | attention | 89.1 [88.0, 90.1] | 3 |
 # | label-paired | *rule: max* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: mean* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: product* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: vote* | 91.9 [91.4, 92.5] | 3 |
 # | label-paired | *rule: stacking* | 92.0 [91.4, 92.5] | 3 |
 # | label-paired | cross_modal | 91.0 [90.4, 91.6] | 3 |
-# | label-paired | bottleneck | 91.1 [90.2, 92.0] | 3 |
-# | label-paired | tensor | 91.5 [90.8, 92.2] | 3 |
-# | label-paired | attention | 91.5 [90.9, 92.2] | 3 |
+# | label-paired | bottleneck | 91.1 [90.0, 92.2] | 3 |
+# | label-paired | tensor | 91.5 [90.8, 92.3] | 3 |
+# | label-paired | attention | 91.5 [90.8, 92.3] | 3 |
 # | label-paired | hadamard | 91.5 [90.8, 92.3] | 3 |
-# | label-paired | memory | 91.5 [91.0, 92.1] | 3 |
+# | label-paired | memory | 91.5 [90.9, 92.1] | 3 |
 # | label-paired | film | 91.6 [91.0, 92.1] | 3 |
 # | label-paired | gated | 91.6 [91.1, 92.2] | 3 |
 # | label-paired | concatenation | 91.7 [91.0, 92.3] | 3 |
 # | label-paired | low_rank | 91.7 [91.1, 92.3] | 3 |
-# | label-paired | weighted_sum | 91.8 [91.2, 92.4] | 3 |
+# | label-paired | weighted_sum | 91.8 [91.2, 92.5] | 3 |
 # | label-paired | concatenation, linear | 91.9 [91.4, 92.5] | 3 |
 # | one-modality | *rule: stacking* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: max* | 84.1 [83.3, 84.9] | 3 |
@@ -448,17 +448,17 @@ emorec.reporting.publish({
 # | one-modality | *rule: product* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | *rule: vote* | 84.1 [83.3, 84.9] | 3 |
 # | one-modality | bottleneck | 83.2 [82.5, 83.9] | 3 |
-# | one-modality | cross_modal | 83.4 [82.6, 84.2] | 3 |
+# | one-modality | cross_modal | 83.4 [82.5, 84.2] | 3 |
 # | one-modality | gated | 83.4 [82.7, 84.2] | 3 |
 # | one-modality | film | 83.6 [82.8, 84.3] | 3 |
-# | one-modality | concatenation | 83.6 [82.8, 84.4] | 3 |
+# | one-modality | concatenation | 83.6 [82.7, 84.5] | 3 |
 # | one-modality | tensor | 83.6 [82.9, 84.3] | 3 |
-# | one-modality | low_rank | 83.6 [82.8, 84.4] | 3 |
-# | one-modality | hadamard | 83.6 [82.8, 84.4] | 3 |
+# | one-modality | low_rank | 83.6 [82.8, 84.5] | 3 |
+# | one-modality | hadamard | 83.6 [82.8, 84.5] | 3 |
 # | one-modality | memory | 83.7 [82.9, 84.4] | 3 |
 # | one-modality | attention | 83.7 [82.9, 84.4] | 3 |
-# | one-modality | weighted_sum | 84.0 [83.2, 84.8] | 3 |
-# | one-modality | concatenation, linear | 84.0 [83.3, 84.7] | 3 |
+# | one-modality | weighted_sum | 84.0 [83.2, 84.9] | 3 |
+# | one-modality | concatenation, linear | 84.0 [83.3, 84.8] | 3 |
 #
 # exclusive-or: best possible 89.6 %; every seed draws 4,000 examples to train, 10,000 to test.
 # label-paired: best possible 92.1 %; every seed draws 4,000 examples to train, 10,000 to test.

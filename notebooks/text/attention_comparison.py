@@ -136,7 +136,7 @@ for fold, part in enumerate(parts):
     for pair in grid:
         for s in range(seed, seed + seeds):
             last[pair] = trained(part, *pair, s)
-            rows.append((data.name, *pair, fold, folds, s, last[pair].score(part.test)))
+            rows.append((data.name, *pair, fold, len(part.test) / len(part.train), s, last[pair].score(part.test)))
     print(f"fold {fold + 1} of {folds} done")
 
 # %% [markdown]
@@ -149,7 +149,7 @@ import pandas as pd
 
 from emorec import baselines
 
-scores = pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "folds", "seed", "score"])
+scores = pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
 linear = [baselines.text("tfidf-lr", data.label_set).fit(p.train.inputs, p.train.labels) for p in parts]
 floor = np.array([np.mean(m.predict(p.test.inputs) == p.test.labels) for m, p in zip(linear, parts)])
 
@@ -357,70 +357,70 @@ for (name, reference), table in tables.items():
 # | movie-polarity | *majority class* | 50.0 [49.9, 50.0] | 33.3 [33.3, 33.3] | 4 |
 # | movie-polarity | *TF-IDF + logistic regression* | 77.6 [76.9, 78.3] | 77.6 [76.9, 78.3] | 4 |
 # | movie-polarity | *NBSVM, bigrams* | 79.1 [77.5, 80.7] | 79.1 [77.5, 80.7] | 4 |
-# | movie-polarity | mlp + none | 68.6 [66.0, 71.1] | 68.5 [66.1, 71.0] | 4 |
-# | movie-polarity | rnn + none | 69.0 [65.5, 72.4] | 68.9 [65.4, 72.5] | 4 |
-# | movie-polarity | none + none | 71.3 [69.2, 73.4] | 71.2 [69.2, 73.3] | 4 |
-# | movie-polarity | none + global | 73.3 [69.6, 77.0] | 73.3 [69.6, 77.0] | 4 |
-# | movie-polarity | birnn + none | 74.3 [73.4, 75.2] | 74.2 [73.4, 75.1] | 4 |
-# | movie-polarity | mlp-average + global | 74.9 [71.4, 78.5] | 74.9 [71.4, 78.5] | 4 |
+# | movie-polarity | mlp + none | 68.6 [66.0, 71.2] | 68.5 [66.0, 71.0] | 4 |
+# | movie-polarity | rnn + none | 69.0 [65.5, 72.5] | 68.9 [65.3, 72.5] | 4 |
+# | movie-polarity | none + none | 71.3 [69.1, 73.4] | 71.2 [69.1, 73.3] | 4 |
+# | movie-polarity | none + global | 73.3 [69.5, 77.1] | 73.3 [69.5, 77.1] | 4 |
+# | movie-polarity | birnn + none | 74.3 [73.3, 75.2] | 74.2 [73.3, 75.2] | 4 |
+# | movie-polarity | mlp-average + global | 74.9 [71.3, 78.5] | 74.9 [71.3, 78.5] | 4 |
 # | movie-polarity | mlp-average + none | 75.4 [73.5, 77.2] | 75.4 [73.5, 77.2] | 4 |
 # | movie-polarity | stacked-lstm + uniform | 75.7 [74.2, 77.2] | 75.7 [74.2, 77.2] | 4 |
-# | movie-polarity | stacked-lstm + global | 75.9 [73.0, 78.9] | 75.9 [72.9, 78.9] | 4 |
+# | movie-polarity | stacked-lstm + global | 75.9 [72.9, 78.9] | 75.9 [72.9, 79.0] | 4 |
 # | movie-polarity | lstm + uniform | 75.9 [74.2, 77.7] | 75.9 [74.2, 77.7] | 4 |
-# | movie-polarity | stacked-lstm + structured | 76.0 [74.2, 77.7] | 76.0 [74.2, 77.7] | 4 |
-# | movie-polarity | cnn + none | 76.0 [74.8, 77.3] | 75.9 [74.4, 77.3] | 4 |
-# | movie-polarity | bilstm + none | 76.1 [72.6, 79.5] | 76.0 [72.6, 79.5] | 4 |
-# | movie-polarity | rnn + uniform | 76.2 [73.8, 78.7] | 76.2 [73.8, 78.7] | 4 |
-# | movie-polarity | mlp-average + structured | 76.2 [73.9, 78.6] | 76.2 [73.9, 78.6] | 4 |
-# | movie-polarity | stacked-lstm + self | 76.3 [74.4, 78.1] | 76.3 [74.4, 78.1] | 4 |
-# | movie-polarity | bigru + none | 76.3 [74.4, 78.2] | 76.3 [74.4, 78.2] | 4 |
+# | movie-polarity | stacked-lstm + structured | 76.0 [74.2, 77.8] | 76.0 [74.2, 77.7] | 4 |
+# | movie-polarity | cnn + none | 76.0 [74.7, 77.3] | 75.9 [74.4, 77.4] | 4 |
+# | movie-polarity | bilstm + none | 76.1 [72.6, 79.5] | 76.0 [72.5, 79.6] | 4 |
+# | movie-polarity | rnn + uniform | 76.2 [73.8, 78.7] | 76.2 [73.7, 78.7] | 4 |
+# | movie-polarity | mlp-average + structured | 76.2 [73.8, 78.7] | 76.2 [73.8, 78.6] | 4 |
+# | movie-polarity | stacked-lstm + self | 76.3 [74.4, 78.2] | 76.3 [74.3, 78.2] | 4 |
+# | movie-polarity | bigru + none | 76.3 [74.3, 78.2] | 76.3 [74.3, 78.2] | 4 |
 # | movie-polarity | gru + uniform | 76.3 [74.0, 78.7] | 76.3 [74.0, 78.7] | 4 |
-# | movie-polarity | rnn + global | 76.4 [73.6, 79.3] | 76.4 [73.5, 79.3] | 4 |
-# | movie-polarity | rnn + self | 76.4 [74.5, 78.3] | 76.4 [74.4, 78.4] | 4 |
+# | movie-polarity | rnn + global | 76.4 [73.5, 79.3] | 76.4 [73.5, 79.3] | 4 |
+# | movie-polarity | rnn + self | 76.4 [74.5, 78.4] | 76.4 [74.3, 78.4] | 4 |
 # | movie-polarity | none + structured | 76.5 [75.0, 77.9] | 76.5 [75.0, 77.9] | 4 |
-# | movie-polarity | mlstm + uniform | 76.5 [73.7, 79.2] | 76.5 [73.8, 79.2] | 4 |
-# | movie-polarity | rnn + structured | 76.6 [72.9, 80.2] | 76.6 [72.9, 80.2] | 4 |
-# | movie-polarity | bilstm + self | 76.6 [73.3, 80.0] | 76.5 [73.0, 80.1] | 4 |
-# | movie-polarity | lstm + self | 76.7 [74.6, 78.9] | 76.7 [74.5, 78.9] | 4 |
+# | movie-polarity | mlstm + uniform | 76.5 [73.7, 79.3] | 76.5 [73.7, 79.2] | 4 |
+# | movie-polarity | rnn + structured | 76.6 [72.9, 80.3] | 76.6 [72.9, 80.3] | 4 |
+# | movie-polarity | bilstm + self | 76.6 [73.2, 80.0] | 76.5 [73.0, 80.1] | 4 |
+# | movie-polarity | lstm + self | 76.7 [74.6, 78.9] | 76.7 [74.4, 79.0] | 4 |
 # | movie-polarity | bimlstm + none | 76.7 [75.1, 78.4] | 76.7 [75.1, 78.4] | 4 |
-# | movie-polarity | birnn + uniform | 76.8 [74.9, 78.6] | 76.7 [74.8, 78.7] | 4 |
-# | movie-polarity | mlstm + self | 76.8 [74.4, 79.1] | 76.8 [74.4, 79.1] | 4 |
-# | movie-polarity | gru + none | 76.8 [75.5, 78.1] | 76.8 [75.5, 78.1] | 4 |
-# | movie-polarity | lstm + none | 76.8 [74.7, 78.9] | 76.8 [74.7, 78.9] | 4 |
+# | movie-polarity | birnn + uniform | 76.8 [74.9, 78.7] | 76.7 [74.7, 78.7] | 4 |
+# | movie-polarity | mlstm + self | 76.8 [74.4, 79.2] | 76.8 [74.3, 79.2] | 4 |
+# | movie-polarity | gru + none | 76.8 [75.4, 78.1] | 76.8 [75.4, 78.1] | 4 |
+# | movie-polarity | lstm + none | 76.8 [74.7, 78.9] | 76.8 [74.6, 78.9] | 4 |
 # | movie-polarity | mlp-average + self | 76.8 [75.8, 77.9] | 76.8 [75.7, 77.9] | 4 |
-# | movie-polarity | bilstm + uniform | 77.0 [74.1, 80.0] | 77.0 [74.1, 80.0] | 4 |
-# | movie-polarity | stacked-bilstm + self | 77.0 [73.6, 80.5] | 77.0 [73.2, 80.7] | 4 |
-# | movie-polarity | gru + self | 77.1 [75.2, 78.9] | 77.1 [75.2, 78.9] | 4 |
-# | movie-polarity | birnn + self | 77.1 [75.1, 79.1] | 77.1 [75.0, 79.1] | 4 |
-# | movie-polarity | mlstm + structured | 77.1 [73.8, 80.5] | 77.1 [73.8, 80.5] | 4 |
-# | movie-polarity | cnn + uniform | 77.1 [75.1, 79.2] | 77.1 [74.9, 79.2] | 4 |
-# | movie-polarity | gru + global | 77.2 [75.3, 79.2] | 77.2 [75.2, 79.2] | 4 |
+# | movie-polarity | bilstm + uniform | 77.0 [74.0, 80.0] | 77.0 [74.0, 80.0] | 4 |
+# | movie-polarity | stacked-bilstm + self | 77.0 [73.5, 80.6] | 77.0 [73.1, 80.8] | 4 |
+# | movie-polarity | gru + self | 77.1 [75.2, 79.0] | 77.1 [75.2, 79.0] | 4 |
+# | movie-polarity | birnn + self | 77.1 [75.0, 79.2] | 77.1 [75.0, 79.2] | 4 |
+# | movie-polarity | mlstm + structured | 77.1 [73.8, 80.5] | 77.1 [73.7, 80.5] | 4 |
+# | movie-polarity | cnn + uniform | 77.1 [75.1, 79.2] | 77.1 [74.9, 79.3] | 4 |
+# | movie-polarity | gru + global | 77.2 [75.2, 79.2] | 77.2 [75.2, 79.3] | 4 |
 # | movie-polarity | birnn + structured | 77.2 [75.5, 79.0] | 77.2 [75.5, 79.0] | 4 |
-# | movie-polarity | lstm + structured | 77.3 [74.6, 80.0] | 77.3 [74.6, 80.0] | 4 |
+# | movie-polarity | lstm + structured | 77.3 [74.6, 80.1] | 77.3 [74.5, 80.1] | 4 |
 # | movie-polarity | lstm + global | 77.3 [76.1, 78.6] | 77.3 [76.0, 78.6] | 4 |
-# | movie-polarity | gru + structured | 77.4 [74.8, 79.9] | 77.3 [74.8, 79.9] | 4 |
+# | movie-polarity | gru + structured | 77.4 [74.8, 79.9] | 77.3 [74.7, 79.9] | 4 |
 # | movie-polarity | none + self | 77.4 [75.4, 79.3] | 77.3 [75.4, 79.3] | 4 |
-# | movie-polarity | stacked-lstm + none | 77.4 [76.1, 78.7] | 77.4 [76.1, 78.6] | 4 |
-# | movie-polarity | stacked-bilstm + global | 77.4 [73.7, 81.1] | 77.4 [73.7, 81.1] | 4 |
+# | movie-polarity | stacked-lstm + none | 77.4 [76.1, 78.7] | 77.4 [76.1, 78.7] | 4 |
+# | movie-polarity | stacked-bilstm + global | 77.4 [73.6, 81.2] | 77.4 [73.6, 81.2] | 4 |
 # | movie-polarity | birnn + global | 77.4 [76.6, 78.2] | 77.4 [76.6, 78.2] | 4 |
-# | movie-polarity | stacked-bilstm + uniform | 77.4 [74.5, 80.3] | 77.4 [74.5, 80.3] | 4 |
-# | movie-polarity | bigru + self | 77.5 [73.7, 81.2] | 77.4 [73.7, 81.2] | 4 |
-# | movie-polarity | stacked-bilstm + structured | 77.5 [75.1, 79.8] | 77.5 [75.1, 79.9] | 4 |
-# | movie-polarity | bimlstm + self | 77.5 [74.7, 80.3] | 77.5 [74.7, 80.3] | 4 |
-# | movie-polarity | mlstm + global | 77.5 [74.4, 80.6] | 77.5 [74.4, 80.6] | 4 |
-# | movie-polarity | bigru + uniform | 77.5 [75.6, 79.5] | 77.5 [75.5, 79.5] | 4 |
-# | movie-polarity | bilstm + structured | 77.6 [74.6, 80.6] | 77.5 [74.3, 80.7] | 4 |
-# | movie-polarity | stacked-bilstm + none | 77.6 [75.7, 79.4] | 77.6 [75.7, 79.4] | 4 |
-# | movie-polarity | bimlstm + structured | 77.6 [75.2, 80.0] | 77.6 [75.1, 80.1] | 4 |
+# | movie-polarity | stacked-bilstm + uniform | 77.4 [74.5, 80.4] | 77.4 [74.5, 80.4] | 4 |
+# | movie-polarity | bigru + self | 77.5 [73.6, 81.3] | 77.4 [73.6, 81.3] | 4 |
+# | movie-polarity | stacked-bilstm + structured | 77.5 [75.1, 79.9] | 77.5 [75.0, 79.9] | 4 |
+# | movie-polarity | bimlstm + self | 77.5 [74.7, 80.3] | 77.5 [74.6, 80.3] | 4 |
+# | movie-polarity | mlstm + global | 77.5 [74.4, 80.6] | 77.5 [74.3, 80.7] | 4 |
+# | movie-polarity | bigru + uniform | 77.5 [75.5, 79.5] | 77.5 [75.5, 79.5] | 4 |
+# | movie-polarity | bilstm + structured | 77.6 [74.5, 80.7] | 77.5 [74.3, 80.8] | 4 |
+# | movie-polarity | stacked-bilstm + none | 77.6 [75.7, 79.5] | 77.6 [75.7, 79.5] | 4 |
+# | movie-polarity | bimlstm + structured | 77.6 [75.1, 80.1] | 77.6 [75.0, 80.1] | 4 |
 # | movie-polarity | mlstm + none | 77.6 [76.0, 79.2] | 77.6 [76.0, 79.2] | 4 |
-# | movie-polarity | bimlstm + uniform | 77.7 [74.7, 80.7] | 77.7 [74.7, 80.7] | 4 |
-# | movie-polarity | bilstm + global | 77.7 [76.7, 78.8] | 77.7 [76.7, 78.8] | 4 |
-# | movie-polarity | bigru + structured | 77.8 [74.8, 80.8] | 77.8 [74.6, 80.9] | 4 |
-# | movie-polarity | cnn + structured | 77.9 [77.3, 78.5] | 77.9 [77.3, 78.5] | 4 |
+# | movie-polarity | bimlstm + uniform | 77.7 [74.6, 80.7] | 77.7 [74.6, 80.7] | 4 |
+# | movie-polarity | bilstm + global | 77.7 [76.6, 78.8] | 77.7 [76.6, 78.8] | 4 |
+# | movie-polarity | bigru + structured | 77.8 [74.7, 80.9] | 77.8 [74.5, 81.0] | 4 |
+# | movie-polarity | cnn + structured | 77.9 [77.2, 78.5] | 77.9 [77.2, 78.5] | 4 |
 # | movie-polarity | cnn + self | 77.9 [76.8, 79.0] | 77.9 [76.8, 79.0] | 4 |
 # | movie-polarity | cnn + global | 78.1 [76.7, 79.5] | 78.1 [76.7, 79.5] | 4 |
-# | movie-polarity | bigru + global | 78.2 [75.4, 81.1] | 78.2 [75.2, 81.2] | 4 |
-# | movie-polarity | bimlstm + global | 78.3 [77.1, 79.4] | 78.2 [77.1, 79.4] | 4 |
+# | movie-polarity | bigru + global | 78.2 [75.3, 81.1] | 78.2 [75.1, 81.2] | 4 |
+# | movie-polarity | bimlstm + global | 78.3 [77.1, 79.4] | 78.2 [77.0, 79.4] | 4 |
 # | movie-subjectivity | *majority class* | 50.0 | 33.3 | 1 |
 # | movie-subjectivity | *TF-IDF + logistic regression* | 92.6 | 92.6 | 1 |
 # | movie-subjectivity | *NBSVM, bigrams* | 94.0 | 94.0 | 1 |

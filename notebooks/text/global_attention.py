@@ -228,9 +228,9 @@ emorec.reporting.publish(
 # | movie-polarity | *majority class* | 50.0 [50.0, 50.0] | 33.3 [33.3, 33.3] | 10 |
 # | movie-polarity | *TF-IDF + logistic regression* | 78.0 [76.7, 79.3] | 78.0 [76.7, 79.3] | 10 |
 # | movie-polarity | *NBSVM, bigrams* | 79.2 [78.1, 80.3] | 79.2 [78.1, 80.3] | 10 |
-# | movie-polarity | BiLSTM + global attention | 78.3 [77.1, 79.5] | 78.3 [77.1, 79.5] | 10 |
-# | movie-polarity | BiLSTM + global attention, with NBSVM | 80.3 [79.3, 81.4] | 80.3 [79.3, 81.4] | 10 |
-# | movie-subjectivity | *majority class* | 50.0 | 33.3 [33.3, 33.3] | 10 |
+# | movie-polarity | BiLSTM + global attention | 78.3 [77.0, 79.5] | 78.3 [77.0, 79.5] | 10 |
+# | movie-polarity | BiLSTM + global attention, with NBSVM | 80.3 [79.2, 81.4] | 80.3 [79.2, 81.4] | 10 |
+# | movie-subjectivity | *majority class* | 50.0 | 33.3 | 10 |
 # | movie-subjectivity | *TF-IDF + logistic regression* | 92.1 [91.4, 92.9] | 92.1 [91.4, 92.9] | 10 |
 # | movie-subjectivity | *NBSVM, bigrams* | 93.2 [92.4, 94.1] | 93.2 [92.4, 94.1] | 10 |
 # | movie-subjectivity | BiLSTM + global attention | 92.2 [91.5, 92.9] | 92.2 [91.5, 92.9] | 10 |
