@@ -87,21 +87,11 @@ def read(name):
     return notebook
 
 
-# What commands write into a script without changing what it computes: the tables of results, the launch button and
-# the project's address. The first group of each stays.
-WRITTEN = (
-    re.compile(r"(<!-- results: \S+ -->\n).*?(?=^(?:# )?<!-- /results -->)", re.DOTALL | re.MULTILINE),
-    re.compile(r"(<!-- launch -->).*"),
-    re.compile(r'(os\.environ\.get\("EMOREC_REPOSITORY", ").*?(?="\)$)', re.MULTILINE),
-)
-
-
 def digest(name):
-    """sha256 of a notebook's script: the stamp that tells whether its outputs are fresh."""
-    text = script(name).read_text(encoding="utf-8")
-    for pattern in WRITTEN:
-        text = pattern.sub(r"\1", text)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """sha256 of a notebook's code, the project's address aside: the stamp that tells whether its outputs are fresh."""
+    code = [c.source for c in read(name).cells if c.cell_type == "code"]
+    address = re.compile(r'(os\.environ\.get\("EMOREC_REPOSITORY", ").*?(?="\)$)', re.MULTILINE)
+    return hashlib.sha256(json.dumps([address.sub(r"\1", source) for source in code]).encode()).hexdigest()
 
 
 def tagged(notebook, tag):
@@ -312,8 +302,8 @@ def problems(name):
     built = nbformat.read(path, as_version=4)
     if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
         found.append(f"{path.name} is stale: run `python -m emorec notebooks build {name}`")
-    if [c.source for c in built.cells] != [c.source for c in source.cells]:
-        found.append(f"{path.name} and its script hold different cells")
+    elif [c.source for c in built.cells] != [c.source for c in source.cells]:
+        found.append(f"{path.name} and its script hold different text: run `python -m emorec notebooks sync`")
     if "jupytext" in built.metadata:
         found.append(f"{path.name} is paired: saving it in Jupyter would write over its script")
     if built.metadata.get("emorec", {}).get("fast"):
@@ -326,15 +316,14 @@ def problems(name):
 
 
 def sync():
-    """Writes the common set-up cell and the launch buttons into every script and built notebook, and into the README's
-    table what each built notebook says of itself; outputs stay fresh where only the address changed. Returns the
-    changed paths."""
+    """Writes the common set-up cell and the launch buttons into every script, the scripts' text into built notebooks of
+    the same code, and into the README's table what each built notebook says of itself. Returns the changed paths."""
     changed = []
     for name in names():
-        changed += _rewrite(script(name), lambda text, name=name: _common(text, name, "# "))
+        changed += _rewrite(script(name), lambda text, name=name: _common(text, name))
         built = script(name).with_suffix(".ipynb")
         if built.exists():
-            changed += _rewrite(built, lambda text, name=name: _common_cells(text, name))
+            changed += _rewrite(built, lambda text, name=name: _in_words_of_script(text, name))
     if (ROOT / "README.md").exists():
         from emorec import readme
 
@@ -351,23 +340,24 @@ def _rewrite(path, change):
     return [path]
 
 
-def _common(text, name, mark=""):
-    """A script's or a Markdown cell's text with the common parts written anew."""
+def _common(text, name):
+    """A script's text with the common parts written anew."""
     pattern = re.compile(r'(# %% tags=\["set-up"\]\n)(.*?)(?=\n# %%|\Z)', re.DOTALL)
     text = pattern.sub(lambda m: m[1] + SET_UP.format(repository=repository()) + "\n", text)
-    launch = re.compile(rf"^({mark}<!-- launch -->).*$", re.MULTILINE)
+    launch = re.compile(r"^(# <!-- launch -->).*$", re.MULTILINE)
     return launch.sub(lambda m: f"{m[1]} {launch_button(name)}".rstrip(), text)
 
 
-def _common_cells(text, name):
-    notebook = json.loads(text)
-    for cell in notebook["cells"]:
-        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-        if "set-up" in cell["metadata"].get("tags", []):
-            cell["source"] = SET_UP.format(repository=repository())
-        elif cell["cell_type"] == "markdown":
-            cell["source"] = _common(source, name)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+def _in_words_of_script(text, name):
+    """A built notebook with the cells of its script, code with the outputs it had; as it is where the code differs."""
+    built, cells = json.loads(text), read(name).cells
+    if built["metadata"].get("emorec", {}).get("source_sha256") != digest(name):
+        return text
+    ran = iter([cell for cell in built["cells"] if cell["cell_type"] == "code"])
+    built["cells"] = [
+        cell if cell.cell_type != "code" else next(ran) | {"id": cell["id"], "source": cell.source} for cell in cells
+    ]
+    return json.dumps(built, indent=1, ensure_ascii=False) + "\n"
 
 
 def launch_button(name, branch="main"):

@@ -178,12 +178,15 @@ def test_a_change_of_code_is_still_noticed(copy):
     assert any("stale" in p for p in notebooks.problems("text/global_attention"))
 
 
-def test_new_tables_leave_the_outputs_fresh(copy):
-    script = notebooks.script("text/global_attention")
-    before, text = notebooks.digest("text/global_attention"), script.read_text()
-    block = "# <!-- results: polarity -->\n"
-    assert block in text
-    script.write_text(text.replace(block, f"{block}# | data | model |\n"))
-    assert notebooks.digest("text/global_attention") == before
-    script.write_text(text.replace("# <!-- /results -->", "# <!-- /results -->\n# More words."))
-    assert notebooks.digest("text/global_attention") != before
+def test_new_words_are_written_around_the_outputs(copy):
+    name = "text/global_attention"
+    script, built = notebooks.script(name), notebooks.script(name).with_suffix(".ipynb")
+    before, outputs = script.read_text(), [c.get("outputs") for c in json.loads(built.read_text())["cells"]]
+    more = "# %% [markdown]\n# More words.\n\n# %% [markdown]\n# ## Set-up"
+    script.write_text(before.replace("# %% [markdown]\n# ## Set-up", more))
+    assert any("different text" in p for p in notebooks.problems(name))
+    assert notebooks.sync() == [built] and notebooks.problems(name) == []
+    cells = json.loads(built.read_text())["cells"]
+    assert [c.get("outputs") for c in cells if c["source"] != "More words."] == outputs
+    script.write_text(script.read_text().replace("seed = 0", "seed = 1"))
+    assert notebooks.sync() == [] and any("stale" in p for p in notebooks.problems(name))
