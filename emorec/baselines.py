@@ -68,6 +68,8 @@ class _MultiLabel(BaseEstimator):
         return self.binarizer_.inverse_transform(self.pipeline.predict(texts))
 
     def predict_proba(self, texts):
+        if not hasattr(self.pipeline, "predict_proba"):
+            raise BadInput("This baseline only decides, it has no probabilities: take predict, or 'tfidf-lr'.")
         return self.pipeline.predict_proba(texts)
 
 
@@ -76,10 +78,15 @@ def text(name, label_set):
 
     Args:
         name: ``majority``, ``tfidf-lr``, ``tfidf-svm`` (uni- and bigrams) or ``nbsvm`` (binarised uni- and bigrams).
-        label_set: The classes; multi-label sets are trained one-versus-rest.
+        label_set: The classes; multi-label sets are trained one-versus-rest, and have no ``majority``.
+
+    Raises:
+        BadInput: An unknown name; ``majority`` of a multi-label set.
     """
     grams = dict(tokenizer=tokenise, token_pattern=None, lowercase=False, ngram_range=(1, 2))
     if name == "majority":
+        if label_set.multi_label:
+            raise BadInput("Several labels have no majority class: score the commonest tuple of labels instead.")
         return DummyClassifier(strategy="most_frequent")
     if name == "tfidf-lr":
         steps = [

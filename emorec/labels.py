@@ -57,7 +57,7 @@ class LabelSet:
         Raises:
             LabelMismatch: The set holds no such class.
         """
-        if label in self._index:
+        if isinstance(label, str) and label in self._index:
             return self._index[label]
         plain = str(label).strip().lower()
         for candidate in (plain, ALIASES.get(plain)):
@@ -75,8 +75,7 @@ class LabelSet:
             int64 array (N,), or for a multi-label set a float32 0/1 array (N, C).
         """
         if not self.multi_label:
-            known = {}
-            return np.array([known.setdefault(x, self.index(x)) for x in labels], dtype="int64")
+            return np.array([self.index(x) for x in labels], dtype="int64")
         rows = np.zeros((len(labels), len(self)), dtype="float32")
         for row, names in zip(rows, labels):
             if isinstance(names, str):

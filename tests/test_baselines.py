@@ -39,6 +39,10 @@ def test_several_classes_and_several_labels():
     model = baselines.text("tfidf-lr", multi).fit(["x q", "y q", "x y", "q"] * 5, [("a",), ("b",), ("a", "b"), ()] * 5)
     assert model.predict(["x y"]) == [("a", "b")]
     assert model.predict_proba(["x"]).shape == (1, 2)
+    with pytest.raises(BadInput, match="commonest tuple"):
+        baselines.text("majority", multi)
+    with pytest.raises(BadInput, match="no probabilities: take predict"):
+        baselines.text("tfidf-svm", multi).fit(["x q", "y q"] * 3, [("a",), ("b",)] * 3).predict_proba(["x"])
 
 
 def test_bad_names():

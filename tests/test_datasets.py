@@ -43,6 +43,11 @@ def test_folds_are_even_cover_everything_and_differ_by_seed():
     assert (number != splits.k_fold(ids, names, folds=10, seed=1)).mean() > 0.8
 
 
+def test_a_fold_may_be_a_single_row():
+    ids, names = toy(2100)
+    assert np.bincount(splits.k_fold(ids, names, folds=2100)).tolist() == [1] * 2100
+
+
 def test_row_order_does_not_matter():
     ids, names = toy(120)
     texts = [f"text {i // 3}" for i in range(120)]

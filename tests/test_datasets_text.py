@@ -341,6 +341,8 @@ def test_table_with_several_labels_a_row():
 
 
 def test_tables_with_lists_of_labels(tmp_path):
+    import pandas as pd
+
     rows = [{"text": f"t{i}", "label": [["joy", "love"], ["joy"], [], ["anger"]][i % 4]} for i in range(40)]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert set(datasets.from_table(tmp_path / "t.jsonl").train.labels) == {
@@ -349,6 +351,18 @@ def test_tables_with_lists_of_labels(tmp_path):
         (),
         ("anger",),
     }
+    mixed = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": [["joy"], "very sad"] * 20})
+    assert datasets.from_table(mixed).label_set.names == ("joy", "very sad")
+
+
+def test_class_names_may_be_numbers():
+    import pandas as pd
+
+    frame = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": [0, 1] * 20})
+    for given in ([1, 0], np.array([1, 0])):
+        assert datasets.from_table(frame, label_set=given).label_set.names == ("1", "0")
+    with pytest.raises(BadInput, match=r"two classes or more; found \[7\]"):
+        datasets.from_table(frame, label_set=[7])
 
 
 def test_a_lone_quotation_mark_swallows_no_rows_of_a_tsv(tmp_path):

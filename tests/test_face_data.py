@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -903,6 +904,8 @@ def test_the_probe_counts_by_hand():
     assert probe.accuracy == (2 + (z == 1)) / 4 and probe.majority == 0.75
     assert probe.repeats == 0.75 and probe.elsewhere is None
     assert probe.pairs[0][0] == pytest.approx(1, abs=1e-5)
+    of_one = [replace(split, groups=objects(["me"] * len(split))) for split in (train, test)]
+    assert leaks.probe(replace(data, train=of_one[0], test=of_one[1])).elsewhere is None
     assert set(leaks.duplicates(data)) >= {(("train", "a"), ("validation", "w"), ("test", "w"))}
     with pytest.raises(BadInput, match="train"):
         leaks.probe(data, "train")

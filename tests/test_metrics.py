@@ -75,8 +75,9 @@ def test_spellings_are_unified_and_unknown_names_refused():
     assert metrics.evaluate(["pos", "negative"], ["positive", "neg"], POLARITY).accuracy == 1.0
     with pytest.raises(LabelMismatch, match="joy.*polarity"):
         metrics.evaluate(["joy"], ["positive"], POLARITY)
-    with pytest.raises(LabelMismatch):
-        metrics.evaluate(["positive"], [1], POLARITY)
+    for odd in (1, ["positive"]):
+        with pytest.raises(LabelMismatch, match="Unknown label"):
+            POLARITY.encode([odd])
 
 
 @pytest.mark.parametrize(
@@ -206,6 +207,9 @@ def test_multilabel_scores_worked_out_by_hand():
     assert e.exact_match == pytest.approx(3 / 4)
     assert json.loads(json.dumps(e.to_dict(), allow_nan=False))["thresholds"]["x"] == 0.5
     assert "macro-F1" in str(e) and "<table" in e._repr_html_()
+    nothing = metrics.evaluate_multilabel([(), ()], [[0.1, 0.1]] * 2, 0.5, TAGS)
+    assert json.loads(json.dumps(nothing.to_dict(), allow_nan=False))["metrics"]["macro_f1"] is None
+    assert nothing.summary().iloc[0].tolist() == ["–", "–", "100.0 %"]
     with pytest.raises(BadInput, match="evaluate"):
         metrics.evaluate_multilabel([("a",)], [[1, 0, 0]], 0.5, ABC)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import operator
 
 import keras
@@ -25,7 +26,7 @@ def positive_int(layer, name, value):
 
 def fraction(layer, name, value):
     """``value`` as a float, or BadInput: a dropout rate lies in [0, 1)."""
-    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
         raise BadInput(f"{layer}: {name} must be a number from 0 to below 1, got {value!r}.")
     return float(value)
 

@@ -26,6 +26,9 @@ class UniformAttention(AttentionPooling):
 
     Returns:
         Mean (B, D), or (mean, weights) with weights (B, T): 1 / length on real steps, exactly 0 on padding.
+
+    Raises:
+        BadInput: ``dropout`` out of range; states not of rank 3; a mask that does not fit.
     """
 
     def attend(self, states, mask):

@@ -169,10 +169,10 @@ class TextClassifier(Classifier):
 
     def _encode(self, texts):
         encoded = self.encoding.encode(texts)
-        if self._tfidf or self.bucketing is False:
+        if self._tfidf or not self.bucketing:
             return encoded
         buckets = BucketedIds(encoded)
-        return buckets if self.bucketing is True or buckets.pay else encoded
+        return buckets if self.bucketing != "auto" or buckets.pay else encoded
 
     def _build(self, classes):
         if self._tfidf:
@@ -197,7 +197,7 @@ class TextClassifier(Classifier):
             penalty=self.penalty,
             filters=self.filters,
             kernel_sizes=tuple(self.kernel_sizes),
-            max_length=self.encoding.max_length,
+            max_length=self.encoding.limit,
             seed=self.seed,
         )
 
@@ -248,15 +248,21 @@ class TextClassifier(Classifier):
             text: One text.
             method: ``attention`` (where the model has it), ``integrated-gradients`` or ``leave-one-out``; None
                 takes attention where there is one, else integrated gradients (TF-IDF: leave-one-out).
-            target: Class name the gradient methods explain; None takes the predicted one.
+            target: Class name that integrated gradients and leave-one-out explain; None takes the predicted one. The
+                weights of an attention are about no class.
 
         Returns:
             `emorec.explain.Explanation` with ``tokens``, ``weights``, ``label`` and ``probabilities``.
+
+        Raises:
+            BadInput: No single text, or a method that there is not. LabelMismatch: An unknown ``target``.
         """
         self._check_fitted()
         if not isinstance(text, str):
             raise BadInput(f"explain takes one text; received {type(text).__name__} {str(text)[:60]!r}.")
         self._check([text])
+        if target is not None:
+            self.label_set.index(target)
         self.encoding.notify([text])
         has_attention = self.attention != "none"
         otherwise = "leave-one-out" if self._tfidf else "integrated-gradients"

@@ -86,7 +86,7 @@ class Dataset:
         return f"<{self.name}: {sizes} (train / validation / test), {len(self.label_set)} classes>"
 
     def smaller(self, n, seed=0):
-        """The same dataset with at most ``n`` training, ``n // 4`` validation and ``n // 4`` test examples."""
+        """At most ``n`` training examples; of validation and test ``n // 4``, or two a class where that is more."""
         part = max(n // 4, 2 * len(self.label_set))
         return replace(
             self,

@@ -56,8 +56,8 @@ class Probe:
 
     Attributes:
         accuracy: Share of test pictures whose nearest training picture, by raw pixels, has their label.
-        elsewhere: The same among pictures of other subjects only; None without groups. Far below ``accuracy``, people
-            leak; both are equal where nobody is in two parts.
+        elsewhere: The same among pictures of other subjects only; None without groups, or with one subject to train.
+            Far below ``accuracy``, people leak; both are equal where nobody is in two parts.
         majority: Share of the largest class of the test part, for comparison.
         repeats: Share of test pictures whose nearest training picture is a near repeat.
         pairs: The 20 closest pairs, as (correlation, test id, training id).
@@ -102,7 +102,7 @@ def probe(data, part="test", *, repeat=0.98, size=24, limit=5000, seed=0):
         raise BadInput(f"part must be 'test' or 'validation'; received {part!r}.")
     train, test = data.train.sample(limit, seed), getattr(data, part).sample(limit, seed)
     pixels, known = _standardised(test.inputs, size), _standardised(train.inputs, size)
-    grouped = train.groups is not None and test.groups is not None
+    grouped = test.groups is not None and train.groups is not None and len(set(train.groups)) > 1
     nearest, close, other = [], [], []
     for start in range(0, len(test), 256):
         like = pixels[start : start + 256] @ known.T

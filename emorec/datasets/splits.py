@@ -1,7 +1,8 @@
 """Splits as pure functions of ids, labels and a seed: row order and library versions do not matter.
 
-Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt in the
-order of a hash of their ids, each to the part that it brings closest to its share of every class.
+Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt the largest
+first, equal ones in the order of a hash of their ids, each to the part that it brings closest to its share of every
+class.
 """
 
 from __future__ import annotations
@@ -58,21 +59,13 @@ def normalise(text):
 
 def _units(n, keys):
     """Numbers of the connected components of rows that share any of the keys."""
-    parent = list(range(n))
+    from scipy.sparse import csgraph, csr_array
 
-    def root(i):
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for key in keys:
-        first = {}
-        for i, value in enumerate(key):
-            j = first.setdefault(value, i)
-            if j != i:
-                parent[root(i)] = root(j)
-    return np.unique([root(i) for i in range(n)], return_inverse=True)[1].ravel()
+    node = {}  # of every value of every key, after the nodes of the rows
+    columns = [node.setdefault((k, value), n + len(node)) for k, key in enumerate(keys) for value in key]
+    rows, size = np.tile(np.arange(n), len(keys)), n + len(node)
+    graph = csr_array((np.ones(len(rows), "int8"), (rows, columns)), shape=(size, size))
+    return csgraph.connected_components(graph, directed=False)[1][:n]
 
 
 def _class_counts(labels, unit):
@@ -90,9 +83,9 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     """Deals rows into parts, stratified by class, never tearing duplicates or groups apart.
 
     Args:
-        ids: N unique strings; with the seed they alone decide the order of dealing.
+        ids: N unique strings; with the seed they decide the order of dealing among units of one size.
         labels: N class names, or tuples of names.
-        shares: P positive numbers, e.g. ``(0.8, 0.1, 0.1)``.
+        shares: P positive numbers, e.g. ``(0.8, 0.1, 0.1)``; a float is read as a fraction of at most three digits.
         seed: Any int or string.
         content: N keys, equal for duplicates, e.g. normalised texts; None where there are none.
         groups: N keys, equal for rows of one subject or document.
@@ -117,7 +110,7 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     digest = [hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))]
     order = sorted(range(len(size)), key=lambda u: (-size[u], digest[u]))
     # Integers throughout: argmax over rounded floats could differ between machines.
-    fractions = [Fraction(share).limit_denominator(1000) for share in shares]
+    fractions = [s if isinstance(s, Fraction) else Fraction(s).limit_denominator(1000) for s in shares]
     weights = np.array([int(f * lcm(*(g.denominator for g in fractions))) for f in fractions], dtype="int64")
     missing = weights[:, None] * counts.sum(axis=0)
     missing_rows = weights * n

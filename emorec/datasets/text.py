@@ -340,7 +340,7 @@ def from_table(
     Args:
         path: The file, or the DataFrame.
         text: Column of the texts.
-        label: Column of the class names; of lists of names for a multi-label dataset.
+        label: Column of the class names; of lists of names (or a lone name) for a multi-label dataset.
         id: Column of unique ids; row numbers where None.
         split: Column of part names (train, validation or val or dev, test); folds are made where None.
         group: Column of what must not be torn apart (author, document), or None.
@@ -418,7 +418,8 @@ def _cell(value):
 
 def _label(value, multi_label, separator, name, number):
     if multi_label:
-        parts = value if isinstance(value, list | tuple) else _cell(value).split(separator)
+        whole = [value] if separator is None else _cell(value).split(separator)
+        parts = value if isinstance(value, list | tuple) else whole
         return tuple(part for part in map(_cell, parts) if part)
     if not _cell(value):
         raise BadInput(f"{name}: row {number} has no label; give it one or leave the row out.")
@@ -428,10 +429,10 @@ def _label(value, multi_label, separator, name, number):
 def _label_set(given, labels, name, multi_label):
     if isinstance(given, LabelSet):
         return given
-    found = given or sorted({x for row in labels for x in (row if multi_label else (row,))})
+    found = sorted({x for row in labels for x in (row if multi_label else (row,))}) if given is None else given
     if len(found) < 2:
         raise BadInput(f"{name}: a classifier needs two classes or more; found {list(found)}.")
-    return LabelSet(name, tuple(found), multi_label=multi_label)
+    return LabelSet(name, tuple(map(_cell, found)), multi_label=multi_label)
 
 
 def _part(value, name, number):

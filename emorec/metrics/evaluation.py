@@ -200,12 +200,12 @@ class MultilabelEvaluation(_Shown):
     level: float = 0.95
 
     def to_dict(self):
-        """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]), thresholds, per_class."""
-        metrics = {
-            "macro_f1": [self.macro_f1, *self.macro_f1_interval],
-            "micro_f1": [self.micro_f1, *self.micro_f1_interval],
-            "exact_match": self.exact_match,
-        }
+        """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]; None of an F1 where no label is true or
+        called), thresholds, per_class."""
+        scores = {"macro_f1": (self.macro_f1, *self.macro_f1_interval),
+                  "micro_f1": (self.micro_f1, *self.micro_f1_interval)}  # fmt: skip
+        metrics = {name: None if np.isnan(score[0]) else list(score) for name, score in scores.items()}
+        metrics["exact_match"] = self.exact_match
         thresholds = dict(zip(self.label_set, self.thresholds.tolist()))
         return {"n": self.n, "level": self.level, "metrics": metrics, "thresholds": thresholds,
                 "per_class": _per_class_dict(self.per_class)}  # fmt: skip
@@ -289,6 +289,8 @@ def _summary(rows):
 
 
 def _cell(name, value):
+    if value is None:
+        return "–"
     if name == "log_loss":
         return f"{value:.3f}"
     if isinstance(value, list):

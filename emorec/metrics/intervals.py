@@ -122,5 +122,7 @@ def resampled_sums(table, groups, samples, rng):
 def percentiles(values, level):
     if not 0 < level < 1:
         raise BadInput(f"level must lie between 0 and 1, not {level}.")
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
     low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
     return float(low), float(high)

@@ -7,10 +7,12 @@ times share it, so that it has a meaning when a reader's sentence holds a new wo
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +26,16 @@ CLOSING = frozenset({'"', "'", ")", "]", "”", "’"})
 KEEP = ("start", "end", "both")
 
 _ABBREVIATIONS = r"(?:mr|mrs|ms|dr|st|jr|sr|vs|prof|e\.g|i\.e)\.(?=\s+\w)"
-_TOKEN = re.compile(rf"{_ABBREVIATIONS}|\w+(?:'\w+)*|\.{{3}}|[^\w\s]", re.IGNORECASE)
+# Vowel signs and accents are no letters to `re`, but part of the word that they follow. Higher up lie those of emoji.
+_MARKS = "".join(c for c in map(chr, range(0x300, 0xAC00)) if unicodedata.category(c)[0] == "M")
+_WORD = rf"\w+(?:[{_MARKS}]+\w*)*"
+_TOKEN = re.compile(rf"{_ABBREVIATIONS}|{_WORD}(?:'{_WORD})*|\.{{3}}|[^\w\s]", re.IGNORECASE)
 _EMOTICON = r"[:;=]['-]?(?:[()\[\]/\\|]|[DdPp]\b)|<3"
 _TWEET_TOKEN = re.compile(rf"<(?:url|user|hashtag)>|{_EMOTICON}|{_TOKEN.pattern}", re.IGNORECASE)
 _IN_TWEETS = (
     (re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE), " <url> "),
     (re.compile(r"(?<!\w)@\w+"), " <user> "),
-    (re.compile(r"(?<!\w)#(\w+)"), lambda match: f" <hashtag> {_WORD_ENDS.sub(' ', match[1])} "),
+    (re.compile(rf"(?<!\w)#({_WORD})"), lambda match: f" <hashtag> {_WORD_ENDS.sub(' ', match[1])} "),
 )
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|_+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\x85": " ", "\x00": " "})
@@ -48,6 +53,8 @@ def check_texts(texts):
     """
     if isinstance(texts, str):
         raise BadInput(f"Give a list of texts, not one string: [{texts[:40]!r}].")
+    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
+        raise BadInput(f"Give a list of texts, not a {type(texts).__name__}: take one of its columns {[*texts][:9]}.")
     try:
         texts = list(texts)
     except TypeError:
@@ -123,7 +130,7 @@ class TextEncoder:
         min_count: A word seen fewer times in training shares the unknown id, unless `fit` is told that
             pretrained vectors know it.
         max_length: Longest text in tokens (of a sentence, where `max_sentences` is set); None takes the longest
-            training text, or the 99th percentile where a few outliers are much longer.
+            training text, or the 99th percentile where a few outliers are much longer. What `fit` took is ``limit``.
         max_sentences: Encode to (N, S, T) with this many sentences at most; None encodes to (N, T).
         lowercase: Fold case before looking words up.
         keep: Which part of a longer text is kept: ``start``, ``end`` or ``both`` halves.
@@ -146,9 +153,11 @@ class TextEncoder:
         for name, value in {"max_length": max_length, "max_sentences": max_sentences}.items():
             if value is not None and value < 1:
                 raise BadInput(f"{name} must be at least 1 or None; received {value}.")
-        self.max_words, self.min_count, self.max_length = max_words, min_count, max_length
-        self.max_sentences, self.lowercase, self.keep = max_sentences, lowercase, keep
-        self.tweets = tweets
+            setattr(self, name, None if value is None else operator.index(value))
+        if max_length == 1 and max_sentences:
+            raise BadInput("max_length=1 would leave of a sentence its end mark alone; give at least 2, or None.")
+        self.max_words, self.min_count = operator.index(max_words), operator.index(min_count)
+        self.lowercase, self.keep, self.tweets, self.limit = lowercase, keep, tweets, self.max_length
         self.words = list(SPECIAL)
         self._ids = {}
 
@@ -175,7 +184,7 @@ class TextEncoder:
                 parts = [t[a:b] for t in token_lists for a, b in sentence_spans(t)]
             lengths = [len(p) for p in parts]
             usual = int(np.ceil(np.percentile(lengths, 99)))
-            self.max_length = max(4, max(lengths) if max(lengths) <= 1.5 * usual else usual)
+            self.limit = max(4, max(lengths) if max(lengths) <= 1.5 * usual else usual)
         return self
 
     def split(self, text):
@@ -188,15 +197,15 @@ class TextEncoder:
 
     def _cut(self, tokens):
         if self.max_sentences is None:
-            return self._cut_to(tokens, self.max_length)
+            return self._cut_to(tokens, self.limit)
         spans = self._cut_to(sentence_spans(tokens), self.max_sentences)
         return [w for a, b in spans for w in self._cut_sentence(tokens[a:b])]
 
     def _cut_sentence(self, sentence):
-        if len(sentence) <= self.max_length:
+        if len(sentence) <= self.limit:
             return sentence
         end = [w for w in sentence if w in SENTENCE_END][:1]  # kept, so that cutting twice changes nothing
-        return sentence[: self.max_length - len(end)] + end
+        return sentence[: self.limit - len(end)] + end
 
     def _cut_to(self, items, limit):
         if limit is None or len(items) <= limit:
@@ -211,26 +220,26 @@ class TextEncoder:
         """(start, end) of the sentences of cut tokens: the rows of the (S, T) encoding, or one row without them."""
         return sentence_spans(tokens) if self.max_sentences else [(0, len(tokens))]
 
-    def encode(self, texts, full=False):
+    def encode(self, texts):
         """Texts to int32 ids (N, T), or (N, S, T) where `max_sentences` is set.
 
-        T is the longest text at hand, rounded up to a multiple of 8, and `max_length` at most; padding changes no
-        output, and few distinct shapes keep compiled functions few. With ``full`` T is `max_length`.
+        T is the longest text at hand, rounded up to a multiple of 8, and `limit` at most; padding changes no
+        output, and few distinct shapes keep compiled functions few.
         """
-        return self.encode_tokens([self.tokenise(t) for t in texts], full)
+        return self.encode_tokens([self.tokenise(t) for t in texts])
 
-    def encode_tokens(self, token_lists, full=False):
+    def encode_tokens(self, token_lists):
         """Like `encode`, from lists of tokens."""
         rows = [[tokens[a:b] for a, b in self.spans(tokens)] for tokens in map(self._cut, token_lists)]
         lookup = self._ids.get
         longest = max((len(s) for row in rows for s in row), default=1)
-        length = self.max_length if full else self._padded(longest, self.max_length)
+        length = self._padded(longest, self.limit)
         if self.max_sentences is None:
             ids = np.zeros((len(rows), length), dtype="int32")
             for i, (row,) in enumerate(rows):
                 ids[i, : len(row)] = [lookup(w, UNKNOWN) for w in row]
             return ids
-        height = self.max_sentences if full else self._padded(max(map(len, rows), default=1), self.max_sentences)
+        height = self._padded(max(map(len, rows), default=1), self.max_sentences)
         ids = np.zeros((len(rows), height, length), dtype="int32")
         for i, row in enumerate(rows):
             for j, sentence in enumerate(row):
@@ -275,14 +284,15 @@ class TextEncoder:
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""
-        names = ("max_words", "min_count", "max_length", "max_sentences", "lowercase", "keep", "tweets", "words")
-        return {name: getattr(self, name) for name in names}
+        names = "max_words min_count max_length max_sentences lowercase keep tweets words limit"
+        return {name: getattr(self, name) for name in names.split()}
 
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        words = config.pop("words")
+        words, limit = config.pop("words"), config.pop("limit", config["max_length"])  # older files: the fitted one
         encoder = cls(**config)
+        encoder.limit = limit
         encoder.words = list(words)
         encoder._ids = {w: i for i, w in enumerate(words) if i > UNKNOWN}
         return encoder

@@ -37,6 +37,9 @@ class MaskedPooling(keras.layers.Layer):
     Call arguments:
         states: Float tensor (B, T, D).
         mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+
+    Raises:
+        BadInput: States not of rank 3; a mask that does not fit.
     """
 
     def __init__(self, **kwargs):
@@ -121,6 +124,9 @@ class FixedLengthFlatten(MaskedPooling):
 
     Args:
         length: Number of steps, at least 1.
+
+    Raises:
+        BadInput: ``length`` out of range, and as `MaskedPooling`.
     """
 
     def __init__(self, length, **kwargs):
@@ -256,6 +262,9 @@ class RightPaddedRNN(keras.layers.Layer):
 
     Returns:
         States (B, T, U), or (B, T, 2 U) with both directions; 0 on padding; the mask stays.
+
+    Raises:
+        BadInput: A layer that returns its last state alone; states not of rank 3; a mask that does not fit.
     """
 
     def __init__(self, forward, backward=None, **kwargs):
@@ -328,6 +337,9 @@ class SequenceEncoder(keras.layers.Layer):
 
     Returns:
         States (B, T, D'), 0 on padding; the mask stays.
+
+    Raises:
+        BadInput: States not of rank 3; a mask that does not fit.
     """
 
     def __init__(self, parts, **kwargs):

@@ -68,7 +68,6 @@ def build_text_model(
     filters=100,
     kernel_sizes=(3, 4, 5),
     pooling=None,
-    hidden=0,
     max_length=None,
     seed=None,
 ):
@@ -99,7 +98,6 @@ def build_text_model(
         hops, penalty: Of "structured".
         filters, kernel_sizes: Of "cnn" and "cnn-average".
         pooling: "mean", "max" or "last" in the place of the default, for attention "none" and "self".
-        hidden: Units of a ReLU layer before the logits; 0 is none.
         max_length: Number of positions of "mlp" without attention, which needs it.
         seed: Of the initial weights and of dropout; None draws one. Global seeds are left as they are.
 
@@ -116,8 +114,7 @@ def build_text_model(
     if pooling and attention not in ("none", "self"):
         raise BadInput(f"pooling={pooling!r} has no place under attention={attention!r}, which pools itself.")
     whole = {"vocabulary_size": vocabulary_size, "classes": classes, "layers": layers, "units": units}
-    for name, value in whole.items():
-        positive_int("build_text_model", name, value)
+    vocabulary_size, classes, layers, units = (positive_int("build_text_model", *item) for item in whole.items())
     dropout = fraction("build_text_model", "dropout", dropout)
     flat = encoder == "mlp" and attention == "none" and not pooling
     if flat and max_length is None:
@@ -153,8 +150,8 @@ def build_text_model(
         elif attention in ("none", "self"):
             states = pooling_layer(pooling, encoder, attention)(states, mask=mask)
         elif attention == "structured":
-            states = keras.layers.Reshape((hops * states.shape[-1],), name="hops")(states)
-        return keras.Model(ids, head(states, classes, hidden, dropout), name="text_model")
+            states = keras.layers.Reshape((layer.hops * states.shape[-1],), name="hops")(states)
+        return keras.Model(ids, head(states, classes, dropout), name="text_model")
 
 
 def build_vector_model(dim, classes, hidden=(64,), dropout=0.0, seed=None):
@@ -170,8 +167,7 @@ def build_vector_model(dim, classes, hidden=(64,), dropout=0.0, seed=None):
     Returns:
         ``keras.Model``: float32 (B, dim) to float32 logits (B, classes), no softmax.
     """
-    positive_int("build_vector_model", "dim", dim)
-    positive_int("build_vector_model", "classes", classes)
+    dim, classes = (positive_int("build_vector_model", *item) for item in {"dim": dim, "classes": classes}.items())
     dropout = fraction("build_vector_model", "dropout", dropout)
     with seeded(seed):
         states = vectors = keras.Input((dim,), name="vectors")
@@ -297,7 +293,7 @@ def embedding(vocabulary_size, dim, matrix, trainable):
                 f"it needs one row for each id, ({vocabulary_size}, dimension)."
             )
         dim = matrix.shape[1]
-    positive_int("build_text_model", "embedding_dim", dim)
+    dim = positive_int("build_text_model", "embedding_dim", dim)
     layer = keras.layers.Embedding(vocabulary_size, dim, trainable=trainable, name="embedding")
     layer.build((None, None))
     if matrix is not None:
@@ -306,11 +302,8 @@ def embedding(vocabulary_size, dim, matrix, trainable):
     return layer
 
 
-def head(states, classes, hidden=0, dropout=0.0):
+def head(states, classes, dropout=0.0):
     """From a text's vector (B, D) to the layer "logits", float32 under mixed precision too."""
-    if hidden:
-        hidden = positive_int("build_text_model", "hidden", hidden)
-        states = keras.layers.Dense(hidden, activation="relu", name="hidden")(states)
     if dropout:
         states = keras.layers.Dropout(dropout, name="logits_dropout")(states)
     return keras.layers.Dense(classes, dtype="float32", name="logits")(states)
@@ -329,7 +322,7 @@ def seeded(seed):
         yield
         return
     state = random.getstate()
-    random.seed(seed)
+    random.seed(int(seed))
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections import Counter
 
@@ -28,8 +29,8 @@ class TfidfEncoder:
         for name, value in {"max_features": max_features, "min_count": min_count, "ngrams": ngrams}.items():
             if value < 1:
                 raise BadInput(f"{name} must be at least 1; received {value}.")
-        self.max_features, self.min_count = max_features, min_count
-        self.ngrams, self.lowercase, self.tweets = ngrams, lowercase, tweets
+            setattr(self, name, operator.index(value))
+        self.lowercase, self.tweets = lowercase, tweets
         self.words = []
 
     @property
@@ -76,11 +77,11 @@ class TfidfEncoder:
         """One row: TF-IDF knows no sentences."""
         return [(0, len(tokens))]
 
-    def encode(self, texts, full=False):
+    def encode(self, texts):
         """Texts to float32 (N, D); a text without a known word is all zeros."""
         return self.encode_tokens([self.tokenise(text) for text in texts])
 
-    def encode_tokens(self, token_lists, full=False):
+    def encode_tokens(self, token_lists):
         """Like `encode`, from lists of tokens."""
         if not len(token_lists):
             return np.zeros((0, len(self.words)), dtype="float32")
