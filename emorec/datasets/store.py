@@ -257,7 +257,9 @@ class _NumpyUnpickler(pickle._Unpickler):  # the one in Python: that in C lets n
         else:
             plain = repr(state) == repr(made.newbyteorder(state[1]).__reduce__()[2])
         if not plain:
-            raise DataCorrupt("The pickle holds an array or a dtype that is not plain (structured, say); it is not read.")
+            raise DataCorrupt(
+                "The pickle holds an array or a dtype that is not plain (structured, say); it is not read."
+            )
         super().load_build()
 
     dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
@@ -270,7 +272,9 @@ def safe_unpickle(data, encoding="latin1"):
     except (DataCorrupt, MemoryError):
         raise
     except Exception as error:  # a damaged pickle may raise anything
-        raise DataCorrupt(f"This is no pickle, or a damaged one ({error!r}): delete the file and get it again.") from error
+        raise DataCorrupt(
+            f"This is no pickle, or a damaged one ({error!r}): delete the file and get it again."
+        ) from error
 
 
 # --- unpacking
