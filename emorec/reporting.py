@@ -7,6 +7,7 @@ import platform
 import sys
 from contextlib import contextmanager
 from importlib import metadata
+from numbers import Integral
 
 RESULTS_MIME = "application/vnd.emorec.results+json"
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "scikit-learn", "gensim", "opencv-python")
@@ -60,8 +61,13 @@ def publish(results, title="Results"):
             shown as they are.
         title: The table's caption.
     """
-    rows = {name: [float(x) for x in value] if isinstance(value, (tuple, list)) else float(value)
-            for name, value in results.items()}  # fmt: skip
+
+    def plain(value):
+        if isinstance(value, (tuple, list)):
+            return list(map(plain, value))
+        return int(value) if isinstance(value, Integral) else float(value)
+
+    rows = {name: plain(value) for name, value in results.items()}
     lines = [f"{name}: {show(value)}" for name, value in rows.items()]
     if "IPython" not in sys.modules:
         print("\n".join([title, *lines]))
@@ -79,4 +85,4 @@ def show(value):
     """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number, ``26`` for a count."""
     if isinstance(value, (tuple, list)):
         return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]" if len(value) == 3 else ", ".join(map(show, value))
-    return f"{value:.0f}" if value > 1 and value == int(value) else f"{value:.3f}"
+    return f"{value:.0f}" if isinstance(value, Integral) or (value > 1 and value % 1 == 0) else f"{value:.3f}"

@@ -25,9 +25,9 @@ NEGATIVE = "".join(f"a dull film number {i} .\n" for i in range(20)).encode()
 FILES = {"rt-polaritydata/rt-polarity.pos": POSITIVE, "rt-polaritydata/rt-polarity.neg": NEGATIVE}
 
 
-def tar_gz(files):
+def tar_gz(files, compression="gz"):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -344,6 +344,24 @@ def test_decoding(encoded, text):
     assert store.decode(encoded) == text
 
 
+def test_text_in_utf_16_that_was_cut():
+    with pytest.raises(DataCorrupt, match="UTF-16 is truncated"):
+        store.decode("café\n".encode("utf-16")[:-1])
+
+
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_one_changed_bit_in_an_archive_is_noticed(tmp_path, mode):
+    data = np.random.default_rng(0).bytes(100_000)  # does not compress: the stream stays valid, the contents change
+    raw = bytearray(tar_gz({"a.bin": data}, mode))
+    raw[60_000] ^= 1
+    archive = tmp_path / f"a.tar.{mode}"
+    archive.write_bytes(raw)
+    for reads in (lambda: store.read(archive, "a.bin"), lambda: store.extract(archive, tmp_path / "out")):
+        with pytest.raises(DataCorrupt, match="damaged"):
+            reads()
+    assert not (tmp_path / "out").exists()
+
+
 # --- unpacking
 
 
@@ -409,3 +427,41 @@ def test_pickles_hold_arrays_and_containers_only():
     for attack in (Attack(), np.testing.assert_equal, eval):
         with pytest.raises(DataCorrupt, match="asks for"):
             store.safe_unpickle(pickle.dumps(attack) if not isinstance(attack, Attack) else pickle.dumps([attack]))
+
+
+class Pickled:
+    """Is pickled as a call of a function and a state, whatever they are."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        return self.parts
+
+
+def test_forged_states_of_arrays_are_refused():
+    """An object dtype without its flags had numpy take any eight bytes for the address of an object."""
+    function, arguments = np.zeros(0).__reduce__()[:2]
+
+    def array_of_objects(flags, content):
+        dtype = Pickled(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, flags))
+        return pickle.dumps(Pickled(function, arguments, (1, (1,), dtype, False, content)))
+
+    assert store.safe_unpickle(array_of_objects(63, ["x"])).tolist() == ["x"]
+    with pytest.raises(DataCorrupt, match="not plain"):
+        store.safe_unpickle(array_of_objects(0, b"AAAAAAAA"))
+    with pytest.raises(DataCorrupt, match="structured"):
+        store.safe_unpickle(pickle.dumps(np.zeros(2, dtype=[("a", "f4")])))
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", pickle.dumps(np.arange(10))[:-5]])
+def test_what_is_no_pickle_is_corrupt(data):
+    with pytest.raises(DataCorrupt, match="no pickle, or a damaged one"):
+        store.safe_unpickle(data)
+
+
+def test_drawn_data_are_verified_without_published_counts(capsys):
+    from emorec.__main__ import main
+
+    assert main(["data", "verify", "sample-faces"]) == 0
+    assert "sample-faces: no published row counts" in capsys.readouterr().out

@@ -54,6 +54,20 @@ def test_another_declaration_under_the_same_name_is_refused(tmp_path):
         experiments.perform(runs(value=0.7), folder=tmp_path, progress=None)
 
 
+def test_what_is_not_a_number_is_not_written(tmp_path):
+    with pytest.raises(BadInput, match="a-model-fold0-seed0 holds NaN"):
+        experiments.perform(runs(1, float("nan")), folder=tmp_path, progress=None)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_counts_and_estimates_are_shown_apart():
+    from emorec.reporting import show
+
+    assert [show(v) for v in (0, 1, np.int64(26), 26.0, 1.0, 0.7812, float("inf"))] == [
+        "0", "1", "26", "26", "1.000", "0.781", "inf"]  # fmt: skip
+    assert show((0.781, 0.756, 0.806)) == "0.781 [0.756, 0.806]"
+
+
 def test_fold_interval_is_corrected_for_overlap(tmp_path):
     experiments.perform(runs(), folder=tmp_path, progress=None)
     mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]

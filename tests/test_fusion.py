@@ -11,7 +11,7 @@ from keras import ops
 
 from emorec.errors import BadInput
 from emorec.fusion import FUSIONS, ModalityDropout, fusion_layer
-from emorec.fusion.base import check_presence
+from emorec.fusion.decisions import check_presence
 
 SIZES = (5, 3, 4)
 STEPWISE = ["concatenation", "weighted_sum", "hadamard", "gated", "attention", "tensor", "low_rank", "film"]

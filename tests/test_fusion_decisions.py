@@ -70,6 +70,10 @@ def test_errors():
         decisions.mean([np.array([[2.0, 3.0]])] * 2)
     with pytest.raises(BadInput, match="no modality"):
         decisions.mean(P, [[0, 0, 0]])
+    with pytest.raises(BadInput, match="0 and 1 only, not .*nan"):
+        decisions.mean(P, [[1, np.nan, 1]])
+    with pytest.raises(BadInput, match=r"\(1, 3\)"):
+        decisions.mean(P, [[1, 1, 1]] * 2)
     with pytest.raises(BadInput, match="weights"):
         decisions.weighted(P, weights=[1, 1])
     with pytest.raises(BadInput, match="give 0 to every"):
@@ -141,3 +145,24 @@ def test_stacking_with_missing_modalities():
         stack.predict({"signal": inputs["signal"]})
     with pytest.raises(BadInput, match="fewer folds"):
         decisions.Stacking(models, folds=100).fit(inputs, labels, groups, presence)
+    for refuses in (
+        lambda: stack.predict(inputs, 0 * presence),
+        lambda: stack.fit(inputs, labels, groups, 0 * presence),
+    ):
+        with pytest.raises(BadInput, match="no modality at all"):
+            refuses()
+
+
+def test_stacking_where_a_class_never_has_some_modality():
+    inputs, labels, groups = planted()
+    inputs["other"] = inputs["signal"] + 1
+    presence = np.ones((600, 2), bool)
+    rare = np.random.default_rng(3).random(600) < 0.2
+    labels[rare], presence[rare, 1] = "nil", False
+    models = {"signal": LogisticRegression(), "other": LogisticRegression()}
+    stack = decisions.Stacking(models).fit(inputs, labels, groups, presence)
+    p = stack.predict_proba(inputs, presence)
+    assert list(stack.classes_) == ["nil", "no", "yes"] and np.allclose(p.sum(axis=1), 1)
+    assert (stack.out_of_fold_["other"][~rare, 0] == 0).all() and np.isnan(stack.out_of_fold_["other"][rare]).all()
+    with pytest.raises(BadInput, match="with other are of one class"):
+        stack.fit(inputs, labels, groups, np.stack([presence[:, 0], labels == "no"], axis=1))

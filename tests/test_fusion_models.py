@@ -153,8 +153,9 @@ def test_errors():
         build_dialogue_model(SIZES, 2, context="gru")
     with pytest.raises(BadInput, match="late-lstm, early-lstm or mult"):
         build_aligned_model(SIZES, 2, kind="lstm")
-    with pytest.raises(BadInput, match="one row an utterance"):
-        Dialogues({"text": np.zeros((3, 2))}, ["a", "a"])
+    for wrong in ({}, {"presence": np.ones((3, 1))}, {"speakers": list("JRM")}):
+        with pytest.raises(BadInput, match="one row an utterance"):
+            Dialogues({"text": np.zeros((2 if wrong else 3, 2))}, ["a", "a"], **wrong)
     with pytest.raises(BadInput, match="leave none"):
         DialogueRNNCell(4, 3).build((None, 3))
 

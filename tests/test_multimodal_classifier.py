@@ -161,6 +161,13 @@ def test_explanations_find_the_planted_spot_and_word(trained):
     assert alone.image is None and set(alone.contributions) == {"text"} and "points" in repr(alone)
     other = trained.explain(images[0], target="low bad")
     assert other.text is None and other.target == "low bad" and other.image.target == "low bad"
+    wrong = next(name for name in CORNERS if name != labels[0])
+    said = [trained.predict_proba(**given)[0] for given in (
+        dict(images=images[:1], texts=[texts[0]]), dict(texts=[texts[0]]), dict(images=images[:1]))]  # fmt: skip
+    lost = [p[CORNERS.index(wrong)] for p in said]
+    other = trained.explain(images[0], texts[0], target=wrong)
+    assert other.contributions == pytest.approx({"image": lost[0] - lost[1], "text": lost[0] - lost[2]}, abs=1e-5)
+    assert f"{wrong}: image" in repr(other) and f"probability of {wrong}" in other._repr_html_()
 
 
 def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
@@ -204,6 +211,13 @@ def test_trained_classifiers_of_other_classes_are_taken_as_they_are(trained):
     weights = table[["image weight", "text weight"]].to_numpy()
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
     assert 0 < weights[0, 0] < 1 and weights[1, 0] == 0 and weights[2, 1] == 0
+
+
+def test_equal_pairs_are_known_with_and_without_a_sentence():
+    (image, other), _, _ = planted(2, 11)
+    pairs = [(image, None), (image.copy(), None), (other, None), (image, "It is fine"), (None, "it is  FINE")]
+    keys = MultimodalClassifier()._content(pairs)
+    assert keys[0] == keys[1] and keys[3] == keys[4] and len(set(keys)) == 3
 
 
 def test_training_refuses_what_cannot_be_learnt():

@@ -55,6 +55,8 @@ def test_mosi_pickles_without_their_padding(tmp_path):
     assert "not the published file" in rows.notes[1]
     with pytest.raises(BadInput, match="mosi-62/31"):
         multimodal.mosi(tmp_path, split="official")
+    with pytest.raises(BadInput, match="steps, typo: no option of split='mosi-62/31'"):
+        multimodal.mosi(tmp_path, steps=3, typo=1)
     dump(tmp_path, "audio_2way.pickle", seven(rng, 3, [[1, 0], [0]], [[1, 1]]))
     with pytest.raises(DataCorrupt, match="different lengths"):
         multimodal.mosi(tmp_path)
@@ -126,6 +128,15 @@ def test_mosei_in_its_three_forms(tmp_path):
     assert rows.labels[:2] == ["positive", "neutral"] and len(rows.labels) == 6
     assert rows.groups[:3] == ["mosei_train0000"] * 2 + ["mosei_train0001"]
     np.testing.assert_allclose(rows.inputs["text"][2], content["text_train"][1, 0], rtol=1e-6)
+    with pytest.raises(BadInput, match="steps: no option of unimodal_mosei_3way"):
+        multimodal.mosei(tmp_path / "a", steps=3)
+    content["audio_train"][0, 0, 0] = np.inf
+    for train, test in (([0.5, 1.0, 0.0], [0.0, -1.0, 2.0]), ([0, 1, 2], [-1, 0, 3])):  # scores, not classes
+        for shape in ((2, 3), (2, 3, 1)):
+            scores = {"train_label": np.resize(train, shape), "test_label": np.resize(test, shape)}
+            rows = multimodal.unimodal(content | scores, "x", ("negative", "positive", "neutral"), rows.label_set)
+            values = [*train[:2], train[0], *test[:2], test[0]]  # by the mask
+            assert rows.labels == multimodal.polarity3(values).tolist() and rows.inputs["audio"][0, 0] == 0
     del content["audio_test"]
     with pytest.raises(DataCorrupt, match="audio_test"):
         multimodal.unimodal(content, "x", ("a", "b", "c"), rows.label_set)
@@ -172,6 +183,9 @@ def test_aligned_pickles_become_right_padded(tmp_path):
     assert rows.labels == ["positive", "negative"] * 3  # zero is not negative
     assert rows.groups[:2] == ["2iD-tVS8NPw", "8d-gEyoeBzc"]
     assert "4 segments are not in the part" in rows.notes[0]
+    with zipfile.ZipFile(tmp_path / "mosi.zip", "w") as archive:
+        archive.write(tmp_path / "mosi_data.pkl", "mosi_data.pkl")
+    assert aligned.read(tmp_path / "mosi.zip")[2] == rows.ids
     assert aligned.mosi(tmp_path, zero="drop").labels == ["negative"] * 3
     assert aligned.scores(tmp_path)["8d-gEyoeBzc[3]"] == -1.5
     content["train"]["audio"] = content["train"]["audio"][:, :3]
@@ -218,6 +232,11 @@ def test_csd_files_are_aligned_word_by_word(tmp_path):
     assert inputs["audio"][:, :, 0].tolist() == [[2, 10, 0], [0, 0, 0]]  # means of finite frames; none: 0
     assert inputs["video"].shape == (2, 3, 3) and not inputs["video"].any()
     assert inputs["mask"].tolist() == [[True, True, False], [True, False, False]]
+    folds = {"train": [], "validation": [], "test": [video]}  # as for MOSEI, whose files name no parts
+    with pytest.raises(DataCorrupt, match="folds="):
+        aligned.mosei(tmp_path)
+    rows = aligned.mosei(tmp_path, steps=3, folds=folds)
+    assert rows.labels == ["positive", "negative"] and rows.parts == ["test", "test"]
     os.remove(tmp_path / "CMU_MOSI_COVAREP.csd")
     with pytest.raises(DataMissing, match="audio"):
         aligned.read(tmp_path)
@@ -233,6 +252,7 @@ def test_hdf5_with_a_group_for_each_modality(tmp_path):
                 opened[f"{name}/{key}/features"] = rng.normal(size=(steps, size))
                 opened[f"{name}/{key}/intervals"] = rng.normal(size=(steps, 2))
     inputs, _, ids, _, parts = aligned.read(tmp_path, steps=6)
+    assert aligned.read(tmp_path / "mosi.hdf5")[2] == ids
     assert ids == ["WKA5OygbEKI[0]", "WKA5OygbEKI[2]", "WKA5OygbEKI[10]"] and set(parts) == {"validation"}
     assert inputs["text"].shape == (3, 6, 4) and inputs["mask"].sum() == 12
 

@@ -113,7 +113,8 @@ class MultimodalClassifier(Classifier):
         return as_pairs([image for image, _ in inputs], [text for _, text in inputs])
 
     def _content(self, pairs):
-        return [f"row {i}" if text is None else normalise(text) for i, (_, text) in enumerate(pairs)]
+        images = iter(FaceClassifier()._content([image for image, text in pairs if text is None]))
+        return [next(images) if text is None else normalise(text) for _, text in pairs]
 
     def _fit_encoding(self, pairs):
         own = {"image": (self.face, FaceClassifier, FACE), "text": (self.text, TextClassifier, TEXT)}
@@ -246,18 +247,24 @@ class MultimodalClassifier(Classifier):
         pairs = self._check(_chosen(inputs, images, texts))
         x = self._encode(pairs)
         p = self._said(x)
-        best, rows = p.argmax(axis=1), np.arange(len(p))
-        table = pd.DataFrame({"label": self.label_set.decode(best), "probability": p[rows, best]})
-        there = x["presence"] > 0
-        for k, name in enumerate(MODALITIES):
-            rest = x["presence"].copy()
-            rest[:, k] = 0
-            without = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
-            table[name] = np.where(there[:, k], p[rows, best] - without[rows, best], np.nan)
+        best = p.argmax(axis=1)
+        table = pd.DataFrame({"label": self.label_set.decode(best), "probability": p[np.arange(len(p)), best]})
+        for name, lost in self._lost(x, p, best).items():
+            table[name] = lost
         weights = self._weights(x)
         if weights is not None:
             table[[f"{name} weight" for name in MODALITIES]] = weights
         return table
+
+    def _lost(self, x, p, classes):
+        """By how much the probability ``p`` (N, C) of one class a pair (N,) falls without each modality, by name."""
+        rows, lost = np.arange(len(p)), {}
+        for k, name in enumerate(MODALITIES):
+            rest = x["presence"].copy()
+            rest[:, k] = 0
+            without = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
+            lost[name] = np.where(x["presence"][:, k] > 0, (p - without)[rows, classes], np.nan)
+        return lost
 
     def _said(self, x):
         """Probabilities of encoded pairs. Not compiled: every number of pairs and words would be traced anew."""
@@ -296,7 +303,7 @@ class MultimodalClassifier(Classifier):
         pair = as_pairs(None if image is None else [image], None if text is None else [text])
         self._notify(pair)
         x = self._encode(pair)
-        p, names = self._said(x)[0], self.label_set.names
+        (p,), names = self._said(x), self.label_set.names
         index = int(p.argmax()) if target is None else self.label_set.index(target)
         shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
         face = words = None
@@ -306,8 +313,8 @@ class MultimodalClassifier(Classifier):
             face = FaceExplanation(image=picture, heat=heat, method="occlusion", **shared)
         if text is not None:
             words = explain.leave_one_out(_WithPicture(self, x), text, names[index])
-        left = self.contributions([(image, text)]).iloc[0] if target is None else None
-        parts = {} if left is None else {name: float(left[name]) for name in MODALITIES if np.isfinite(left[name])}
+        lost = self._lost(x, p[None], [index])
+        parts = {name: float(value[0]) for name, value in lost.items() if np.isfinite(value[0])}
         return MultimodalExplanation(**shared, contributions=parts, image=face, text=words)
 
     # One file
@@ -332,7 +339,7 @@ class MultimodalExplanation:
         label: The most probable class.
         probabilities: Class name to probability.
         target: The class that everything below is about.
-        contributions: Modality to the loss of the label's probability without it, see
+        contributions: Modality to the loss of the target's probability without it, as in
             `MultimodalClassifier.contributions`.
         image: `emorec.faces.explain.FaceExplanation`, or None.
         text: `emorec.explain.Explanation`, or None.
@@ -347,14 +354,14 @@ class MultimodalExplanation:
 
     def __repr__(self):
         parts = ", ".join(f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
-        return f"<{self.label} ({100 * self.probabilities[self.label]:.1f} %); {parts}>"
+        about = f"{self.target}: " if self.target != self.label else ""
+        return f"<{self.label} ({100 * self.probabilities[self.label]:.1f} %); {about}{parts}>"
 
     def _repr_html_(self):
         ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])[:3]
         lines = [", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked)]
-        if self.contributions:
-            parts = (f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
-            lines.append(f"to the probability of {self.label}: {', '.join(parts)}")
+        parts = (f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
+        lines.append(f"to the probability of {self.target}: {', '.join(parts)}")
         pictures = {}
         if self.image is not None:
             pictures = {"The picture": self.image.overlay(0.0), "What counted in it": self.image.overlay()}

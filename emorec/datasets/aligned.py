@@ -1,5 +1,7 @@
 """Readers of word-aligned sequences of text, voice and face: CMU-MOSI and CMU-MOSEI in four common formats.
 
+The formats of the CMU SDK name no parts: the folds of MOSI stand here, those of MOSEI have to be given.
+
 All give float32 text (N, T, 300), audio (N, T, A), video (N, T, V) and a bool ``mask`` (N, T), True on words: padded
 on the right whatever the file does, values that are not finite replaced by 0, cut after T words.
 """
@@ -13,7 +15,7 @@ import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import store
-from emorec.datasets.multimodal import MODALITIES, polarity3
+from emorec.datasets.multimodal import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -62,19 +64,19 @@ def mosi(path, steps=50, zero="positive"):
     )
 
 
-def mosei(path, steps=50):
-    """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score."""
-    inputs, scores, ids, groups, parts = read(path, steps)
+def mosei(path, steps=50, folds=None):
+    """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score. Arguments: see `read`."""
+    inputs, scores, ids, groups, parts = read(path, steps, folds or {})
     return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, parts, groups, expected={})
 
 
-def scores(path, steps=50):
+def scores(path, steps=50, folds=CMU_FOLDS):
     """Sentiment scores, -3 to 3, as a dict of id to float: for mean absolute error and correlation."""
-    _, values, ids, _, _ = read(path, steps)
+    _, values, ids, _, _ = read(path, steps, folds)
     return dict(zip(ids, values.tolist()))
 
 
-def read(path, steps=50):
+def read(path, steps=50, folds=CMU_FOLDS):
     """Aligned sequences from whichever format is there.
 
     - one pickle of ``train``, ``valid``, ``test``, each with text, audio, vision and labels (MulT, MultiBench, MMSA);
@@ -83,20 +85,30 @@ def read(path, steps=50):
     - one ``.hdf5`` file with a group for each of these;
     - ``X_train.h5`` and its like (MFN): text, audio and video side by side, 300 + 5 + 20.
 
+    Args:
+        path: Folder, archive or file.
+        steps: Words kept of each segment.
+        folds: Dict of ``train``, ``validation`` and ``test`` to the names of their videos, for the second and the third
+            format. For MOSEI they are in the CMU SDK, ``cmu_mosei.standard_folds``.
+
     Returns:
         inputs: Dict of text, audio, video and mask. scores: float (N,). ids, groups, parts: Lists of N str.
     """
     path = Path(path)
     folder = path.parent if path.suffix == ".csd" else path
-    if store.find(folder, "*.csd") and path.suffix not in (".pkl", ".pickle"):
-        rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))})
+    part_of = {video: part for part, videos in folds.items() for video in videos}
+    if folder.is_dir() and store.find(folder, "*.csd"):
+        rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))}, part_of)
     elif path.suffix in (".h5", ".hdf5") or (path.is_dir() and store.find(path, "*.h*5")):
-        rows = _hdf5(path)
+        rows = _hdf5(path, part_of)
     else:
         name, data = store.read_one(path, "*.pkl", "*.pickle", what="aligned sequences", any_name=True)
         rows = _pickle(name, store.safe_unpickle(data))
     if not rows:
-        raise DataCorrupt(f"{path} holds no segment that is in train, validation or test.")
+        raise DataCorrupt(
+            f"{path} holds no segment that is in train, validation or test. Files of the CMU SDK do not say which is "
+            "where: for other data than MOSI give folds={'train': [...], 'validation': [...], 'test': [...]}, by video."
+        )
     order = {part: i for i, part in enumerate(("train", "validation", "test"))}
     rows.sort(key=lambda row: order[row["part"]])  # stable: time order inside a part stays
     inputs = {m: _padded([row[m] for row in rows], steps) for m in MODALITIES}
@@ -110,7 +122,7 @@ def _padded(sequences, steps):
     """Sequences (T_i, D) as float32 (N, steps, D), zeros to their right."""
     padded = np.zeros((len(sequences), steps, sequences[0].shape[1]), dtype="float32")
     for row, x in zip(padded, sequences):
-        row[: len(x)] = np.nan_to_num(x[:steps], nan=0.0, posinf=0.0, neginf=0.0)
+        row[: len(x)] = finite(x[:steps])
     return padded
 
 
@@ -176,7 +188,7 @@ def _entries(group):
     return {key: (np.asarray(group[key]["features"]), np.asarray(group[key]["intervals"])) for key in group}
 
 
-def _segments(sequences):
+def _segments(sequences, part_of):
     """Rows from computational sequences by name: aligned here, word by word, unless their keys name segments."""
     chosen = {}
     for kind, pattern in KINDS.items():
@@ -190,7 +202,7 @@ def _segments(sequences):
     aligned = all(key.endswith("]") for key in chosen["text"])
     rows = []
     for key in sorted(chosen["score"], key=lambda k: (_video(k), len(k), k)):
-        part = FOLD_OF.get(_video(key))
+        part = part_of.get(key) or part_of.get(_video(key))
         if part is None:
             continue
         if aligned:
@@ -237,7 +249,7 @@ def _means(frames, middles, times):
     return means
 
 
-def _hdf5(path):
+def _hdf5(path, part_of):
     """Rows from one file with a group a modality, or from ``X_train.h5`` and the like."""
     import h5py
 
@@ -245,7 +257,7 @@ def _hdf5(path):
     if not stacked:
         file = path if path.is_file() else store.find(path, "*.h*5")
         with h5py.File(file, "r") as opened:
-            return _segments({n: _entries(opened[n]) for n in opened})
+            return _segments({n: _entries(opened[n]) for n in opened}, part_of)
     rows = []
     for name, part in (("train", "train"), ("valid", "validation"), ("test", "test")):
         arrays = []

@@ -18,7 +18,7 @@ from emorec import labels as sets
 from emorec.datasets import store
 from emorec.datasets.base import objects
 from emorec.datasets.splits import PARTS, Rows, assemble
-from emorec.errors import BadInput, DataCorrupt
+from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 MODALITIES = ("text", "audio", "video")
 
@@ -73,6 +73,49 @@ def blob_notes(files):
     return tuple(notes)
 
 
+# --- what the readers share
+
+
+def finite(x):
+    """As float32, 0 in the place of what is no finite number."""
+    return np.nan_to_num(np.asarray(x, dtype="float32"), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _found(path, pattern):
+    """(name, bytes) as of `store.read_one`, or None where nothing matches."""
+    try:
+        return store.read_one(path, pattern)
+    except DataMissing:
+        return None
+
+
+def _each(path, pattern):
+    """(name, bytes) by modality of a file for each; {} where there is none of text."""
+    text = _found(path, pattern.format("text"))
+    others = {m: pattern.format(m) for m in MODALITIES[1:]}
+    return {"text": text} | {m: store.read_one(path, p, what=m) for m, p in others.items()} if text else {}
+
+
+def _refuse(options, reader):
+    if options:
+        raise BadInput(f"{', '.join(options)}: no option of {reader}; aligned sequences alone have such options.")
+
+
+def _utterances(columns, labels, group, part, ids=None):
+    """The rows of one group as dicts, from what each has in the ``columns`` (name to one value an utterance)."""
+    ids = ids or [f"{group}_{k + 1}" for k in range(len(labels))]
+    same = {"group": group, "part": part}
+    columns = columns | {"label": labels, "id": ids}
+    return [{name: values[k] for name, values in columns.items()} | same for k in range(len(labels))]
+
+
+def _as_rows(rows, label_set, **more):
+    inputs = {m: finite([row[m] for row in rows]) for m in MODALITIES}
+    inputs |= {key: objects(str(row[key]) for row in rows) for key in ("speaker", "sentence") if key in rows[0]}
+    labels, ids, parts, groups = ([row[key] for row in rows] for key in ("label", "id", "part", "group"))
+    return Rows(inputs, labels, ids, label_set, parts, groups, keep=("groups",), **more)
+
+
 # --- mosi
 
 
@@ -93,24 +136,12 @@ def mosi(path, split="mosi-62/31", **options):
         return aligned.mosi(path, **options)
     if split != "mosi-62/31":
         raise BadInput(f"split={split!r} of mosi is unknown; choose 'mosi-62/31' or 'mosi-cmu'.")
-    files = {m: store.read_one(path, f"{m}_2way.pickle") for m in MODALITIES} if _has(path, "text_2way.pickle") else {}
-    columns = _mosi_pickles(files) if files else _mosi_tables(path)
-    inputs, classes, ids, groups, parts = columns
-    return Rows(
-        inputs=inputs,
-        labels=[sets.POLARITY.names[c] for c in classes],
-        ids=ids,
-        label_set=sets.POLARITY,
-        parts=parts,
-        groups=groups,
-        keep=("groups",),
-        notes=(MOSI_LEAK, *blob_notes(dict(files.values()))),
-        protocol="mosi-62/31: 62 videos to train, 31 to test",
-    )
-
-
-def _has(path, pattern):
-    return bool(store.read(path, pattern))
+    _refuse(options, "split='mosi-62/31'")
+    files = _each(path, "{}_2way.pickle")
+    notes = (MOSI_LEAK, *blob_notes(dict(files.values())))
+    protocol = "mosi-62/31: 62 videos to train, 31 to test"
+    rows = _mosi_pickles(files) if files else _mosi_tables(path)
+    return _as_rows(rows, sets.POLARITY, notes=notes, protocol=protocol)
 
 
 def _mosi_pickles(files):
@@ -118,24 +149,15 @@ def _mosi_pickles(files):
     for m in MODALITIES[1:]:
         if [list(x) for x in read[m][5:]] != [list(x) for x in read["text"][5:]]:
             raise DataCorrupt(f"The pickles of text and {m} have videos of different lengths: not of one data set.")
-    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
+    rows = []
     for part, (x, y, n) in {"train": (0, 1, 5), "test": (2, 3, 6)}.items():
         lengths = read["text"][n]
         named = len(lengths) == len(MOSI_VIDEOS[part])
         videos = MOSI_VIDEOS[part] if named else [f"{part}{v:03d}" for v in range(len(lengths))]
         for v, (video, length) in enumerate(zip(videos, lengths)):
-            for m in MODALITIES:
-                columns[0][m].append(read[m][x][v][:length])
-            _append(columns, [int(c) for c in read["text"][y][v][:length]], video, part)
-    return {m: np.concatenate(v).astype("float32") for m, v in columns[0].items()}, *columns[1:]
-
-
-def _append(columns, classes, group, part, ids=None):
-    """Adds the utterances of one group to columns of classes, ids, groups and parts."""
-    columns[1].extend(classes)
-    columns[2].extend(ids or [f"{group}_{k + 1}" for k in range(len(classes))])
-    columns[3].extend([group] * len(classes))
-    columns[4].extend([part] * len(classes))
+            labels = [sets.POLARITY.names[int(c)] for c in read["text"][y][v][:length]]
+            rows += _utterances({m: read[m][x][v] for m in MODALITIES}, labels, video, part)
+    return rows
 
 
 def _seven(name, content):
@@ -149,23 +171,22 @@ def _mosi_tables(path):
     """The same rows from the CSV files that the pickles were made of."""
     _, data = store.read_one(path, "transcripts.csv", what="MOSI")
     segments = [row[0] for row in csv.reader(io.StringIO(store.decode(data)))]
-    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
+    rows = []
     for part, videos in MOSI_VIDEOS.items():
         names = [segments[int(row[0])] for row in _numbers(path, f"text_{part}.csv")]
         tables = {m: _numbers(path, f"{m}/{m}_{part}0.csv") for m in MODALITIES}
         places = {}
-        for row, name in enumerate(names):
+        for place, name in enumerate(names):
             video, number = name.rsplit("_", 1)
-            places.setdefault(video, []).append((int(number), row))
+            places.setdefault(video, []).append((int(number), place))
         if set(places) - set(videos):
             raise DataCorrupt(f"text_{part}.csv names videos that are not in this split: {set(places) - set(videos)}.")
         for video in videos:
-            rows = [row for _, row in sorted(places.get(video, ()))]
-            for m in MODALITIES:
-                columns[0][m].append(tables[m][rows, :-1])
-            classes = tables["text"][rows, -1].astype(int).tolist()
-            _append(columns, classes, video, part, [names[row] for row in rows])
-    return {m: np.concatenate(v).astype("float32") for m, v in columns[0].items()}, *columns[1:]
+            own = [place for _, place in sorted(places.get(video, ()))]
+            labels = [sets.POLARITY.names[int(c)] for c in tables["text"][own, -1]]
+            features = {m: tables[m][own, :-1] for m in MODALITIES}
+            rows += _utterances(features, labels, video, part, [names[place] for place in own])
+    return rows
 
 
 def _numbers(path, pattern):
@@ -177,31 +198,35 @@ def _numbers(path, pattern):
 # --- the other data of the family
 
 
-def unimodal(content, name, names, label_set, prefix=""):
+def unimodal(content, name, names, label_set, prefix="", **more):
     """Rows from a dict of padded features by dialogue: ``unimodal_*.pickle`` of Poria et al.
 
     Args:
-        content: Arrays ``text_train`` (V, T, D), ``audio_train``, ``video_train``, ``train_label`` (V, T) of class
-            indices or scores or (V, T, C) of one-hot rows, ``train_mask`` (V, T), and the same of test.
+        content: Arrays ``text_train`` (V, T, D), ``audio_train``, ``video_train``, ``train_label`` (V, T) or (V, T, 1)
+            of class indices or scores or (V, T, C) of one-hot rows, ``train_mask`` (V, T), and the same of test.
+            Labels are scores, and classes their signs (`polarity3`), where any is negative or no whole number.
         name: For messages.
-        names: Class names by index; None takes the sign of scores (`polarity3`).
+        names: Class names by index.
         label_set: Of the rows.
         prefix: Of ids.
+        **more: For `Rows`.
     """
-    absent = [f"{m}_{p}" for m in MODALITIES for p in ("train", "test") if f"{m}_{p}" not in content]
-    if absent or "train_mask" not in content:
-        raise DataCorrupt(f"{name} has no {', '.join(absent) or 'train_mask'}; it holds {', '.join(sorted(content))}.")
-    columns = [{m: [] for m in MODALITIES}, [], [], [], []]
-    for part in ("train", "test"):
+    parts = ("train", "test")
+    wanted = [*(f"{m}_{p}" for m in MODALITIES for p in parts), *(f"{p}_{k}" for k in ("label", "mask") for p in parts)]
+    absent = [key for key in wanted if key not in content]
+    if absent:
+        raise DataCorrupt(f"{name} has no {', '.join(absent)}; it holds {', '.join(sorted(content))}.")
+    labels = {part: np.asarray(content[f"{part}_label"]) for part in parts}
+    scores = any(((y < 0) | (y % 1 > 0)).any() for y in labels.values())
+    rows = []
+    for part in parts:
         mask = np.asarray(content[f"{part}_mask"]) > 0.5
-        classes = _class_names(np.asarray(content[f"{part}_label"]), names)
-        for v in range(len(mask)):
-            for m in MODALITIES:
-                columns[0][m].append(np.asarray(content[f"{m}_{part}"])[v][mask[v]])
-            _append(columns, classes[v][mask[v]].tolist(), f"{prefix}{part}{v:04d}", part)
-    inputs = {m: np.nan_to_num(np.concatenate(v).astype("float32")) for m, v in columns[0].items()}
-    _, found, ids, groups, parts = columns
-    return Rows(inputs, found, ids, label_set, parts, groups, keep=("groups",))
+        classes = _class_names(labels[part], None if scores else names)
+        features = {m: np.asarray(content[f"{m}_{part}"]) for m in MODALITIES}
+        for v, here in enumerate(mask):
+            own = {m: x[v][here] for m, x in features.items()}
+            rows += _utterances(own, classes[v][here].tolist(), f"{prefix}{part}{v:04d}", part)
+    return _as_rows(rows, label_set, **more)
 
 
 def _class_names(labels, names):
@@ -220,11 +245,10 @@ def polarity3(scores):
     return np.array(("negative", "neutral", "positive"), dtype=object)[np.sign(scores).astype(int) + 1]
 
 
-def _padded_family(path, pattern):
+def _padded_family(files):
     """`unimodal` content from three pickles of seven things (`_seven`), one a modality."""
     content = {}
-    for m in MODALITIES:
-        name, data = store.read_one(path, pattern.format(m), what=f"features of {m}")
+    for m, (name, data) in files.items():
         x, y, x_test, y_test, _, lengths, lengths_test = _seven(name, store.safe_unpickle(data))
         content |= {f"{m}_train": x, f"{m}_test": x_test, "train_label": y, "test_label": y_test}
         for part, array, n in (("train", x, lengths), ("test", x_test, lengths_test)):
@@ -236,21 +260,19 @@ def mosei(path, **options):
     """CMU-MOSEI, three classes by the sign of the sentiment score; groups are videos.
 
     Reads ``unimodal_mosei_3way.pickle`` or the three ``{text,audio,video}_3way.pickle`` of ``raw.zip`` (one vector
-    an utterance), else a pickle of aligned sequences (`aligned.read`, with ``options``).
+    an utterance), else aligned sequences (`aligned.mosei`, with ``options``).
     """
-    names = ("negative", "positive", "neutral")  # the order of the authors' one-hot labels
-    if _has(path, "unimodal_mosei_3way.pickle"):
-        name, data = store.read_one(path, "unimodal_mosei_3way.pickle")
-        content = store.safe_unpickle(data)
-    elif _has(path, "text_3way.pickle"):
-        name, content = "*_3way.pickle", _padded_family(path, "{}_3way.pickle")
+    if found := _found(path, "unimodal_mosei_3way.pickle"):
+        name, content = found[0], store.safe_unpickle(found[1])
+    elif files := _each(path, "{}_3way.pickle"):
+        name, content = "*_3way.pickle", _padded_family(files)
     else:
         from emorec.datasets import aligned
 
         return aligned.mosei(path, **options)
-    labels = np.asarray(content["train_label"])
-    scores = labels.ndim == 2 and (labels < 0).any()
-    return unimodal(content, name, None if scores else names, sets.POLARITY3, "mosei_")
+    _refuse(options, name)
+    # the order of the authors' one-hot labels
+    return unimodal(content, name, ("negative", "positive", "neutral"), sets.POLARITY3, "mosei_")
 
 
 IEMOCAP_NAMES = sets.IEMOCAP6.names  # hap, sad, neu, ang, exc, fru: the order of the authors' indices
@@ -272,34 +294,27 @@ def iemocap(path, classes=6):
     if classes not in (4, 6):
         raise BadInput(f"classes={classes!r} of iemocap is unknown; choose 6 or 4.")
     label_set = sets.IEMOCAP6 if classes == 6 else sets.IEMOCAP4
-    if not _has(path, "IEMOCAP_features*.pkl"):
+    found = _found(path, "IEMOCAP_features*.pkl")
+    if not found:
         name, data = store.read_one(path, f"unimodal_iemocap_{classes}way.pickle", what="IEMOCAP")
-        rows = unimodal(store.safe_unpickle(data), name, label_set.names, label_set, "iemocap_")
-        rows.notes = blob_notes({name: data})
-        return rows
-    name, data = store.read_one(path, "IEMOCAP_features*.pkl")
-    content = store.safe_unpickle(data)
+        content, notes = store.safe_unpickle(data), blob_notes({name: data})
+        return unimodal(content, name, label_set.names, label_set, "iemocap_", notes=notes)
+    name, content = found[0], store.safe_unpickle(found[1])
     if not isinstance(content, (list, tuple)) or len(content) < 9:
         raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test part.")
     ids, speakers, labels, *features, sentences, train, test = content[:9]
-    columns = {key: [] for key in (*MODALITIES, "speaker", "sentence")}
-    rest = [None, [], [], [], []]
+    sources = dict(zip((*MODALITIES, "speaker", "sentence"), (*features, speakers, sentences)))
+    rows = []
     for part, dialogues in (("train", train), ("test", test)):
         for dialogue in sorted(map(str, dialogues)):
             given = [IEMOCAP_NAMES[int(c)] for c in labels[dialogue]]
             if classes == 4:
                 given = ["happiness" if c == "excitement" else c for c in given]
-            kept = [k for k, c in enumerate(given) if c in label_set]
-            for key, source in zip(columns, (*features, speakers, sentences)):
-                columns[key] += [source[dialogue][k] for k in kept]
-            _append(rest, [given[k] for k in kept], dialogue, part, [str(ids[dialogue][k]) for k in kept])
-    inputs = {m: np.nan_to_num(np.asarray(columns[m], dtype="float32")) for m in MODALITIES}
-    inputs |= {key: objects(map(str, columns[key])) for key in ("speaker", "sentence")}
+            columns = {key: source[dialogue] for key, source in sources.items()}
+            rows += _utterances(columns, given, dialogue, part, [str(i) for i in ids[dialogue]])
+    kept = [row for row in rows if row["label"] in label_set]
     protocol = "sessions 1 to 4 to train, 5 to test"
-    _, names, ids, groups, parts = rest
-    return Rows(
-        inputs, names, ids, label_set, parts, groups, keep=("groups",), notes=(IEMOCAP_SCRIPTS,), protocol=protocol
-    )
+    return _as_rows(kept, label_set, notes=(IEMOCAP_SCRIPTS,), protocol=protocol)
 
 
 def iemocap_scripted(groups):

@@ -78,9 +78,13 @@ def execute(run, folder=None, command=""):
         "date": date.today().isoformat(),
         "command": command or f"python -m emorec experiment {run.experiment}",
     }
+    try:
+        text = json.dumps(content, indent=1, default=float, allow_nan=False)
+    except ValueError as error:
+        raise BadInput(f"The outcome of {path.stem} holds NaN or infinity, which JSON has no numbers for.") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".writing-{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, default=float) + "\n")
+    temporary.write_text(text + "\n")
     os.replace(temporary, path)
     return content
 

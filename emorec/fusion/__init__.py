@@ -28,7 +28,7 @@ _PLACES = {
     "build_fusion_model": "models",
     "build_dialogue_model": "models",
     "build_aligned_model": "models",
-    "check_presence": "base",
+    "check_presence": "decisions",
 }
 
 # Name in configurations -> class. ModalityDropout is no fusion: it goes before one.

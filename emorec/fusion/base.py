@@ -9,33 +9,6 @@ from keras import ops
 from emorec.errors import BadInput
 
 
-def check_presence(presence, modalities):
-    """Presence as a boolean array, refusing what no fusion can use. For NumPy data, before it enters a model.
-
-    Args:
-        presence: (N, M) of bool or 0/1; True where example i has modality m.
-        modalities: M names, for the message.
-
-    Returns:
-        bool array (N, M).
-
-    Raises:
-        BadInput: Wrong shape, values other than 0 and 1, or an example without any modality.
-    """
-    presence = np.asarray(presence)
-    if presence.ndim != 2 or presence.shape[1] != len(modalities):
-        raise BadInput(f"presence must be (N, {len(modalities)}) for {list(modalities)}, not {presence.shape}.")
-    if not np.isin(presence, (0, 1)).all():
-        raise BadInput(f"presence holds 0 and 1 only, not {presence[~np.isin(presence, (0, 1))][0]!r}.")
-    nothing = np.flatnonzero(~presence.astype(bool).any(axis=1))
-    if len(nothing):
-        raise BadInput(
-            f"{len(nothing)} example(s) have no modality at all, the first at position {nothing[0]}: "
-            f"give at least one of {', '.join(modalities)}."
-        )
-    return presence.astype(bool)
-
-
 def masked_softmax(scores, allowed):
     """Softmax over the last axis in float32; exactly 0 where not allowed, all 0 where nothing is allowed.
 

@@ -14,19 +14,44 @@ from emorec.errors import BadInput
 TINY = 1e-12  # one confident mistake must not veto a class for ever
 
 
+def check_presence(presence, modalities, rows=None):
+    """Presence as a boolean array, refusing what no fusion can use.
+
+    Args:
+        presence: (N, M) of bool or 0/1; True where example i has modality m. None, where ``rows`` is given, says that
+            everything is there.
+        modalities: M names, for the message.
+        rows: N, where it is known.
+
+    Returns:
+        bool array (N, M).
+
+    Raises:
+        BadInput: Wrong shape, values other than 0 and 1, or an example without any modality.
+    """
+    presence = np.ones((rows, len(modalities)), bool) if presence is None else np.asarray(presence)
+    shape = ("N" if rows is None else rows, len(modalities))
+    if presence.ndim != 2 or presence.shape[1] != shape[1] or rows not in (None, len(presence)):
+        raise BadInput(f"presence must be ({shape[0]}, {shape[1]}) for {list(modalities)}, not {presence.shape}.")
+    if not np.isin(presence, (0, 1)).all():
+        raise BadInput(f"presence holds 0 and 1 only, not {presence[~np.isin(presence, (0, 1))][0]!r}.")
+    nothing = np.flatnonzero(~presence.astype(bool).any(axis=1))
+    if len(nothing):
+        raise BadInput(
+            f"{len(nothing)} example(s) have no modality at all, the first at position {nothing[0]}: "
+            f"give at least one of {', '.join(modalities)}."
+        )
+    return presence.astype(bool)
+
+
 def _stack(probabilities, presence):
     """Probabilities as (M, N, C) with missing rows set to 1 / C, and presence as float (M, N, 1)."""
     arrays = [np.asarray(p, dtype="float64") for p in probabilities]
     shapes = [p.shape for p in arrays]
     if not arrays or arrays[0].ndim != 2 or len(set(shapes)) > 1:
         raise BadInput(f"Give a list of M probability arrays of one shape (N, C), not {shapes}.")
-    count, (n, classes) = len(arrays), shapes[0]
-    presence = np.ones((n, count), bool) if presence is None else np.asarray(presence)
-    if presence.shape != (n, count):
-        raise BadInput(f"presence must be (N, M) = {(n, count)}, not {presence.shape}.")
-    presence = presence.astype(bool)
-    if not presence.any(axis=1).all():
-        raise BadInput(f"Example {int(np.argmin(presence.any(axis=1)))} has no modality at all.")
+    n, classes = shapes[0]
+    presence = check_presence(presence, [f"modality {m}" for m in range(len(arrays))], n)
     p = np.where(presence.T[:, :, None], np.stack(arrays), 1 / classes)
     sums = p.sum(axis=-1)
     if not (np.isfinite(p).all() and (p >= 0).all() and np.allclose(sums, 1, atol=1e-3)):
@@ -137,9 +162,8 @@ def temperature(probabilities, targets):
 class Stacking:
     """A model on the predictions of one model a modality, fitted on predictions made out of fold (Wolpert 1992).
 
-    1. For each modality, grouped folds over the training data give every example a prediction of a model that
-    has
-       seen neither it nor its group.
+    1. For each modality, grouped folds over the training data give every example a prediction of a model that has seen
+       neither it nor its group.
     2. These are calibrated by one `temperature` a modality.
     3. Logistic regression on the centred log-probabilities of all modalities; a missing one is a row of 0.
     4. The modalities' models are fitted again on all training data.
@@ -164,7 +188,8 @@ class Stacking:
         """Fits on a dict of modality to (N, D_m), N labels, and N groups (videos, speakers) that are never split.
 
         Raises:
-            BadInput: A modality of ``models`` is not in ``inputs``, or there are fewer groups than folds.
+            BadInput: A modality of ``models`` is not in ``inputs``, an example has no modality, or the examples that
+                have one are of fewer groups than folds or of one class only.
         """
         from sklearn.base import clone
         from sklearn.linear_model import LogisticRegression
@@ -173,35 +198,35 @@ class Stacking:
         labels = np.asarray(labels)
         self.classes_, y = np.unique(labels, return_inverse=True)
         groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-        if len(np.unique(groups)) < self.folds:
-            raise BadInput(f"{len(np.unique(groups))} groups cannot make {self.folds} folds; take fewer folds.")
         presence = self._presence(inputs, len(y), presence)
         folds = StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed)
         self.fitted_, self.out_of_fold_, self.temperatures_ = {}, {}, {}
         for m, (name, model) in enumerate(self.models.items()):
             rows = presence[:, m]
-            x = np.asarray(inputs[name])[rows]
+            x, classes, count = np.asarray(inputs[name])[rows], np.unique(y[rows]), len(np.unique(groups[rows]))
+            if count < self.folds:
+                raise BadInput(f"{count} groups with {name} cannot make {self.folds} folds; take fewer folds.")
+            if len(classes) < 2:
+                raise BadInput(f"All examples with {name} are of one class: nothing can be learnt from it.")
             held_out = cross_val_predict(
                 clone(model), x, y[rows], groups=groups[rows], cv=folds, method="predict_proba"
             )
-            self.out_of_fold_[name] = np.full((len(y), len(self.classes_)), np.nan)
-            self.out_of_fold_[name][rows] = held_out
-            self.temperatures_[name] = temperature(held_out, y[rows]) if self.calibrate else 1.0
+            self.out_of_fold_[name] = self._spread(held_out, rows, classes)
+            self.temperatures_[name] = temperature(self.out_of_fold_[name][rows], y[rows]) if self.calibrate else 1.0
             self.fitted_[name] = clone(model).fit(x, y[rows])
         self.top_ = LogisticRegression(C=self.strength, max_iter=1000)
         self.top_.fit(self._features(self.out_of_fold_, presence), y)
         return self
 
     def predict_proba(self, inputs, presence=None):
-        """Probabilities (N, C) in the order of ``classes_``."""
+        """Probabilities (N, C) in the order of ``classes_``. Raises BadInput for an example without any modality."""
         n = len(next(iter(inputs.values())))
         presence = self._presence(inputs, n, presence)
         predictions = {}
         for m, (name, model) in enumerate(self.fitted_.items()):
             rows = presence[:, m]
-            predictions[name] = np.full((n, len(self.classes_)), np.nan)
-            if rows.any():
-                predictions[name][rows] = model.predict_proba(np.asarray(inputs[name])[rows])
+            found = model.predict_proba(np.asarray(inputs[name])[rows]) if rows.any() else 0
+            predictions[name] = self._spread(found, rows, model.classes_)
         return self.top_.predict_proba(self._features(predictions, presence))
 
     def predict(self, inputs, presence=None):
@@ -212,10 +237,14 @@ class Stacking:
         absent = [name for name in self.models if name not in inputs]
         if absent:
             raise BadInput(f"Stacking was made for {list(self.models)}, but inputs have no {absent}.")
-        presence = np.ones((n, len(self.models)), bool) if presence is None else np.asarray(presence, bool)
-        if presence.shape != (n, len(self.models)):
-            raise BadInput(f"presence must be {(n, len(self.models))}, not {presence.shape}.")
-        return presence
+        return check_presence(presence, list(self.models), n)
+
+    def _spread(self, found, rows, classes):
+        """Predictions of some classes for the ``rows`` that are there as (N, C): 0 for other classes, NaN elsewhere."""
+        spread = np.full((len(rows), len(self.classes_)), np.nan)
+        spread[rows] = 0
+        spread[np.ix_(rows, classes)] = found
+        return spread
 
     def _features(self, predictions, presence):
         columns = []

@@ -91,8 +91,7 @@ class Hadamard(Fusion):
         xs, present, _ = self.prepare(inputs, presence, mask)
         product = 1.0
         for m, (dense, x) in enumerate(zip(self.project, xs)):
-            h = dense(x)
-            product = product * ops.where(present[..., m : m + 1], h, ops.ones_like(h))
+            product = product * ops.where(present[..., m : m + 1], dense(x), 1.0)
         return self.pool(product)
 
 
@@ -206,8 +205,7 @@ class TensorFusion(Fusion):
         xs, present, _ = self.prepare(inputs, presence, mask)
         fused = None
         for m, (dense, x) in enumerate(zip(self.project, xs)):
-            z = dense(x)
-            z = ops.where(present[..., m : m + 1], z, ops.zeros_like(z))
+            z = ops.where(present[..., m : m + 1], dense(x), 0.0)
             z = ops.concatenate([z, ops.ones_like(z[..., :1])], axis=-1)
             if fused is None:
                 fused = z
@@ -266,8 +264,7 @@ class LowRankFusion(Fusion):
 class FiLM(Fusion):
     """One modality is scaled and shifted by the others, per feature (Perez et al. 2018, equation 2).
 
-    ``h = (1 + g) * (W x_target) + s``, with ``g`` and ``s`` sums of linear maps of the other modalities that
-    are
+    ``h = (1 + g) * (W x_target) + s``, with ``g`` and ``s`` sums of linear maps of the other modalities that are
     present: with none of them the target passes unchanged, without the target the shift alone remains.
 
     Args:
@@ -294,13 +291,10 @@ class FiLM(Fusion):
 
     def call(self, inputs, presence=None, mask=None):
         xs, present, _ = self.prepare(inputs, presence, mask)
-        h = self.project(xs[self.target])
-        h = ops.where(present[..., self.target : self.target + 1], h, ops.zeros_like(h))
+        h = ops.where(present[..., self.target : self.target + 1], self.project(xs[self.target]), 0.0)
         scale_and_shift = 0.0
         for m, dense in zip(self.others, self.condition):
-            part = dense(xs[m])
-            part = ops.where(present[..., m : m + 1], part, ops.zeros_like(part))
-            scale_and_shift = scale_and_shift + part
+            scale_and_shift = scale_and_shift + ops.where(present[..., m : m + 1], dense(xs[m]), 0.0)
         scale, shift = ops.split(scale_and_shift, 2, axis=-1)
         return (1 + scale) * h + shift
 
@@ -336,8 +330,7 @@ class ModalityDropout(Fusion):
         if len(present.shape) == 3 and (presence is None or len(presence.shape) == 2):
             present = present[:, 0]
         if training and self.rate > 0:
-            # One draw does both: u >= rate keeps a modality, and the largest u among those present is kept
-            # anyway.
+            # One draw does both: u >= rate keeps a modality, and the largest u among those present is kept anyway.
             u = keras.random.uniform(ops.shape(present), dtype="float32", seed=self.seed_generator)
             u = ops.where(present, u, -1.0)
             best = ops.equal(u, ops.max(u, axis=-1, keepdims=True))

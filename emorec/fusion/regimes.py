@@ -118,7 +118,8 @@ def emap(predict, first, second, batch=4096):
 
     ``f(x_i, y_i)`` becomes ``mean_j f(x_i, y_j) + mean_j f(x_j, y_i) - mean_jk f(x_j, y_k)``, the closest function of
     the form ``g(x) + h(y)`` on these data. Where its accuracy is that of the model, the model adds up modalities;
-    where it falls to chance, all it knew was in their interaction.
+    where it falls to chance, all it knew was in their interaction. The means over j hold the pair i itself, so what is
+    left lies above chance where N is small: for a perfect model of ``exclusive-or`` about 54 % at N = 120, 58 % at 40.
 
     Args:
         predict: Function of (B, ...) and (B, ...) arrays to logits (B, C).

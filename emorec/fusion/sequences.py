@@ -28,7 +28,8 @@ class Dialogues(Batches):
     def __init__(self, inputs, groups, presence=None, speakers=None, parties=8):
         self.inputs = {name: np.asarray(x, dtype="float32") for name, x in inputs.items()}
         groups = np.asarray(groups)
-        sizes = {name: len(x) for name, x in self.inputs.items()} | {"groups": len(groups)}
+        given = {"groups": groups, "presence": presence, "speakers": speakers}
+        sizes = {name: len(x) for name, x in (self.inputs | given).items() if x is not None}
         if len(set(sizes.values())) > 1:
             raise BadInput(f"Dialogues need one row an utterance everywhere, not {sizes}.")
         self.presence = np.ones((len(groups), len(inputs)), bool) if presence is None else np.asarray(presence, bool)

@@ -316,10 +316,10 @@ emorec.reporting.publish({
 })  # fmt: skip
 
 # %% [markdown]
-# **What was learnt.** Two weak models that err in different places are better together than either alone, by some fifteen
-# points here, and any rule collects most of that. Multiplying does best, as it must: pairs made by label are independent
-# given the class, which is exactly the product rule's assumption. Averaging is close behind in accuracy but timid: its
-# probabilities are too flat. The max rule gains least. Stacking finds a rule as good as the product without being told.
+# **What was learnt.** Two weak models that err in different places are better together than either alone, under every rule,
+# though not equally. Multiplying does best among the rules, as it must: pairs made by label are independent given the class,
+# which is exactly the product rule's assumption. Averaging is close behind in accuracy but timid: its probabilities are too
+# flat. The max rule gains least, about half as much. Stacking finds a rule as good as the product without being told.
 # Where a face is missing, a rule falls back on the sentence by itself. And where the class lies between the modalities,
 # no rule helps: that takes fusion of features.
 #

@@ -338,15 +338,14 @@ emorec.reporting.publish(
 
 # %% [markdown]
 # **What was learnt.** Where each half simply adds its evidence, as in the made-up world, a model that never saw a half
-# answers halves within two points of the best possible, and modality dropout hardly changes that. Features of real
-# networks are less kind: without dropout the sentence alone loses three to four points, and a rate of 0.25 brings them
-# back, at no cost that could be measured for complete pairs. The face alone loses nothing that could be measured. A
-# higher rate is no better.
+# answers halves nearly as well as possible, and modality dropout hardly changes that. Features of real networks are less
+# kind: without dropout the sentence alone loses some points, and a low rate brings them back, at no cost that could be
+# measured for complete pairs. The face alone loses nothing that could be measured. A higher rate is no better.
 #
-# The mask matters most where training has not prepared the model. Attention that learnt from complete pairs falls
-# from 72 % to 56 % with the face alone, and with zeros in the place of the sentence to about 34 %: it then
-# gives nearly nine tenths of its attention to a vector that nobody sent. Once training shows halves, zeros do as well as the mask, because the network learns to read
-# a row of zeros as "nothing here". The mask needs no such lesson, works for features whose zero means something, and
+# The mask matters most where training has not prepared the model. Attention that learnt from complete pairs
+# does much worse with the face alone, and worse by far with zeros in the place of the sentence: it then gives most of its
+# attention to a vector that nobody sent. Once training shows halves, zeros do as well as the mask, because the network
+# learns to read a row of zeros as "nothing here". The mask needs no such lesson, works for features whose zero means something, and
 # makes it certain that a missing half, be it noise or NaN, changes nothing.
 #
 # **What was not.** Halves went missing at random. In use they go for reasons: people look away when they are ashamed,
