@@ -347,6 +347,9 @@ def _write_words(ax, sentences, word_weights, left):
         words = [(shown_token(token), weight / strongest) for token, weight in zip(sentence[:room], weights)]
         if len(words) < len(sentence) and room:
             words.append((f"… and {len(sentence) - len(words)} more words of this sentence", 0.0))
+        beyond = sum(map(len, sentences[len(tops) :]))
+        if beyond and 0 < room <= len(sentence):
+            words.append((f"… and {beyond} more words of later sentences", 0.0))
         x, room = left, room - min(room, len(sentence))
         for word, share in words:
             text = ax.text(0, 0, word, fontsize=11, va="center", parse_math=False, bbox=_box(share))

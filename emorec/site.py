@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 from emorec import notebooks
-from emorec.errors import DataMissing
+from emorec.errors import BadInput, DataMissing
 
 ORDER = (
     ("Text", "text", "word_embeddings recurrent_and_convolutional global_attention self_attention "
@@ -82,8 +82,12 @@ def build(folder, chosen=None):
 
     Raises:
         DataMissing: A notebook was not built yet.
+        BadInput: The pages would lie where the notebooks themselves are.
     """
     folder = Path(folder)
+    pages, sources = (folder / "notebooks").resolve(), notebooks.FOLDER.resolve()
+    if pages.is_relative_to(sources) or sources.is_relative_to(pages):
+        raise BadInput(f"{pages} would be replaced, and the notebooks lie in {sources}: give another folder.")
     shutil.rmtree(folder / "notebooks", ignore_errors=True)
     cards = {}
     for name in chosen or notebooks.names():

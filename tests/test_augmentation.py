@@ -180,6 +180,23 @@ def test_keras_layers_are_seeded_act_in_training_only_and_survive_a_file(tmp_pat
     assert len(again.layers[0].layers) == len(model.layers[0].layers) == 8
 
 
+def test_keras_layers_go_as_far_as_the_options_say():
+    x = np.full((300, 24, 24, 1), 100, dtype="float32")
+    x[:, :, 12:] = 140
+
+    def ends(**options):
+        changed = keras.ops.convert_to_numpy(augmenter(options, seed=1)(x, training=True))
+        return changed[:, 0, 0, 0], changed[:, 0, -1, 0]
+
+    left, right = ends(contrast=0.5)
+    assert 20 <= (right - left).min() < 22 and 58 < (right - left).max() <= 60
+    left, right = ends(brightness=0.1)
+    assert np.allclose(right - left, 40, atol=1e-3) and left.min() < 76 and 124 < left.max() <= 126
+    for share in (0.2, 1.0):
+        left, right = ends(flip=share)
+        assert set(left - right) <= {40, -40} and np.mean(left > right) == pytest.approx(share, abs=0.07)
+
+
 def test_the_figure_names_every_operation():
     figure = augmentation_figure(pictures(1)[0], pictures(1, seed=1)[0], draws=2)
     names = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]

@@ -63,7 +63,7 @@ def test_learns_scores_and_evaluates(trained):
     assert p.shape == (60, 3) and np.allclose(p.sum(axis=1), 1)
     assert trained.predict(test.inputs)[0] == test.labels[0]
     assert trained.evaluate(test).accuracy == trained.score(test)
-    assert trained.features(test.inputs[:5]).shape == (5, 42)
+    assert trained.features(test.inputs[:5]).shape == (5, 42) and trained.features([]).shape == (0, 42)
 
 
 def test_two_runs_of_a_seed_agree_and_augmentation_changes_the_run():
@@ -141,8 +141,19 @@ def test_a_transfer_run_goes_on_where_it_was_killed(monkeypatch, tmp_path):
     options = dict(size=SIZE, epochs=4, frozen_epochs=2, augment="light", learning_rate=0.01, batch_size=8)
     data = dict(zip(("inputs", "labels"), planted(24)), validation=planted(12, 1))
     whole = FaceClassifier("vgg16", **options).fit(**data, progress=None)
+    folder = tmp_path / "run"
+    write = type(folder).write_text
+
+    def write_half(path, text, **how):
+        write(path, text[: len(text) // 2] if path.stem == "done" else text, **how)
+        if path.stem == "done":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(folder), "write_text", write_half)
+        FaceClassifier("vgg16", **options).fit(**data, checkpoint=folder, progress=None)
     for killed_after in (1, 2, 3):
-        lines, folder = [], tmp_path / "run"
+        lines = []
 
         def stop(line, lines=lines, after=killed_after):
             lines.append(line)
@@ -206,6 +217,7 @@ def test_the_fast_way_for_batches_equals_the_way_of_single_pictures(colour):
         assert np.array_equal(encode(batch), encode(list(batch)))
         assert np.array_equal(encode(batch, colour_order="bgr"), encode(list(batch), colour_order="bgr"))
         assert np.array_equal(encode(check_inputs(batch / 255.0)), encode(batch))
+        assert np.array_equal(encode(check_inputs(batch / 255 * 1.0000001)), encode(batch)), "rounded above 1"
     grey = rgb[..., 0]
     assert np.shares_memory(FacePreprocessing(SIZE)(grey), grey), "a set of the right size is not copied"
     dark = grey.astype("float32")
@@ -257,6 +269,16 @@ def test_bad_pictures_are_refused_with_position_and_reason(trained, tmp_path):
         trained.predict([good], colour_order="brg")
     with pytest.raises(BadInput, match="2 pictures, but 1 boxes"):
         trained.predict([good, good], detect=[(0, 0, 9, 9)])
+    for box in (None, (1, 2, 3)):
+        with pytest.raises(BadInput, match="Picture 1: A box is four numbers"):
+            trained.predict([good, good], detect=[(0, 0, 9, 9), box])
+    for answer in (trained.predict_faces, trained.annotate):
+        with pytest.raises(BadInput, match="colour_order='BGR'"):
+            answer(good, detect="none", colour_order="BGR")
+        with pytest.raises(BadInput, match="detect='whole'"):
+            answer(good, detect="whole")
+    with pytest.raises(BadInput, match="detect='whole'"):
+        trained.predict_folder(tmp_path, detect="whole")
 
 
 def test_a_huge_picture_is_answered_like_its_small_version(trained, tmp_path):
@@ -313,9 +335,15 @@ def test_views_average_logits_and_make_mirror_images_equal(trained):
     ten = trained.logits(images, views="flips-and-crops")
     assert ten.shape == one.shape and not np.allclose(ten, two)
     assert np.allclose(ten, trained.logits(mirrored, views="flips-and-crops"), atol=0.05)
+    heat = trained.explain(images[0], "occlusion", target="top").heat
     trained.views = "flips"
     try:
         assert np.allclose(trained.logits(images), two)
+        p = trained.predict_proba(images[:1])[0]
+        assert np.allclose(trained.predict_faces(images[0], detect="none")[list(BARS)], p)
+        explained = trained.explain(images[0], "occlusion", target="top")
+        assert np.allclose(list(explained.probabilities.values()), p)
+        assert np.array_equal(explained.heat, heat), "of the picture as it is"
     finally:
         trained.views = "one"
     with pytest.raises(BadInput, match="views"):
@@ -419,11 +447,12 @@ def test_a_folder_is_read_and_what_is_skipped_is_said(trained, tmp_path):
         Image.fromarray(image).save(folder / f"{i}.png")
     bad_pictures(folder)
     Image.fromarray(images[0][:4, :4]).save(folder / "tiny.png")
+    (folder / "broken.png").symlink_to(tmp_path / "nowhere.png")
     table, skipped = trained.predict_folder(tmp_path / "in", detect="none")
     assert list(table["file"]) == ["deep/0.png", "deep/1.png", "deep/2.png"]
     assert np.allclose(table[list(BARS)], trained.predict_proba(images), atol=1e-6)
     assert list(table["label"]) == list(trained.predict(images))
-    assert {name for name, _ in skipped} == {"deep/cut.jpg", "deep/text.jpg", "deep/tiny.png"}
+    assert {name for name, _ in skipped} == {"deep/broken.png", "deep/cut.jpg", "deep/text.jpg", "deep/tiny.png"}
     assert all(reason for _, reason in skipped)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="no picture below"):
@@ -432,13 +461,16 @@ def test_a_folder_is_read_and_what_is_skipped_is_said(trained, tmp_path):
         trained.predict_folder(tmp_path / "nowhere")
 
 
-def test_annotating_draws_boxes_where_the_faces_are(trained, tmp_path):
+def test_annotating_draws_boxes_where_the_faces_are(trained, tmp_path, monkeypatch):
     picture = np.full((90, 120, 3), 128, dtype="uint8")
     drawn = trained.annotate(picture, detect=[(10, 30, 40, 40), (100, 60, 20, 30)], output=tmp_path / "out" / "a.png")
     assert drawn.shape == picture.shape and (picture == 128).all(), "the picture itself is left alone"
     assert (drawn[50, 10] != 128).any() and (drawn[75, 119] != 128).any() and (drawn[50, 30] == 128).all()
     assert np.array_equal(cv2.imread(str(tmp_path / "out" / "a.png"))[..., ::-1], drawn)
     assert np.array_equal(trained.annotate(picture, detect=[]), picture), "no face, no box"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    trained.annotate(picture, detect=[], output="~/b.png")
+    assert (tmp_path / "b.png").is_file()
     with pytest.raises(BadInput, match="cannot write"):
         trained.annotate(picture, detect=[], output=tmp_path / "a.nothing")
 
@@ -497,6 +529,8 @@ def test_bad_videos_are_named(trained, tmp_path):
         trained.predict_video(tmp_path / "text.mp4")
     with pytest.raises(BadInput, match=r"\.mp4 or \.avi"):
         trained.predict_video(tmp_path / "text.mp4", output=tmp_path / "a.gif")
+    with pytest.raises(BadInput, match="name another file"):
+        trained.predict_video(tmp_path / "text.mp4", output=str(tmp_path / "in" / ".." / "text.mp4"))
 
 
 class Camera:
@@ -538,6 +572,15 @@ def test_dimensions_of_training_pictures_are_noted(tmp_path):
     contract = FacePreprocessing(SIZE)
     contract.measure([tmp_path / "a.png", np.zeros((10, 20, 3))] * 10)
     assert contract.edge == 70 and preprocessing.LEAST == 8
+    contract.measure([(tmp_path / "a.png").read_bytes()] * 2)
+    assert contract.edge == 70
+
+
+def test_equal_files_of_two_names_are_known_as_equal(tmp_path):
+    for name, value in (("a", 1), ("b", 1), ("c", 2)):
+        Image.fromarray(np.full((30, 30), value, "uint8")).save(tmp_path / f"{name}.png")
+    a, b, c, gone = classifier()._content([str(tmp_path / f"{name}.png") for name in ("a", "b", "c", "gone")])
+    assert a == b != c and gone == str(tmp_path / "gone.png")
 
 
 # --- generated faces

@@ -250,6 +250,16 @@ def test_folders_that_mix_the_test_parts_say_so(tmp_path):
     read = fer.fer2013(tmp_path)
     assert Counter(read.parts) == {"train": 7, "test": 14}
     assert any("mixes PublicTest and PrivateTest" in note for note in read.notes)
+    assert read.expected == {"train": 28709, "test": 7178}
+
+
+@pytest.mark.parametrize("names", [("train", "validation", "test"), ("train", "validation", "validation")])
+def test_folders_with_a_validation_part_mix_nothing(tmp_path, names):
+    for i, (emotion, image, usage) in enumerate(fer_rows()):
+        put(tmp_path / names[USAGES.index(usage)] / FER_WORDS[emotion] / f"im{i}.png", image)
+    read = fer.fer2013(tmp_path)
+    assert Counter(read.parts) == Counter(PARTS * 7 if "test" in names else ("train", "test", "test") * 7)
+    assert not any("mixes" in note for note in read.notes) and read.expected == {}
 
 
 # --- FER-2013 and FER+: the real files, read once
@@ -373,6 +383,9 @@ def test_ferplus_of_other_rows_is_refused(tmp_path):
         fer.ferplus(place.parent)
     with pytest.raises(BadInput, match="rule"):
         fer.ferplus_distributions(["fer0000000"], path=place, rule="most")
+    put(place, place.read_bytes()[:-6])
+    with pytest.raises(DataCorrupt, match="ends within a row"):
+        fer.ferplus(place.parent)
 
 
 def test_ferplus_without_pictures_says_what_is_missing(tmp_path, monkeypatch):
@@ -534,12 +547,14 @@ def test_affectnet_with_annotations(tmp_path):
             place = tmp_path / part / "annotations" / f"{i}_exp.npy"
             place.parent.mkdir(parents=True, exist_ok=True)
             np.save(place, str(i % 9))  # 8 is none of the emotions
+    (tmp_path / "train_set/annotations/0_exp.npy").unlink()
     read = faces.affectnet(tmp_path)
     told = dict(zip(read.ids, zip(read.labels, read.parts)))
+    assert read.notes[0] == "1 pictures without an annotation were left out"
     assert told["train_set/images/7.jpg"] == ("contempt", "train")
     assert told["val_set/images/4.jpg"] == ("fear", "test")
-    assert "train_set/images/8.jpg" not in told and len(told) == 45
-    assert {told[f"train_set/images/{i}.jpg"][0] for i in range(8)} == set(AFFECTNET)
+    assert "train_set/images/8.jpg" not in told and len(told) == 44
+    assert {told[f"train_set/images/{i}.jpg"][0] for i in range(1, 10) if i != 8} == set(AFFECTNET)
 
 
 def test_affectnet_tables_with_boxes(tmp_path):
@@ -608,6 +623,8 @@ def test_from_folder_with_parts_and_people(tmp_path):
     data = datasets.from_folder(tmp_path / "people", subject=r"(S\d)_", folds=4)
     leaks.check_subjects(data)
     assert set(data.train.groups) | set(data.validation.groups) | set(data.test.groups) == {f"S{i}" for i in range(8)}
+    numbered = datasets.from_folder(tmp_path / "people", subject=lambda name: int(name[-7]), folds=4)
+    assert "0" in {*numbered.train.groups, *numbered.validation.groups, *numbered.test.groups}
     with pytest.raises(BadInput, match="not found in 'happy/S0_1.png'"):
         datasets.from_folder(tmp_path / "people", subject=r"P\d")
 
@@ -615,8 +632,17 @@ def test_from_folder_with_parts_and_people(tmp_path):
 def test_from_folder_reads_an_archive(tmp_path):
     write_classes(tmp_path / "a", ("happy", "sad"))
     files = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in sorted(tmp_path.rglob("*.png"))}
-    data = datasets.from_folder(put(tmp_path / "faces.zip", zipped(files)))
-    assert len(data.train) + len(data.validation) + len(data.test) == 16
+    archive = put(tmp_path / "z" / "faces.zip", zipped(files))
+    for place in (archive, archive.parent):
+        data = datasets.from_folder(place)
+        assert len(data.train) + len(data.validation) + len(data.test) == 16
+
+
+def test_a_link_back_up_multiplies_no_picture(tmp_path):
+    write_classes(tmp_path / "a", ("happy", "sad"))
+    (tmp_path / "a" / "happy" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "b").symlink_to(tmp_path / "a")  # another link is followed
+    assert [len(folders.files(tmp_path / name)) for name in ("a", "b", "")] == [16, 16, 32]
 
 
 def test_from_folder_refuses_what_it_cannot_know(tmp_path):
@@ -657,23 +683,26 @@ def test_pictures_that_cannot_be_read_are_left_out_and_noted(tmp_path):
     put(tmp_path / "sad" / "one.png", grey(1, 1))
     put(tmp_path / "sad" / "none.jpg", b"")
     Image.fromarray(np.full((16, 16), np.nan, "float32")).save(tmp_path / "sad" / "nan.tiff")
+    (tmp_path / "sad" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
     for size in (None, 24):  # a single pixel would become a flat face with a label
         data = datasets.from_folder(tmp_path, size=size)
         ids = {name for part in PARTS for name in getattr(data, part).ids}
         assert len(ids) == 20 and all(name.endswith(".png") for name in ids) and "sad/one.png" not in ids
-        assert data.notes[0].startswith("5 unreadable pictures were left out, the first being happy/text.jpg")
+        assert data.notes[0].startswith("6 unreadable pictures were left out, the first being happy/text.jpg")
     for file in tmp_path.rglob("*.png"):
         file.write_bytes(b"nonsense")
-    with pytest.raises(DataCorrupt, match="none of 25 pictures can be read"):
+    with pytest.raises(DataCorrupt, match="none of 26 pictures can be read"):
         datasets.from_folder(tmp_path)
 
 
 def test_too_many_bytes_stay_paths(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "WHOLE", 1000)
     write_classes(tmp_path, ("happy", "sad"))
+    for name in ("im 1.png", "IM 1.png"):  # other pictures, whose paths differ in case
+        put(tmp_path / "sad" / name, grey(len(list(tmp_path.rglob("*.png")))))
     data = datasets.from_folder(tmp_path)
     assert data.train.inputs.dtype == object and Path(data.train.inputs[0]).is_file()
-    assert "size=96" in data.notes[0]
+    assert "size=96" in data.notes[0] and len(data.notes) == 1
     assert datasets.from_folder(tmp_path, size=8).train.inputs.shape[1:] == (8, 8)
     for options in ({"grey": True}, {"crop": lambda image: image}):  # could not be done to paths
         with pytest.raises(BadInput, match="size=96"):
@@ -703,7 +732,7 @@ def test_equal_pictures_are_not_torn_apart(tmp_path):
 # --- pictures
 
 
-def test_a_picture_is_the_same_in_every_form(tmp_path):
+def test_a_picture_is_the_same_in_every_form(tmp_path, monkeypatch):
     image = colour(5, 20)
     same = pictures.as_picture(image)
     assert (same == image).all()
@@ -719,6 +748,9 @@ def test_a_picture_is_the_same_in_every_form(tmp_path):
         assert (pictures.as_picture(form) == image).all()
     assert (pictures.as_picture(image[..., ::-1], bgr=True) == image).all()
     assert (pictures.as_picture(tmp_path / "a.png", bgr=True) == image).all()  # a file is never BGR
+    assert (pictures.as_picture(image / 255 * 1.0000001) == image).all()  # rounding above 1
+    monkeypatch.chdir(tmp_path)
+    assert (pictures.as_picture(put("~nobody.png", image)) == image).all()
 
 
 def test_grey_pictures_in_every_form(tmp_path):
@@ -728,7 +760,10 @@ def test_grey_pictures_in_every_form(tmp_path):
     Image.fromarray(deep).save(tmp_path / "deep.png")
     Image.fromarray(image).convert("P").save(tmp_path / "palette.png")
     assert np.asarray(Image.open(tmp_path / "deep.png")).max() == 65535
-    for form in (image, image[..., None], image / 255.0, deep, tmp_path / "deep.png"):
+    Image.fromarray(image.astype("int32")).save(tmp_path / "long.tiff")
+    Image.fromarray(deep.astype("int32")).save(tmp_path / "longer.tiff")
+    files = [tmp_path / name for name in ("deep.png", "long.tiff", "longer.tiff")]
+    for form in (image, image[..., None], image / 255.0, deep, *files):
         assert (pictures.as_picture(form) == image).all()
     assert (pictures.as_picture(tmp_path / "palette.png") == image[..., None]).all()
     one_bit = Image.fromarray(image > 127)
@@ -750,6 +785,18 @@ def test_transparency_turns_white_and_exif_turns_upright(tmp_path):
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
     picture.save(tmp_path / "turned.png", exif=exif)
     assert (pictures.as_picture(tmp_path / "turned.png") == upright).all()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_a_picture_is_read_whatever_byte_of_its_exif_tags_is_damaged():
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112], exif[0x010E], exif[0x011A] = 6, "hello", 72.0
+    Image.fromarray(colour(1)).save(buffer, "JPEG", exif=exif)
+    whole = buffer.getvalue()
+    for place in range(whole.find(b"Exif") + 6, whole.find(b"\xff\xdb")):  # where what the pixels need begins
+        for value in (0, 3, 5):
+            damaged = whole[:place] + bytes([value]) + whole[place + 1 :]
+            assert pictures.as_picture(damaged).shape == (16, 16, 3)
 
 
 @pytest.mark.parametrize(

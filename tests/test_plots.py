@@ -204,6 +204,8 @@ def test_sentence_bars_stand_at_their_sentences():
 def test_a_very_long_text_is_cut_and_says_so():
     ax = plots.attention(["w"] * 1000, np.ones(1000))
     assert texts(ax)[-1] == "… and 600 more words of this sentence" and len(ax.texts) == plots.MAXIMUM_WORDS + 1
+    ax = plots.document([["w"] * plots.MAXIMUM_WORDS, ["x"] * 3, ["y"]], [np.ones(400), np.ones(3), np.ones(1)], None)
+    assert texts(ax)[-1] == "… and 4 more words of later sentences"
 
 
 def test_self_attention_names_both_axes():

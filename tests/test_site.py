@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from emorec import notebooks, site
-from emorec.errors import DataMissing
+from emorec.errors import BadInput, DataMissing
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -152,6 +152,15 @@ def test_a_notebook_that_was_not_built_is_named(tmp_path, monkeypatch):
     (folder / "a.ipynb").unlink()
     with pytest.raises(DataMissing, match="notebooks build a"):
         site.build(tmp_path / "site")
+
+
+def test_the_notebooks_themselves_are_never_replaced(tmp_path, monkeypatch):
+    sources = a_notebook(tmp_path, monkeypatch)
+    for folder, deeper in ((tmp_path, ""), (sources, ""), (tmp_path, "deep")):
+        monkeypatch.setattr(notebooks, "FOLDER", sources / deeper)
+        with pytest.raises(BadInput, match="another folder"):
+            site.build(folder)
+    assert (sources / "a.py").exists()
 
 
 def test_the_review_of_datasets_is_fresh():

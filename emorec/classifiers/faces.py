@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, explain, video
 from emorec.faces.augmentation import Augmentation, Augmenter, options_of, warp
 from emorec.faces.models import BACKBONES, build_face_model, fine_tune
-from emorec.faces.preprocessing import FacePreprocessing, check_inputs
+from emorec.faces.preprocessing import FacePreprocessing, check_inputs, is_bgr
 
 VIEWS = ("one", "flips", "flips-and-crops")
 METHODS = ("grad-cam", "occlusion", "attention")
@@ -46,9 +47,9 @@ class FaceClassifier(Classifier):
         mixup, cutmix: Alpha of MixUp and CutMix; None leaves what `augment` says.
         detect: ``none`` or ``auto``: how faces are found in training, and in prediction where nothing else is said.
         margin: Around found and given boxes, as a share of the box.
-        views: The views of a test picture that the logits are averaged over: ``one``; ``flips``, it and its mirror
-            image; ``flips-and-crops``, those two of the whole and of four crops of 11/12 of it. Say which beside a
-            number.
+        views: The views of a picture that the logits are averaged over wherever a face is classified: ``one``;
+            ``flips``, it and its mirror image; ``flips-and-crops``, those two of the whole and of four crops of 11/12
+            of it. Say which beside a number.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.
@@ -180,7 +181,9 @@ class FaceClassifier(Classifier):
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(weights)
         random = training.random_state(self.model)
-        done.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
+        temporary = done.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
+        os.replace(temporary, done)
         return first
 
     def _state(self):
@@ -200,6 +203,10 @@ class FaceClassifier(Classifier):
     def logits(self, inputs, *, views=None, detect=None, colour_order="rgb"):
         """Raw scores, float32 (N, C), the mean over the views. Arguments: see `predict_proba`."""
         views, x = self._views(views), self.encode(inputs, detect=detect, colour_order=colour_order)
+        return self._mean_logits(x, views)
+
+    def _mean_logits(self, x, views):
+        """Raw scores of encoded pictures (N, S, S, C), the mean over the views."""
         if len(x) == 0:
             return np.zeros((0, len(self.label_set)), dtype="float32")
         return np.mean([training.predict(self.model, view) for view in _seen_from(x, views)], axis=0)
@@ -242,7 +249,7 @@ class FaceClassifier(Classifier):
 
         x = self.encode(inputs, **how)
         inner = keras.Model(self.model.input, self.model.get_layer("features").output)
-        return training.predict(inner, x)
+        return training.predict(inner, x) if len(x) else np.zeros((0, inner.output.shape[-1]), dtype="float32")
 
     # Explanations
 
@@ -256,21 +263,22 @@ class FaceClassifier(Classifier):
             detect, colour_order: See `predict_proba`.
 
         Returns:
-            `emorec.faces.explain.FaceExplanation`, with ``heat``, ``label`` and ``probabilities``.
+            `emorec.faces.explain.FaceExplanation`, with ``heat``, of the picture alone, and ``label`` and
+            ``probabilities``, the mean over the classifier's views.
         """
         if method not in METHODS:
             raise BadInput(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}.")
         x = self.encode(image, detect=detect, colour_order=colour_order)
         if len(x) != 1:
             raise BadInput(f"explain takes one picture; received {len(x)}.")
-        row = self._probabilities(training.predict(self.model, x))[0]
+        row = self._plain_probabilities(x)[0]
         index = int(row.argmax()) if target is None else self.label_set.index(target)
         if method == "grad-cam":
             heat = explain.grad_cam(self.model, x, [index])
         elif method == "attention":
             heat = explain.attention_map(self.model, x)
         else:
-            heat = explain.occlusion(self._plain_probabilities, x, [index])
+            heat = explain.occlusion(lambda seen: self._plain_probabilities(seen, "one"), x, [index])
         names = self.label_set.names
         return explain.FaceExplanation(
             image=x[0, ..., 0] if x.shape[3] == 1 else x[0],
@@ -281,8 +289,8 @@ class FaceClassifier(Classifier):
             method=method,
         )
 
-    def _plain_probabilities(self, x):
-        return self._probabilities(training.predict(self.model, x))
+    def _plain_probabilities(self, x, views=None):
+        return self._probabilities(self._mean_logits(x, self._views(views)))
 
     # Pictures with several faces, folders, videos, the camera
 
@@ -295,23 +303,22 @@ class FaceClassifier(Classifier):
             colour_order: See `predict_proba`.
 
         Returns:
-            DataFrame, a row per face from left to right: x, y, w, h, label, confidence, and the probability of every
-            class. Empty where there is no face.
+            DataFrame, a row per face, from left to right or in the order of given boxes: x, y, w, h, label, confidence,
+            and the probability of every class. Empty where there is no face.
         """
         self._check_fitted()
-        picture = pictures.as_picture(image, bgr=colour_order == "bgr")
+        picture = pictures.as_picture(image, bgr=is_bgr(colour_order))
         boxes, p = self._faces(picture, detect)
         return self._table([{}] * len(boxes), boxes, p)
 
     def _faces(self, picture, detect):
         """Boxes of the faces in a picture, and their probabilities (n, C)."""
-        if isinstance(detect, str) and detect == "none":
+        if _named(detect) == "none":
             boxes, crops = [(0, 0, *picture.shape[1::-1])], [self.encoding.one(picture)]
         else:
-            boxes = detection.detect(picture, boxes=None if isinstance(detect, str) else detect)
+            boxes = detection.detect(picture, boxes=None if _named(detect) else detect)
             crops = [self.encoding.one(picture, box) for box in boxes]
-        p = self._plain_probabilities(np.stack(crops)) if crops else np.zeros((0, len(self.label_set)))
-        return boxes, p
+        return boxes, self._plain_probabilities(np.stack(crops) if crops else [])
 
     def _table(self, rows, boxes, p):
         import pandas as pd
@@ -331,7 +338,7 @@ class FaceClassifier(Classifier):
             output: File to write it to, e.g. ``annotated.png``.
         """
         self._check_fitted()
-        picture = pictures.as_picture(image, bgr=colour_order == "bgr")
+        picture = pictures.as_picture(image, bgr=is_bgr(colour_order))
         drawn = self._draw(picture, *self._faces(picture, detect))
         if output is not None:
             _write(output, drawn)
@@ -355,7 +362,7 @@ class FaceClassifier(Classifier):
         Raises:
             DataMissing: No such folder. BadInput: No picture in it.
         """
-        self._check_fitted()
+        self._check_fitted(), _named(detect)
         path = Path(path).expanduser()
         if not path.exists():
             raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
@@ -365,7 +372,7 @@ class FaceClassifier(Classifier):
         rows, boxes, p, skipped = [], [], [np.zeros((0, len(self.label_set)))], []
         for name, file in found:
             try:
-                where, probabilities = self._faces(pictures.as_picture(file), detect)
+                where, probabilities = self._faces(folders.opened(file), detect)
             except (BadInput, DataCorrupt) as error:
                 skipped.append((name, str(error)))
                 continue
@@ -396,6 +403,8 @@ class FaceClassifier(Classifier):
             raise BadInput(f"every={every!r}: give a whole number of at least 1.")
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
         target = None if output is None else video.VideoFile(output, source.rate)
+        if target is not None and target.path.resolve() == source.path.resolve():
+            raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
         rows, boxes, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set))))
         try:
             for number, frame in enumerate(source):
@@ -452,6 +461,13 @@ class FaceClassifier(Classifier):
         return drawn
 
 
+def _named(detect):
+    """How faces are found, or None where boxes are given."""
+    if isinstance(detect, str) and detect not in ("none", "auto"):
+        raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give boxes (x, y, w, h).")
+    return detect if isinstance(detect, str) else None
+
+
 def _seen_from(x, views):
     """The views of encoded pictures (N, H, W, C), one batch after the other."""
     crops = [x]
@@ -468,7 +484,7 @@ def _seen_from(x, views):
 
 
 def _write(path, picture):
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -479,7 +495,10 @@ def _write(path, picture):
 
 def _content(picture):
     """A key that is equal for equal pictures."""
-    if isinstance(picture, (str, Path)):
-        return str(picture)
+    if isinstance(picture, (str, os.PathLike)):
+        try:
+            picture = Path(os.path.expanduser(picture)).read_bytes()
+        except OSError:  # reading it for training says why
+            return str(picture)
     array = np.ascontiguousarray(picture)
     return f"{array.shape} {array.dtype} {hashlib.blake2b(array.tobytes(), digest_size=16).hexdigest()}"

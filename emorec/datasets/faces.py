@@ -157,10 +157,11 @@ def affectnet(path, **how):
     tables = store.read(path, "training.csv", "validation.csv")
     if tables:
         items, notes = _affectnet_tables(tables, found, codes)
-    elif found and _annotation(found[0][1]).is_file():
+    elif annotated := [pair for pair in found if _annotation(pair[1]).is_file()]:
         code = lambda file: codes.get(str(np.load(_annotation(file)).item()))  # noqa: E731
-        items = [Item(name, file, code(file), None, folders.part_of(name)) for name, file in found]
-        notes, items = (), [item for item in items if item.label]
+        items = [Item(name, file, code(file), None, folders.part_of(name)) for name, file in annotated]
+        lost, items = len(found) - len(annotated), [item for item in items if item.label]
+        notes = (f"{lost} pictures without an annotation were left out",) if lost else ()
     else:
         items, unknown = folders.by_class(found, sets.AFFECTNET, codes)
         notes = folders.left_out(unknown, "in folders of no class")

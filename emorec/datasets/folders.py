@@ -51,11 +51,16 @@ def files(path):
 
 def _walk(path, prefix=""):
     for folder, folders, names in os.walk(path, followlinks=True):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")) and not _back(Path(folder, f)))
         for name in sorted(names):
             if name.lower().endswith(pictures.SUFFIXES) and not name.startswith("."):
                 file = Path(folder, name)
                 yield prefix + file.relative_to(path).as_posix(), file
+
+
+def _back(folder):
+    """Whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and folder.resolve() in {above.resolve() for above in folder.absolute().parents}
 
 
 def part_of(name):
@@ -107,10 +112,18 @@ def left_out(unknown, why):
 # --- reading
 
 
+def opened(path):
+    """The picture in a file that was found; `DataCorrupt` also where it is a broken link or may not be read."""
+    try:
+        return pictures.as_picture(path)
+    except OSError as error:
+        raise DataCorrupt(str(error).splitlines()[0]) from error
+
+
 def _read(item, size, grey, crop):
     """The picture of an item, or in words why it cannot be used."""
     try:
-        picture = pictures.as_picture(item.path)
+        picture = opened(item.path)
         if crop is not None:
             picture = pictures.as_picture(crop(picture))
         elif item.box is not None:
@@ -143,7 +156,7 @@ def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, 
             raise BadInput(f"{what}: {amount}, and only pictures that are read can be cropped or made grey.")
         uncut = ", not cropped to their boxes" if once[0].box else ""
         notes += (f"pictures stay paths{uncut}, {amount}",)
-        inputs, content = objects(str(item.path) for item in once), None
+        inputs, content = objects(str(item.path) for item in once), [item.id for item in once]
     else:
         with ThreadPoolExecutor() as pool:
             read = list(pool.map(lambda item: _read(item, size, grey, crop), once))
@@ -213,7 +226,8 @@ def from_folder(
     name, found = name or path.name, files(path)
     if not found:
         raise BadInput(f"{path} holds no pictures ({', '.join(pictures.SUFFIXES)}), nor folders that do.")
-    _refuse_empty(path)
+    if found[0][1].is_relative_to(path):  # not in an archive
+        _refuse_empty(path)
     label_set = _label_set(label_set, found, name, path)
     items, unknown = by_class(found, label_set)
     if unknown and not skip_unknown:
@@ -231,7 +245,7 @@ def from_folder(
 
 
 def _refuse_empty(path):
-    for folder, folders, names in os.walk(path) if path.is_dir() else ():
+    for folder, folders, names in os.walk(path):
         folders[:] = [f for f in folders if not f.startswith((".", "__MACOSX"))]
         if not folders and not any(name.lower().endswith(pictures.SUFFIXES) for name in names):
             raise BadInput(f"The folder {folder} holds no picture. Fill it, or remove it if it is no class.")
@@ -254,6 +268,6 @@ def _label_set(given, found, name, path):
 
 def _subject(subject, file):
     match = subject(file) if callable(subject) else re.search(subject, file)
-    if not match:
+    if match in (None, ""):
         raise BadInput(f"The subject {subject!r} is not found in {file!r}; every picture needs one.")
     return str(match) if callable(subject) else match[1] if match.re.groups else match[0]

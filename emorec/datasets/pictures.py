@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -19,7 +20,7 @@ def as_picture(image, *, bgr=False):
 
     Args:
         image: A path, the bytes of a picture file, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8,
-            uint16 (0 to 65535), bool, other integers (0 to 255), or floats in 0 to 1, or else in 0 to 255.
+            uint16 (0 to 65535), bool, other integers (0 to 255), or floats: 0 to 1 if all are below 2, else 0 to 255.
         bgr: Whether an array has its channels in OpenCV's order, as frames of a video have.
 
     Returns:
@@ -69,7 +70,7 @@ def _as_bytes(image):
             "A picture that was standardised has to be turned back first."
         )
     if image.dtype.kind == "f":
-        image = np.rint(image * 255 if high <= 1 else image)
+        image = np.rint(np.minimum(image, 1) * 255 if high < 2 else image)  # sums of weights may end just above 1
     return image.astype("uint8")
 
 
@@ -81,16 +82,19 @@ def _decoded(source):
     if isinstance(source, (bytes, bytearray)):
         name, data = f"The picture ({len(source)} bytes)", source
     else:
-        name = path = Path(source).expanduser()
+        name = path = Path(os.path.expanduser(source))
         if not path.is_file():
             raise DataMissing(f"The picture {str(path)!r}", [path.absolute()], "check the path.")
         data = path.read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            picture = ImageOps.exif_transpose(picture)
+            picture.load()
+            with contextlib.suppress(Exception):  # a damaged tag fails in many ways, and the pixels are whole
+                picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith("I"):
                 array = np.asarray(picture)
-                return array.astype("uint16") if array.min() >= 0 and array.max() <= 65535 else array
+                deep = picture.mode.startswith("I;16") or array.max() > 255
+                return array.astype("uint16") if deep and array.min() >= 0 and array.max() <= 65535 else array
             transparent = picture.mode in ("LA", "PA", "RGBa", "La") or "transparency" in picture.info
             known = ("L", "RGB", "RGBA", "F")
             mode = "RGBA" if transparent else "L" if picture.mode == "1" else "RGB"

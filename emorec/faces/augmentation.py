@@ -233,8 +233,9 @@ def augmenter(options="standard", seed=0):
     """The same options as Keras layers, to put into a model or a tf.data pipeline.
 
     Args:
-        options: As for `augment_batch`. Keras shears by a share of the edge, scales either way by the same share, and
-            erases with noise; MixUp and CutMix act on all pictures and need ``{"images": ..., "labels": one-hot}``.
+        options: As for `augment_batch`. Keras shears with the upper edge held, not the centre, scales either way by
+            the same share, and erases with noise; MixUp and CutMix act on all pictures and need ``{"images": ...,
+            "labels": one-hot}``.
         seed: Of the draws.
 
     Returns:
@@ -242,7 +243,7 @@ def augmenter(options="standard", seed=0):
     """
     from keras import layers
 
-    from emorec.faces.layers import RandomShear
+    from emorec.faces.layers import RandomMirror, RandomShear
 
     o, chosen, edge = options_of(options), [], "nearest"
     tan = float(np.tan(np.deg2rad(o.shear)))
@@ -251,13 +252,13 @@ def augmenter(options="standard", seed=0):
         if wanted:
             chosen.append(layer(*args, seed=seed + len(chosen), **kwargs))
 
-    add(o.flip, layers.RandomFlip, "horizontal")
+    add(o.flip, RandomMirror, o.flip)
     add(o.rotation, layers.RandomRotation, o.rotation / 360, fill_mode=edge)
     add(o.shift, layers.RandomTranslation, o.shift, o.shift, fill_mode=edge)
     add(o.scale, layers.RandomZoom, o.scale, fill_mode=edge)
     add(o.shear, RandomShear, tan, 0.0, fill_mode=edge)
     add(o.brightness, layers.RandomBrightness, o.brightness)
-    add(o.contrast, layers.RandomContrast, o.contrast)
+    add(o.contrast, layers.RandomContrast, (o.contrast, o.contrast))  # of one number it takes the upper half
     add(o.erasing, layers.RandomErasing, (o.erasing, o.erasing), scale=o.erased)
     add(o.mixup, layers.MixUp, o.mixup)
     add(o.cutmix, layers.CutMix, o.cutmix)

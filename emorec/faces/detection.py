@@ -212,7 +212,7 @@ def _distinct(boxes):
     """Boxes, best first, without those that share much of their area with a better one."""
     kept = []
     for box in boxes:
-        if all(_overlap(box, other) < 0.3 * min(box[2] * box[3], other[2] * other[3]) for other in kept):
+        if all(overlap(box, other) < 0.3 * min(box[2] * box[3], other[2] * other[3]) for other in kept):
             kept.append(box)
     return kept
 
@@ -238,7 +238,8 @@ def _lbp(grey, smallest):
     return _distinct(sorted(boxes, key=lambda box: -box[2] * box[3]))
 
 
-def _overlap(a, b):
+def overlap(a, b):
+    """Area of the intersection of two boxes (x, y, w, h)."""
     wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     return max(wide, 0) * max(high, 0)

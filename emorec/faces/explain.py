@@ -177,7 +177,7 @@ def occlusion(predict, images, targets, patch=None, stride=None):
         images: uint8 (N, H, W, C).
         targets: N class indices.
         patch: Edge of the square that is covered with the picture's mean; None is a fifth of the height.
-        stride: Step between patches; None is half a patch.
+        stride: Step between patches, at most a patch; None is half of one.
 
     Returns:
         float32 (N, H, W): for every pixel the mean loss over the patches that cover it, -1 to 1.
@@ -185,7 +185,7 @@ def occlusion(predict, images, targets, patch=None, stride=None):
     images = np.asarray(images)
     height, width = images.shape[1:3]
     patch = patch or max(2, height // 5)
-    stride = stride or max(1, patch // 2)
+    stride = min(stride or max(1, patch // 2), patch)  # every pixel is covered
     places = [(y, x) for y in _starts(height, patch, stride) for x in _starts(width, patch, stride)]
     heats = []
     for image, target in zip(images, targets):
@@ -221,6 +221,8 @@ def attention_map(model, images, layer="attention_1"):
         raise BadInput(f"Model {model.name!r} has no layer {layer!r}; attention maps are for attention-cnn.")
     found = model.get_layer(layer)
     images = np.asarray(images, dtype="float32")
+    if not len(images):
+        return np.zeros(images.shape[:3], "float32")
     maps = keras.Model(model.input, found.input)(images, training=False)
     _, weights = found(maps, return_attention_scores=True, training=False)
     looked_at = np.asarray(keras.ops.convert_to_numpy(weights), dtype="float32").mean(axis=(1, 2))

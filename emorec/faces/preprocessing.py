@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -79,17 +80,15 @@ class FacePreprocessing:
             BadInput: A picture that cannot be used, or shows no face, with its position. DataCorrupt, DataMissing: a
                 file that cannot be read.
         """
-        detect = self._where(detect, len(inputs))
-        if colour_order not in ORDERS:
-            raise BadInput(f"colour_order={colour_order!r} is unknown; choose rgb or bgr.")
+        detect, bgr = self._where(detect, len(inputs)), is_bgr(colour_order)
         if isinstance(inputs, np.ndarray) and inputs.dtype != object:
             if isinstance(detect, str) and detect == "none" and inputs.dtype == np.uint8 and self._fits(inputs):
-                return self._coloured(inputs, colour_order)
+                return self._coloured(inputs, bgr)
         encoded = np.empty((len(inputs), *self.shape), dtype="uint8")
         for i, picture in enumerate(inputs):
             box = detect if isinstance(detect, str) else detect[i]
             try:
-                encoded[i] = self.one(pictures.as_picture(picture, bgr=colour_order == "bgr"), box)
+                encoded[i] = self.one(pictures.as_picture(picture, bgr=bgr), box)
             except (BadInput, DataCorrupt) as error:
                 raise type(error)(f"Picture {i}: {error}") from error
         return encoded
@@ -118,7 +117,9 @@ class FacePreprocessing:
             if detect not in ("none", "auto"):
                 raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give a box for each picture.")
             return detect
-        boxes = [detect] if np.ndim(detect) == 1 and len(detect) == 4 and n == 1 else list(detect)
+        boxes = list(detect)
+        if n == 1 and len(boxes) == 4 and all(map(np.isscalar, boxes)):
+            boxes = [detect]
         if len(boxes) != n:
             raise BadInput(f"{n} pictures, but {len(boxes)} boxes: give one box (x, y, w, h) for each.")
         return boxes
@@ -138,19 +139,26 @@ class FacePreprocessing:
             batch.ndim in (3, 4) and batch.shape[1:3] == (self.size, self.size) and batch.shape[3:] in ((), (1,), (3,))
         )
 
-    def _coloured(self, batch, order):
+    def _coloured(self, batch, bgr):
         """A uint8 batch of the right size in the model's colours; a view where nothing changes."""
         grey = batch.ndim == 3 or batch.shape[3] == 1
         if grey:
             batch = batch.reshape(len(batch), self.size, self.size, 1)
             return batch if self.colour == "grey" else np.repeat(batch, 3, axis=3)
         if self.colour == "rgb":
-            return batch if order == "rgb" else np.ascontiguousarray(batch[..., ::-1])
-        code = cv2.COLOR_RGB2GRAY if order == "rgb" else cv2.COLOR_BGR2GRAY
+            return np.ascontiguousarray(batch[..., ::-1]) if bgr else batch
+        code = cv2.COLOR_BGR2GRAY if bgr else cv2.COLOR_RGB2GRAY
         encoded = np.empty((len(batch), *self.shape), dtype="uint8")
         for picture, target in zip(batch, encoded):
             target[..., 0] = cv2.cvtColor(np.ascontiguousarray(picture), code)
         return encoded
+
+
+def is_bgr(colour_order):
+    """Whether the channels of arrays stand in OpenCV's order; `BadInput` for a word that is none."""
+    if colour_order not in ORDERS:
+        raise BadInput(f"colour_order={colour_order!r} is unknown; choose rgb or bgr.")
+    return colour_order == "bgr"
 
 
 def check_inputs(inputs):
@@ -176,7 +184,7 @@ def check_inputs(inputs):
 
 def _same_range(batch):
     """Floats in 0 to 255 as uint8. Whether floats mean 0 to 1 is read off all pictures together: one may be black."""
-    if batch.dtype.kind == "f" and batch.size and 1 < batch.max() <= 255 and batch.min() >= 0:
+    if batch.dtype.kind == "f" and batch.size and 2 <= batch.max() <= 255 and batch.min() >= 0:
         return np.rint(batch).astype("uint8")
     return batch
 
@@ -188,7 +196,8 @@ def _dimensions(picture):
     from PIL import Image
 
     try:
-        with Image.open(picture) as opened:
+        file = io.BytesIO(picture) if isinstance(picture, (bytes, bytearray)) else os.path.expanduser(picture)
+        with Image.open(file) as opened:
             return opened.size
     except (OSError, ValueError):
         return 0, 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.faces import detection
 
 # Okabe & Ito's colours, RGB
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
@@ -59,9 +61,7 @@ class FaceTracks:
 
 def iou(a, b):
     """Intersection over union of two boxes (x, y, w, h)."""
-    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    common = max(wide, 0) * max(high, 0)
+    common = detection.overlap(a, b)
     return common / (a[2] * a[3] + b[2] * b[3] - common)
 
 
@@ -76,7 +76,7 @@ class VideoFrames:
     """
 
     def __init__(self, path):
-        self.path = Path(path).expanduser()
+        self.path = Path(os.path.expanduser(path))
         if not self.path.is_file():
             raise DataMissing(f"The video {str(path)!r}", [self.path.absolute()], "check the path.")
         self.capture = cv2.VideoCapture(str(self.path))
@@ -102,7 +102,7 @@ class VideoFile:
     """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one."""
 
     def __init__(self, path, rate=25.0):
-        self.path, self.rate, self.writer = Path(path), rate, None
+        self.path, self.rate, self.writer = Path(os.path.expanduser(path)), rate, None
         if self.path.suffix not in (".mp4", ".avi"):
             raise BadInput(f"A video is written as .mp4 or .avi; received {self.path.name!r}.")
 
