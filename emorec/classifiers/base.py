@@ -20,7 +20,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import LabelSet
 from emorec.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Classifier(BaseEstimator):
@@ -146,12 +146,16 @@ class Classifier(BaseEstimator):
     def _probabilities(self, logits):
         return metrics.probabilities(logits, self.label_set.multi_label, self.temperature)
 
-    def predict(self, inputs):
-        """Class names, object array (N,); tuples of names, above ``thresholds`` (0.5), for a multi-label task."""
-        probabilities = self.predict_proba(inputs)
+    def predict(self, inputs, **how):
+        """Class names, object array (N,); tuples of names, above ``thresholds`` (0.5), for a multi-label task.
+
+        Arguments: see `predict_proba`.
+        """
+        return self._names(self.predict_proba(inputs, **how))
+
+    def _names(self, probabilities):
         if self.label_set.multi_label:
-            thresholds = 0.5 if self.thresholds is None else np.asarray(self.thresholds)
-            return self.label_set.decode(probabilities >= thresholds)
+            return self.label_set.decode(probabilities >= (0.5 if self.thresholds is None else self.thresholds))
         return self.label_set.decode(probabilities.argmax(axis=1))
 
     def score(self, inputs, labels=None):

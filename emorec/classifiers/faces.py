@@ -17,7 +17,7 @@ from emorec.classifiers.base import Classifier
 from emorec.datasets import folders, pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, explain, video
-from emorec.faces.augmentation import Augmentation, Augmenter, options_of, warp
+from emorec.faces.augmentation import Augmenter, options_of, warp
 from emorec.faces.models import BACKBONES, build_face_model, fine_tune
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs, is_bgr
 
@@ -187,11 +187,10 @@ class FaceClassifier(Classifier):
         return first
 
     def _state(self):
-        augment = asdict(self.augment) if isinstance(self.augment, Augmentation) else self.augment
-        return {"encoding": asdict(self.encoding), "augment": augment}
+        return {"encoding": asdict(self.encoding)}
 
     def _restore(self, state):
-        self.encoding, self.augment = FacePreprocessing(**state["encoding"]), state["augment"]
+        self.encoding = FacePreprocessing(**state["encoding"])
 
     # Scoring
 
@@ -227,15 +226,6 @@ class FaceClassifier(Classifier):
                 file. DataCorrupt: a file that is no picture, or is truncated.
         """
         return self._probabilities(self.logits(inputs, views=views, detect=detect, colour_order=colour_order))
-
-    def predict(self, inputs, **how):
-        """Class names, object array (N,); tuples of names for a multi-label task. Arguments: see `predict_proba`."""
-        return self._names(self.predict_proba(inputs, **how))
-
-    def _names(self, probabilities):
-        if self.label_set.multi_label:
-            return self.label_set.decode(probabilities >= (0.5 if self.thresholds is None else self.thresholds))
-        return self.label_set.decode(probabilities.argmax(axis=1))
 
     def _views(self, views):
         views = self.views if views is None else views
