@@ -82,6 +82,25 @@ def pairs():
 EXPERIMENTS = {"pairs": pairs}
 
 
+COMPARED = (
+    ("fused", "face alone"),
+    ("fused", "product rule of the two"),
+    ("fused, without text", "face alone"),
+    ("fused, without face", "text alone"),
+)
+
+
+def differences(folder=None):
+    """What the table is read for, a line of text: pairs of rows on the same test pairs, see `gain`."""
+    data = datasets.load("sample-sentences")
+    truth = data.label_set.encode(data.test.labels)
+    found = {pair: gain(*pair, truth, folder) for pair in COMPARED}
+    said = (
+        f"{a} minus {b} {100 * v:+.1f} [{100 * low:.1f}, {100 * high:.1f}]" for (a, b), (v, low, high) in found.items()
+    )
+    return f"Differences of accuracy on the same test pairs, in points: {'; '.join(said)}."
+
+
 def gain(first, second, truth, folder=None):
     """How much more often the first model is right than the second, on the same test pairs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,11 @@ def table(experiment, folder=None, metrics=None):
     protocols = dict.fromkeys(
         (r["dataset"], re.sub(r"^fold \d+ of", "each fold of", r["protocol"])) for r in rows if r["protocol"]
     )
-    return "\n".join([*lines, "", *(f"{dataset}: {text}." for dataset, text in protocols)]).rstrip()
+    notes = [f"{dataset}: {text}." for dataset, text in protocols]
+    if experiment in COMPARED:
+        module, _, function = COMPARED[experiment].partition(":")
+        notes.append(getattr(import_module(module), function)(folder))
+    return "\n".join([*lines, "", *notes]).rstrip()
 
 
 # Metric names as tables show them; fractions, shown in per cent.
@@ -104,6 +109,8 @@ SHOWN = {
     "micro_f1": "micro-F1, % [95 %]",
     "accuracy_one_view": "accuracy of one view, % [95 %]",
 }
+# Experiments whose rows are compared on the same test examples below their table.
+COMPARED = {"pairs": "emorec.experiments.pairs:differences"}
 # Metrics that an experiment's field reads, where they are not the first two found of the above.
 USUAL = {"meld": ("weighted_f1", "accuracy", "macro_f1")}
 
