@@ -284,11 +284,14 @@ def infer_label_set(labels):
 
 def _save_without_optimizer(model, path):
     """Adam's two moments would make the file three times as large, and `load` does not read them."""
-    optimizer, model.optimizer = model.optimizer, None
+    optimizer = getattr(model, "optimizer", None)  # of a model that was never compiled, none
     try:
+        if optimizer is not None:
+            model.optimizer = None
         model.save(path)
     finally:
-        model.optimizer = optimizer
+        if optimizer is not None:
+            model.optimizer = optimizer
 
 
 def _json(value):
