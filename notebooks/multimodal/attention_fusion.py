@@ -486,20 +486,20 @@ emorec.reporting.publish({
 # | mosi | *logistic regression, all three* | 75.7 [72.4, 78.9] | 74.4 [70.8, 78.0] | 1 |
 # | mosi | *logistic regression, text + face* | 75.7 [72.3, 79.1] | 74.4 [70.7, 78.2] | 1 |
 # | mosi | *stacking out of fold, all three* | 75.7 [72.5, 78.9] | 74.4 [71.0, 77.7] | 1 |
-# | mosi | BiLSTM, voice | 53.6 [46.3, 60.9] | 53.5 [46.3, 60.7] | 5 |
-# | mosi | BiLSTM, face | 53.9 [48.3, 59.5] | 51.9 [47.0, 56.9] | 5 |
-# | mosi | BiLSTM, text + face, not standardised | 75.0 [71.7, 78.3] | 74.1 [70.7, 77.6] | 5 |
-# | mosi | tensor fusion + BiLSTM, text + face | 75.9 [73.1, 78.7] | 74.7 [72.0, 77.5] | 5 |
-# | mosi | BiLSTM, all three | 76.5 [73.2, 79.7] | 75.1 [71.6, 78.6] | 5 |
-# | mosi | CATF-LSTM, all three | 76.6 [73.6, 79.6] | 75.4 [72.1, 78.6] | 5 |
-# | mosi | BiLSTM, text + face, late product | 76.7 [73.6, 79.8] | 75.1 [72.0, 78.1] | 5 |
-# | mosi | BiLSTM, all three, not standardised | 76.8 [73.7, 79.9] | 75.8 [72.6, 79.1] | 5 |
-# | mosi | BiLSTM, text | 76.9 [73.6, 80.2] | 75.3 [72.0, 78.6] | 5 |
-# | mosi | BiLSTM, text + face | 77.2 [74.1, 80.3] | 76.2 [72.9, 79.5] | 5 |
-# | mosi | small BiLSTM, all three | 77.9 [74.9, 81.0] | 76.7 [73.4, 79.9] | 5 |
-# | mosi | small BiLSTM, mean of these three | 78.3 [75.6, 81.0] | 77.1 [74.2, 79.9] | 5 |
-# | mosi | small BiLSTM, text + face | 78.3 [75.3, 81.4] | 77.2 [73.9, 80.4] | 5 |
-# | mosi | small BiLSTM, text | 78.4 [75.5, 81.2] | 76.9 [74.1, 79.7] | 5 |
+# | mosi | BiLSTM, voice | 54.6 [46.9, 62.3] | 54.4 [46.8, 62.0] | 5 |
+# | mosi | BiLSTM, face | 54.7 [48.8, 60.5] | 52.8 [47.7, 57.9] | 5 |
+# | mosi | BiLSTM, text + face, not standardised | 74.9 [71.6, 78.3] | 74.1 [70.6, 77.6] | 5 |
+# | mosi | tensor fusion + BiLSTM, text + face | 76.1 [73.3, 78.9] | 74.9 [72.1, 77.7] | 5 |
+# | mosi | BiLSTM, all three, not standardised | 76.4 [73.0, 79.8] | 75.3 [71.8, 78.7] | 5 |
+# | mosi | BiLSTM, all three | 76.5 [73.0, 79.9] | 75.1 [71.5, 78.8] | 5 |
+# | mosi | BiLSTM, text | 76.6 [73.1, 80.1] | 74.9 [71.4, 78.5] | 5 |
+# | mosi | CATF-LSTM, all three | 76.6 [73.6, 79.7] | 75.5 [72.3, 78.8] | 5 |
+# | mosi | BiLSTM, text + face, late product | 76.6 [73.6, 79.7] | 75.0 [72.0, 78.0] | 5 |
+# | mosi | BiLSTM, text + face | 76.9 [73.7, 80.1] | 76.0 [72.7, 79.4] | 5 |
+# | mosi | small BiLSTM, all three | 77.7 [74.7, 80.8] | 76.5 [73.3, 79.8] | 5 |
+# | mosi | small BiLSTM, mean of these three | 78.2 [75.5, 81.0] | 77.0 [74.1, 79.8] | 5 |
+# | mosi | small BiLSTM, text | 78.3 [75.4, 81.2] | 76.9 [74.0, 79.7] | 5 |
+# | mosi | small BiLSTM, text + face | 78.4 [75.3, 81.4] | 77.2 [74.0, 80.4] | 5 |
 #
 # mosi: mosi-62/31, 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either part; intervals draw whole videos.
 # <!-- /results -->
@@ -511,12 +511,12 @@ emorec.reporting.publish({
 # <!-- results: meld -->
 # | data | model | weighted F1, % [95 %] | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
 # |---|---|---|---|---|---|
-# | meld | *majority class* | 31.3 | 48.1 [45.6, 50.7] | 9.3 [9.0, 9.6] | 1 |
-# | meld | *stacked logistic regression, utterance alone* | 56.8 | 59.3 [57.0, 61.7] | 37.4 [34.6, 40.2] | 1 |
-# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
-# | meld | *TF-IDF + logistic regression* | 55.9 | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
-# | meld | bc-LSTM | 56.2 | 58.7 [56.4, 61.0] | 35.9 [33.3, 38.5] | 5 |
-# | meld | DialogueRNN | 57.0 [54.4, 59.5] | 59.5 [57.1, 62.0] | 36.1 [33.6, 38.6] | 5 |
+# | meld | *majority class* | 31.3 [28.5, 34.0] | 48.1 [45.6, 50.7] | 9.3 [9.0, 9.6] | 1 |
+# | meld | *stacked logistic regression, utterance alone* | 56.8 [54.2, 59.3] | 59.3 [57.0, 61.7] | 37.4 [34.6, 40.2] | 1 |
+# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 [55.6, 60.5] | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
+# | meld | *TF-IDF + logistic regression* | 55.9 [53.3, 58.5] | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
+# | meld | bc-LSTM | 56.3 [53.8, 58.7] | 58.8 [56.5, 61.1] | 35.9 [33.3, 38.5] | 5 |
+# | meld | DialogueRNN | 56.5 [54.0, 59.0] | 59.0 [56.6, 61.4] | 35.6 [33.0, 38.1] | 5 |
 #
 # meld: official split; settings and epoch chosen on the development part, the test part read once a run.
 # <!-- /results -->
