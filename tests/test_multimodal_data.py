@@ -232,10 +232,10 @@ def test_csd_files_are_aligned_word_by_word(tmp_path):
     assert inputs["audio"][:, :, 0].tolist() == [[2, 10, 0], [0, 0, 0]]  # means of finite frames; none: 0
     assert inputs["video"].shape == (2, 3, 3) and not inputs["video"].any()
     assert inputs["mask"].tolist() == [[True, True, False], [True, False, False]]
-    folds = {"train": [], "validation": [], "test": [video]}  # as for MOSEI, whose files name no parts
-    with pytest.raises(DataCorrupt, match="folds="):
+    videos = {"train": [], "validation": [], "test": [video]}  # as for MOSEI, whose files name no parts
+    with pytest.raises(DataCorrupt, match="videos="):
         aligned.mosei(tmp_path)
-    rows = aligned.mosei(tmp_path, steps=3, folds=folds)
+    rows = aligned.mosei(tmp_path, steps=3, videos=videos)
     assert rows.labels == ["positive", "negative"] and rows.parts == ["test", "test"]
     os.remove(tmp_path / "CMU_MOSI_COVAREP.csd")
     with pytest.raises(DataMissing, match="audio"):

@@ -64,19 +64,19 @@ def mosi(path, steps=50, zero="positive"):
     )
 
 
-def mosei(path, steps=50, folds=None):
+def mosei(path, steps=50, videos=None):
     """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score. Arguments: see `read`."""
-    inputs, scores, ids, groups, parts = read(path, steps, folds or {})
+    inputs, scores, ids, groups, parts = read(path, steps, videos or {})
     return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, parts, groups, expected={})
 
 
-def scores(path, steps=50, folds=CMU_FOLDS):
+def scores(path, steps=50, videos=CMU_FOLDS):
     """Sentiment scores, -3 to 3, as a dict of id to float: for mean absolute error and correlation."""
-    _, values, ids, _, _ = read(path, steps, folds)
+    _, values, ids, _, _ = read(path, steps, videos)
     return dict(zip(ids, values.tolist()))
 
 
-def read(path, steps=50, folds=CMU_FOLDS):
+def read(path, steps=50, videos=CMU_FOLDS):
     """Aligned sequences from whichever format is there.
 
     - one pickle of ``train``, ``valid``, ``test``, each with text, audio, vision and labels (MulT, MultiBench, MMSA);
@@ -88,7 +88,7 @@ def read(path, steps=50, folds=CMU_FOLDS):
     Args:
         path: Folder, archive or file.
         steps: Words kept of each segment.
-        folds: Dict of ``train``, ``validation`` and ``test`` to the names of their videos, for the second and the third
+        videos: Dict of ``train``, ``validation`` and ``test`` to the names of their videos, in the second and third
             format. For MOSEI they are in the CMU SDK, ``cmu_mosei.standard_folds``.
 
     Returns:
@@ -96,7 +96,7 @@ def read(path, steps=50, folds=CMU_FOLDS):
     """
     path = Path(path)
     folder = path.parent if path.suffix == ".csd" else path
-    part_of = {video: part for part, videos in folds.items() for video in videos}
+    part_of = {video: part for part, names in videos.items() for video in names}
     if folder.is_dir() and store.find(folder, "*.csd"):
         rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))}, part_of)
     elif path.suffix in (".h5", ".hdf5") or (path.is_dir() and store.find(path, "*.h*5")):
@@ -107,7 +107,7 @@ def read(path, steps=50, folds=CMU_FOLDS):
     if not rows:
         raise DataCorrupt(
             f"{path} holds no segment that is in train, validation or test. Files of the CMU SDK do not say which is "
-            "where: for other data than MOSI give folds={'train': [...], 'validation': [...], 'test': [...]}, by video."
+            "where: for other data than MOSI give videos={'train': [...], 'validation': [...], 'test': [...]}."
         )
     order = {part: i for i, part in enumerate(("train", "validation", "test"))}
     rows.sort(key=lambda row: order[row["part"]])  # stable: time order inside a part stays
