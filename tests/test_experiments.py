@@ -178,6 +178,17 @@ def test_the_attention_grid_reads_back_as_pairs():
     assert (attention.paired(found).estimate == 0).all()
 
 
+def test_the_answer_is_the_means_of_the_recorded_grid():
+    recorded = attention.scores()
+    means = attention.paired(recorded).query("encoder == @attention.EVERY")
+    lines = tables.table("attention/answer").split("\n")
+    assert len(means) and len(lines) == len(means) + 4
+    for line, row in zip(lines[2:], means.itertuples()):
+        assert line.startswith(
+            f"| {row.dataset} | {row.attention} | {row.estimate:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+        )
+
+
 def test_refolded_gives_the_folds_that_loading_gives():
     data = emorec.datasets.load("sample-sentences")
     tests = [set(attention.refolded(data, k, 4).test.ids) for k in range(4)]

@@ -202,6 +202,24 @@ def conclusion(table, reference="none", level=0.05):
     return "\n\n".join(paragraphs)
 
 
+def answer(folder=None):
+    """The means over the encoders from the recorded grid as a Markdown table: gained over none, over equal weights."""
+    recorded = scores(load_results("attention", folder))
+    tables = {reference: paired(recorded, reference) for reference in ("none", "uniform")}
+    means = {name: t[t["encoder"] == EVERY].set_index(["dataset", "attention"]) for name, t in tables.items()}
+    head = "data | attention | over none, points [95 %] | p | over equal weights, points [95 %] | p | folds"
+    lines = [f"| {head} |", "|---" * 7 + "|"]
+    for at, row in means["none"].iterrows():
+        other = means["uniform"].loc[at] if at in means["uniform"].index else None
+        lines.append(f"| {' | '.join(at)} | {_gained(row)} | {_gained(other)} | {row['folds']} |")
+    asked = " and ".join(str(t["dataset"].value_counts().iloc[0]) for t in tables.values())
+    return "\n".join([*lines, "", f"Means over the encoders; p adjusted (Holm) for {asked} questions of a dataset."])
+
+
+def _gained(row):
+    return "– | –" if row is None else "{estimate:+.1f} [{low:+.1f}, {high:+.1f}] | {p:.3f}".format(**row)
+
+
 def _sentence(row, level):
     where = "averaged over the encoders" if row["encoder"] == EVERY else f"on {row['encoder']}"
     numbers = f"{row['estimate']:+.1f} points [{row['low']:+.1f}, {row['high']:+.1f}]"

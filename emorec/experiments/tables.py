@@ -75,10 +75,13 @@ def test_to_train(content):
 
 
 def table(experiment, folder=None, metrics=None):
-    """A Markdown table of an experiment: a row per dataset and model, baselines first."""
+    """A Markdown table of an experiment, a row per dataset and model, baselines first; of ``NAME/answer`` its answer."""
+    experiment, _, part = experiment.partition("/")
     rows = summary(experiment, folder)
     if not rows:
         return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
+    if part:
+        return _said(f"{experiment}/{part}", folder)
     found = {n for r in rows for n in r["metrics"]}
     metrics = metrics or USUAL.get(experiment)
     columns = metrics or [n for n in SHOWN if n in found][:2] + [n for n in ("accuracy_one_view",) if n in found]
@@ -94,10 +97,14 @@ def table(experiment, folder=None, metrics=None):
         (r["dataset"], re.sub(r"^fold \d+ of", "each fold of", r["protocol"])) for r in rows if r["protocol"]
     )
     notes = [f"{dataset}: {text}." for dataset, text in protocols]
-    if experiment in COMPARED:
-        module, _, function = COMPARED[experiment].partition(":")
-        notes.append(getattr(import_module(module), function)(folder))
+    if experiment in SAID:
+        notes.append(_said(experiment, folder))
     return "\n".join([*lines, "", *notes]).rstrip()
+
+
+def _said(name, folder):
+    module, _, function = SAID[name].partition(":")
+    return getattr(import_module(module), function)(folder)
 
 
 # Metric names as tables show them; fractions, shown in per cent.
@@ -109,8 +116,11 @@ SHOWN = {
     "micro_f1": "micro-F1, % [95 %]",
     "accuracy_one_view": "accuracy of one view, % [95 %]",
 }
-# Experiments whose rows are compared on the same test examples below their table.
-COMPARED = {"pairs": "emorec.experiments.pairs:differences"}
+# What is said below the table of an experiment, or in its place in a block EXPERIMENT/answer.
+SAID = {
+    "pairs": "emorec.experiments.pairs:differences",
+    "attention/answer": "emorec.experiments.attention:answer",
+}
 # Metrics that an experiment's field reads, where they are not the first two found of the above.
 USUAL = {"meld": ("weighted_f1", "accuracy", "macro_f1")}
 
