@@ -75,7 +75,7 @@ def test_to_train(content):
 
 
 def table(experiment, folder=None, metrics=None):
-    """A Markdown table of an experiment, a row per dataset and model, baselines first; of ``NAME/answer`` its answer."""
+    """A Markdown table of an experiment, a row per dataset and model, floors first; of ``NAME/answer`` its answer."""
     experiment, _, part = experiment.partition("/")
     rows = summary(experiment, folder)
     if not rows:
