@@ -83,6 +83,10 @@ def test_balanced_weights_with_several_labels_raise_the_rare_one():
         )
         found.append(clf.predict_proba(texts[:1])[0])
     assert found[1][1] > found[0][1] + 0.1 and found[1][0] < found[0][0] - 0.1
+    wider = LabelSet("wider", ("often", "rare", "never"), multi_label=True)
+    clf = classifier(class_weight="balanced", label_smoothing=0.1)
+    clf.fit(texts, labels, validation=(texts, labels), label_set=wider, progress=None)
+    assert clf.history_["loss"][0] < 10  # a class without an example has no weight to speak of
 
 
 def test_a_file_keeps_every_setting_and_no_optimizer(tmp_path, trained):

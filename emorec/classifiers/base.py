@@ -83,8 +83,7 @@ class Classifier(BaseEstimator):
     def _train(self, train, validation, **options):
         weights = None
         if self.class_weight == "balanced":
-            share = np.maximum(train[1].mean(axis=0), 1e-6)
-            weights = (1 - share) / share if self.label_set.multi_label else 1 / (share * len(self.label_set))
+            weights = metrics.balanced_weights(train[1].sum(axis=0), len(train[1]), self.label_set.multi_label)
         elif self.class_weight is not None:
             raise BadInput(f"class_weight={self.class_weight!r} is unknown; choose 'balanced' or None.")
         return training.fit(
@@ -187,7 +186,7 @@ class Classifier(BaseEstimator):
         if self.label_set.multi_label:
             thresholds = 0.5 if self.thresholds is None else self.thresholds
             return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set, groups=groups)
-        predicted = self.label_set.decode(probabilities.argmax(axis=1))
+        predicted = self._names(probabilities)
         names = self.label_set.decode(self.label_set.encode(labels))
         return metrics.evaluate(names, predicted, self.label_set, probabilities=probabilities, groups=groups)
 

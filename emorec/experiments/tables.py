@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import metrics
 from emorec.experiments.runs import ROOT, load_results
+from emorec.metrics import corrected_t_test, seeds_interval
 
 BLOCK = re.compile(
     r"(?P<head>^(?P<mark># |)<!-- results: (?P<name>[\w/.-]+) -->\n).*?(?P<tail>^(?P=mark)<!-- /results -->)",
@@ -61,11 +61,11 @@ def _interval(values, contents):
     if contents[0]["run"]["folds"]:
         if len(points) == 1:
             return mean, mean, mean
-        return tuple(metrics.corrected_t_test(points, test_to_train(contents[0])))[:3]
+        return tuple(corrected_t_test(points, test_to_train(contents[0])))[:3]
     if not all(isinstance(v, list) for v in values):
         return mean, mean, mean
     errors = [(v[2] - v[1]) / (2 * 1.96) for v in values]
-    return tuple(metrics.seeds_interval(points, float(np.mean(np.square(errors)))))
+    return tuple(seeds_interval(points, float(np.mean(np.square(errors)))))
 
 
 def test_to_train(content):

@@ -17,6 +17,7 @@ from emorec.metrics.comparisons import (
 from emorec.metrics.evaluation import (
     Evaluation,
     MultilabelEvaluation,
+    balanced_weights,
     class_weights,
     evaluate,
     evaluate_multilabel,
@@ -35,6 +36,7 @@ __all__ = [
     "Evaluation",
     "McNemar",
     "MultilabelEvaluation",
+    "balanced_weights",
     "bootstrap_interval",
     "class_weights",
     "corrected_t_test",

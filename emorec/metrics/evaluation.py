@@ -258,12 +258,14 @@ def class_weights(labels, label_set):
     encoded = label_set.encode(labels)
     if not len(encoded):
         raise BadInput("Class weights need at least one label.")
-    if label_set.multi_label:
-        counts = encoded.sum(axis=0)
-        weights = (len(encoded) - counts) / np.maximum(counts, 1)
-    else:
-        counts = np.bincount(encoded, minlength=len(label_set))
-        weights = len(encoded) / ((counts > 0).sum() * np.maximum(counts, 1))
+    counts = encoded.sum(axis=0) if label_set.multi_label else np.bincount(encoded, minlength=len(label_set))
+    return balanced_weights(counts, len(encoded), label_set.multi_label)
+
+
+def balanced_weights(counts, n, multi_label=False):
+    """`class_weights` of counts (C,), the examples of each class among ``n``."""
+    some = np.where(counts > 0, counts, 1)
+    weights = (n - some) / some if multi_label else n / ((counts > 0).sum() * some)
     return np.where(counts > 0, weights, 1.0).astype("float64")
 
 
