@@ -70,16 +70,31 @@ def _runs(experiment, networks, seeds=range(3)):
     return runs
 
 
+# Settings from the literature and from the cost of an epoch on one core (117 million multiply-adds a picture: 210 s for
+# the VGG); nothing was searched on PublicTest, which chooses the epoch alone.
+AUGMENTED = {
+    "rotation": 12,
+    "shift": 0.08,
+    "scale": 0.15,
+    "shear": 6,
+    "flip": 0.5,
+    "brightness": 0.1,
+    "contrast": 0.2,
+    "erasing": 0.25,
+    "mixup": 0.2,
+    "cutmix": 1.0,
+    "mix": 0.3,
+}
 RECIPE = {
-    "augment": "strong",
-    "epochs": 120,
+    "augment": AUGMENTED,
+    "epochs": 30,
     "learning_rate": 2e-3,
-    "weight_decay": 0.02,
+    "weight_decay": 0.05,
     "label_smoothing": 0.1,
     "views": "flips-and-crops",
 }
-# Networks with few weights underfit before they overfit: milder pictures, fewer epochs.
-SMALL = RECIPE | {"augment": "standard", "epochs": 60}
+# Networks with few weights underfit before they overfit: milder pictures, more epochs.
+SMALL = RECIPE | {"augment": "light", "epochs": 40, "weight_decay": 0.02}
 
 
 def fer2013():
@@ -89,14 +104,14 @@ def fer2013():
         {
             "VGG": {"model": "vgg", **RECIPE},
             "mini-Xception": {"model": "mini-xception", **SMALL},
-            "Deep-Emotion": {"model": "deep-emotion", **SMALL},
+            "Deep-Emotion": {"model": "deep-emotion", "width": 10, **SMALL},
         },
     )
 
 
 def ferplus():
     """A small VGG on FER+, eight classes by majority: chosen on PublicTest, PrivateTest opened once, three seeds."""
-    return _runs("ferplus", {"VGG": {"model": "vgg", **RECIPE}})
+    return _runs("ferplus", {"VGG": {"model": "vgg", "width": 24, **RECIPE, "epochs": 20}})
 
 
 def sample_faces():
