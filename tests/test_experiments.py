@@ -122,8 +122,12 @@ def test_declared_experiments_are_unique_and_filterable():
         assert len({r.path("x") for r in declared}) == len(declared)
     chosen = experiments.declared("polarity", dataset="movie-polarity", folds=[3])
     assert {r.fold for r in chosen} == {3} and {r.dataset for r in chosen} == {"movie-polarity"}
-    with pytest.raises(BadInput, match="no run on dataset='mars'"):
+    chosen = experiments.declared("fer2013", seeds=[0, 2], models=["VGG"])
+    assert [(r.model, r.seed) for r in chosen] == [("VGG", 0), ("VGG", 2)]
+    with pytest.raises(BadInput, match="no run with dataset='mars'.*its models are .*majority"):
         experiments.declared("polarity", dataset="mars")
+    with pytest.raises(BadInput, match=r"models=\['vgg'\]; its models are .*VGG"):
+        experiments.declared("fer2013", models=["vgg"])
 
 
 def made_scores(gains, reference=0.6, folds=5):

@@ -34,13 +34,13 @@ def names():
     return sorted(_experiments())
 
 
-def declared(name, dataset=None, seeds=None, folds=None):
+def declared(name, dataset=None, seeds=None, folds=None, models=None):
     """The runs of an experiment.
 
     Args:
         name: One of `names()`.
         dataset: Only the runs on this dataset.
-        seeds, folds: Only the runs with these seeds, or of these folds.
+        seeds, folds, models: Only the runs with these seeds, of these folds, or in these rows of the table.
 
     Raises:
         BadInput: There is no such experiment, or nothing of it is left.
@@ -54,9 +54,14 @@ def declared(name, dataset=None, seeds=None, folds=None):
         if (dataset is None or run.dataset == dataset)
         and (seeds is None or run.seed in seeds)
         and (folds is None or run.fold is None or run.fold in folds)
+        and (models is None or run.model in models)
     ]
     if not runs:
-        raise BadInput(f"Experiment {name!r} has no run on dataset={dataset!r}, seeds={seeds}, folds={folds}.")
+        known = ", ".join(dict.fromkeys(run.model for run in found[name]()))
+        raise BadInput(
+            f"Experiment {name!r} has no run with dataset={dataset!r}, seeds={seeds}, folds={folds}, models={models}; "
+            f"its models are {known}."
+        )
     return runs
 
 
@@ -104,6 +109,7 @@ def add_parsers(subparsers):
     parser.add_argument("--dataset")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--folds", type=int, nargs="+")
+    parser.add_argument("--models", nargs="+", help="rows of its table, e.g. VGG")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.set_defaults(run=_experiment_command)
     parser = subparsers.add_parser("results", help="write the tables of README and notebooks from results/")
@@ -116,7 +122,7 @@ def _experiment_command(options):
         for name, runs in sorted(_experiments().items()):
             print(f"{name}: {len(runs())} runs. {runs.__doc__.splitlines()[0]}")
         return 0
-    perform(declared(options.name, options.dataset, options.seeds, options.folds), options.jobs)
+    perform(declared(options.name, options.dataset, options.seeds, options.folds, options.models), options.jobs)
     print(table(options.name))
     return 0
 

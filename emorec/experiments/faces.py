@@ -25,11 +25,11 @@ def load(run):
     return datasets.load(run.dataset, **({"grey": True, "jobs": 2} if run.dataset == "sample-faces" else {}))
 
 
-def run_classifier(run, progress=None):
+def run_classifier(run, progress=print):
     """Trains a `FaceClassifier` with the run's options; chooses the epoch on validation, opens the test split once.
 
     ``accuracy`` and its kin are of the views that the classifier averages over, ``accuracy_one_view`` is of the whole
-    picture alone. A killed run goes on after its last epoch.
+    picture alone. A killed run goes on after its last epoch. `progress` receives a line an epoch: it takes hours.
     """
     keras.utils.clear_session()
     data = load(run)
