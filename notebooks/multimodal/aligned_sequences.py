@@ -340,8 +340,9 @@ print("largest change of a logit:", abs(training.predict(same, few) - training.p
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: write a sentence in words of the small language (others are left out), and say for each word how the voice goes: `+` up,
-# `-` down, `0` as usual. The cue words are *great, lovely, awful, dreadful*; the last model column is the share of positive.
+# Your turn: write a sentence in words of the small language (others are left out), and say for each word how the voice
+# goes: `+` up, `-` down, `0` as usual. The cue words are *great, lovely, awful, dreadful*. The answer is each model's
+# probability of positive.
 
 # %% tags=["user-input"]
 test_sentence = "the food was great and the rain just late"
