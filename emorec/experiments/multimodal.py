@@ -125,7 +125,7 @@ T, A, V = "text", "audio", "video"
 
 
 def mosi():
-    """Text, voice and face on MOSI 62/31: floors, every single modality, and what fusing them adds; five or ten seeds."""
+    """Text, voice and face on MOSI 62/31: floors, each modality, and what fusing them adds; five or ten seeds."""
     floors = {
         "majority class of the training part": {"kind": "majority", "modalities": [T]},
         "always positive, the class that is commoner in the test part": {"kind": "positive", "modalities": [T]},
