@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from functools import cache
 
@@ -92,16 +93,16 @@ def run_mosi_linear(run):
 
 def run_mosi_context(run):
     """A model over the utterances of a video; with ``late`` several, joined by that rule: one for each modality, or
-    for each set of modalities in ``views``."""
+    for each set of modalities in ``views``; ``members`` of each, which differ in their seeds."""
     train, test, label_set = mosi_parts()
     options = dict(run.options)
-    used, rule = options.pop("modalities"), options.pop("late", None)
+    used, rule, members = options.pop("modalities"), options.pop("late", None), options.pop("members", 1)
     views = options.pop("views", [[m] for m in used] if rule else [used])
     probabilities, parameters = [], 0
-    for names in views:
+    for names, member in itertools.product(views, range(members)):
         keras.utils.clear_session()
-        inputs = {m: train.inputs[m] for m in names}
-        model = train_in_context(inputs, train, label_set, run.seed, fit=MOSI_FIT, **MOSI_MODEL | options)
+        inputs, seed = {m: train.inputs[m] for m in names}, run.seed + 100 * member
+        model = train_in_context(inputs, train, label_set, seed, fit=MOSI_FIT, **MOSI_MODEL | options)
         logits = training.predict(model, Dialogues({m: test.inputs[m] for m in names}, test.groups))
         probabilities.append(metrics.probabilities(logits))
         parameters += model.count_params()
@@ -162,6 +163,13 @@ def mosi():
         "small BiLSTM, all three": {"modalities": [T, A, V], **SMALL},
         "small BiLSTM, mean of these three": {
             "modalities": [T, A, V], "views": [[T], [T, V], [T, A, V]], "late": "mean", **SMALL,
+        },
+        # Lakshminarayanan et al. 2017: the same network, nothing to choose. Declared last, run once.
+        "mean of five small BiLSTMs, text": {
+            "modalities": [T], "views": [[T]], "late": "mean", "members": 5, **SMALL,
+        },
+        "mean of five small BiLSTMs, text + face": {
+            "modalities": [T, V], "views": [[T, V]], "late": "mean", "members": 5, **SMALL,
         },
     }  # fmt: skip
     for name, options in models.items():
