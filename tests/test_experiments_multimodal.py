@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emorec import experiments
-from emorec.experiments import multimodal
+from emorec import datasets, experiments
+from emorec.experiments import Run, multimodal
 from emorec.fusion import regimes
-from emorec.labels import MELD
+from emorec.labels import MELD, POLARITY
 
 
 def test_every_run_can_be_found_and_has_a_file_of_its_own(tmp_path):
@@ -63,3 +63,28 @@ def test_a_rule_and_a_layer_in_a_regime(monkeypatch):
     layer = multimodal.run_regime_layer(runs["exclusive-or", "tensor"])
     assert layer["metrics"]["accuracy"][0] > 0.85
     assert abs(layer["metrics"]["emap_accuracy"] - 0.5) < 0.1  # all it knew was in the interaction
+
+
+def test_the_mean_of_several_small_networks_is_of_different_seeds(monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def split(name, n):
+        inputs = {"text": rng.normal(size=(n, 4)).astype("float32")}
+        columns = (rng.choice(["negative", "positive"], n), np.arange(n).astype(str), np.repeat(np.arange(n // 5), 5))
+        return datasets.base.Split(name, inputs, *(column.astype(str) for column in columns))
+
+    parts, seen = (split("train", 30), split("test", 10), POLARITY), []
+    monkeypatch.setattr(multimodal, "mosi_parts", lambda: parts)
+    monkeypatch.setattr(multimodal, "MOSI_FIT", {"epochs": 1})
+    monkeypatch.setattr(multimodal, "outcome", lambda truth, p, *_, **__: seen.append(p) or {"metrics": {}})
+
+    def run(seed, **options):
+        options = {"modalities": ["text"], "units": 4, "hidden": 0} | options
+        multimodal.run_mosi_context(Run("mosi", "mosi", "x", "", options, seed=seed))
+
+    run(0, views=[["text"]], late="mean", members=2)
+    run(0)
+    run(100)
+    together, first, second = seen
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_allclose(together, (first + second) / 2, atol=1e-6)
