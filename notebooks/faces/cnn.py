@@ -379,6 +379,7 @@ emorec.reporting.publish(
 # |---|---|---|---|---|---|
 # | fer2013 | *majority class* | 24.5 [23.1, 25.9] | 5.6 [5.4, 5.9] | – | 1 |
 # | fer2013 | *HOG + logistic regression* | 44.2 [42.7, 45.8] | 38.3 [36.1, 40.6] | – | 1 |
+# | fer2013 | Deep-Emotion | 57.5 [55.8, 59.1] | 46.6 [45.3, 48.0] | 56.3 [54.7, 57.9] | 1 |
 # | fer2013 | VGG | 68.6 [67.0, 70.1] | 63.5 [61.1, 66.0] | 67.8 [66.3, 69.3] | 1 |
 #
 # fer2013: Training to train, PublicTest to validate, PrivateTest to test.
