@@ -202,9 +202,9 @@ def conclusion(table, reference="none", level=0.05):
     return "\n\n".join(paragraphs)
 
 
-def answer(folder=None):
-    """The means over the encoders from the recorded grid as a Markdown table: gained over none, over equal weights."""
-    recorded = scores(load_results("attention", folder))
+def answer(contents):
+    """The grid's means over the encoders as a Markdown table: gained over none, over equal weights."""
+    recorded = scores(contents)
     tables = {reference: paired(recorded, reference) for reference in ("none", "uniform")}
     means = {name: t[t["encoder"] == EVERY].set_index(["dataset", "attention"]) for name, t in tables.items()}
     head = "data | attention | over none, points [95 %] | p | over equal weights, points [95 %] | p | folds"

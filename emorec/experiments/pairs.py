@@ -90,11 +90,11 @@ COMPARED = (
 )
 
 
-def differences(folder=None):
-    """What the table is read for, a line of text: pairs of rows on the same test pairs, see `gain`."""
+def differences(contents):
+    """What the table of these results is read for, a line of text: pairs of rows on the same test pairs, see `gain`."""
     data = datasets.load("sample-sentences")
     truth = data.label_set.encode(data.test.labels)
-    found = {pair: gain(*pair, truth, folder) for pair in COMPARED}
+    found = {pair: _gain(*pair, truth, contents) for pair in COMPARED}
     said = (
         f"{a} minus {b} {100 * v:+.1f} [{100 * low:.1f}, {100 * high:.1f}]" for (a, b), (v, low, high) in found.items()
     )
@@ -112,8 +112,12 @@ def gain(first, second, truth, folder=None):
         `emorec.metrics.Estimate` of the mean over seeds, in accuracy, with a 95 % interval that joins the test pairs'
         sampling error with the spread between seeds.
     """
+    return _gain(first, second, truth, load_results("pairs", folder))
+
+
+def _gain(first, second, truth, contents):
     right = {first: [], second: []}
-    for content in load_results("pairs", folder):
+    for content in contents:
         if content["run"]["model"] in right:
             right[content["run"]["model"]].append([int(c) for c in content["predicted"]] == np.asarray(truth))
     differences = np.array(right[first], dtype=float) - np.array(right[second], dtype=float)

@@ -31,8 +31,12 @@ def summary(experiment, folder=None):
         List of dicts with ``dataset``, ``model``, ``baseline``, ``runs``, ``protocol`` and
         ``metrics``: name to (mean, low, high).
     """
+    return _rows(load_results(experiment, folder))
+
+
+def _rows(contents):
     groups = {}
-    for content in load_results(experiment, folder):
+    for content in contents:
         run = content["run"]
         groups.setdefault((run["dataset"], run["model"]), []).append(content)
     rows = []
@@ -77,11 +81,12 @@ def test_to_train(content):
 def table(experiment, folder=None, metrics=None):
     """A Markdown table of an experiment, a row per dataset and model, floors first; of ``NAME/answer`` its answer."""
     experiment, _, part = experiment.partition("/")
-    rows = summary(experiment, folder)
-    if not rows:
+    contents = load_results(experiment, folder)
+    if not contents:
         return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
     if part:
-        return _said(f"{experiment}/{part}", folder)
+        return _said(f"{experiment}/{part}", contents)
+    rows = _rows(contents)
     found = {n for r in rows for n in r["metrics"]}
     metrics = metrics or USUAL.get(experiment)
     columns = metrics or [n for n in SHOWN if n in found][:2] + [n for n in ("accuracy_one_view",) if n in found]
@@ -98,13 +103,13 @@ def table(experiment, folder=None, metrics=None):
     )
     notes = [f"{dataset}: {text}." for dataset, text in protocols]
     if experiment in SAID:
-        notes.append(_said(experiment, folder))
+        notes.append(_said(experiment, contents))
     return "\n".join([*lines, "", *notes]).rstrip()
 
 
-def _said(name, folder):
+def _said(name, contents):
     module, _, function = SAID[name].partition(":")
-    return getattr(import_module(module), function)(folder)
+    return getattr(import_module(module), function)(contents)
 
 
 # Metric names as tables show them; fractions, shown in per cent.
