@@ -10,7 +10,7 @@ from importlib import metadata
 from numbers import Integral
 
 RESULTS_MIME = "application/vnd.emorec.results+json"
-PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "scikit-learn", "gensim", "opencv-python")
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "scikit-learn", "gensim", "opencv-python")
 
 
 def versions():
@@ -25,19 +25,30 @@ def versions():
 
 
 def device():
-    """One line: the accelerator Keras sees, or the number of CPU cores."""
+    """One line: the accelerators Keras sees, by name, or the number of CPU cores."""
     with quiet():
         import keras
 
-    backend = keras.backend.backend()
-    found = [d for d in keras.distribution.list_devices() if not d.startswith("cpu")] if backend != "torch" else []
+        backend = keras.backend.backend()
+        found = _accelerators(backend)
+    if found:
+        return f"{', '.join(found)} ({backend})"
+    return f"CPU, {os.cpu_count()} cores ({backend})"
+
+
+def _accelerators(backend):
+    if backend == "jax":
+        import jax
+
+        return [d.device_kind for d in jax.devices() if d.platform != "cpu"]
     if backend == "torch":
         import torch
 
-        found = ["cuda"] if torch.cuda.is_available() else []
-    if found:
-        return f"{len(found)} GPU ({backend})"
-    return f"CPU, {os.cpu_count()} cores ({backend})"
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(d).get("device_name", "GPU") for d in found]
 
 
 @contextmanager
