@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import keras
+import numpy as np
 
 from emorec import baselines, datasets, metrics
 from emorec.classifiers.faces import FaceClassifier
-from emorec.datasets import store
+from emorec.datasets import leaks, store
 from emorec.experiments.runs import Run
 from emorec.experiments.text import outcome, trained_how
 
 CLASSIFIER = "emorec.experiments.faces:run_classifier"
 BASELINE = "emorec.experiments.faces:run_baseline"
+REPEATS = "emorec.experiments.faces:run_repeats"
 FLOORS = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
 SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
 
@@ -31,12 +33,8 @@ def run_classifier(run, progress=print):
     ``accuracy`` and its kin are of the views that the classifier averages over, ``accuracy_one_view`` is of the whole
     picture alone. A killed run goes on after its last epoch. `progress` receives a line an epoch: it takes hours.
     """
-    keras.utils.clear_session()
     data = load(run)
-    classifier = FaceClassifier(**run.options, seed=run.seed)
-    classifier.fit(
-        data.train, validation=data.validation, label_set=data.label_set, checkpoint=checkpoint(run), progress=progress
-    )
+    classifier = _fitted(run, data, progress)
     groups = data.test.groups  # pictures of one person are drawn together
     found = outcome(data, classifier.evaluate(data.test, groups))
     one = classifier.predict(data.test.inputs, views="one")
@@ -45,6 +43,13 @@ def run_classifier(run, progress=print):
     if classifier.views == "flips-and-crops":
         found["protocol"] += f"; {SEVERAL}"
     return found | {"per_class_one_view": one.to_dict()["per_class"]} | trained_how(classifier)
+
+
+def _fitted(run, data, progress):
+    keras.utils.clear_session()
+    return FaceClassifier(**run.options, seed=run.seed).fit(
+        data.train, validation=data.validation, label_set=data.label_set, checkpoint=checkpoint(run), progress=progress
+    )
 
 
 def checkpoint(run):
@@ -56,9 +61,26 @@ def checkpoint(run):
 def run_baseline(run):
     """Fits one of `emorec.baselines` on the training data."""
     data = load(run)
-    model = baselines.faces(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
-    predicted = model.predict(data.test.inputs)
+    predicted = _floor(run, data).predict(data.test.inputs)
     return outcome(data, metrics.evaluate(data.test.labels, predicted, data.label_set, groups=data.test.groups))
+
+
+def _floor(run, data):
+    return baselines.faces(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
+
+
+def run_repeats(run, progress=print):
+    """Accuracy on the test pictures that stand among the training pictures too, to the bit, and on all others."""
+    data = load(run)
+    model = _floor(run, data) if run.baseline else _fitted(run, data, progress)
+    copies = [rows for rows in leaks.duplicates(data) if any(part == "train" for part, _ in rows)]
+    known = np.isin(data.test.ids, [name for rows in copies for part, name in rows if part == "test"])
+    predicted, labels = np.asarray(model.predict(data.test.inputs)), np.asarray(data.test.labels)
+    found = outcome(data, metrics.evaluate(labels, predicted, data.label_set))
+    for name, chosen in (("repeated", known), ("unseen", ~known)):
+        part = metrics.evaluate(labels[chosen], predicted[chosen], data.label_set)
+        found["metrics"][f"accuracy_{name}"] = [part.accuracy, *part.accuracy_interval]
+    return found | {"repeated": int(known.sum())}
 
 
 def _runs(experiment, networks, seeds=range(3)):
@@ -108,10 +130,20 @@ def fer2013():
         {
             "VGG": {"model": "vgg", **RECIPE},
             "VGG, wide": {"model": "vgg", **WIDE},
-            "mini-Xception": {"model": "mini-xception", **SMALL},
+            "ResNet": {"model": "resnet", **RECIPE},
+            "attention-augmented CNN": {"model": "attention-cnn", **RECIPE},
             "Deep-Emotion": {"model": "deep-emotion", "width": 10, **SMALL},
         },
     )
+
+
+def fer2013_repeats():
+    """What the pictures of PrivateTest that are in Training too add to the numbers of `fer2013`: the same settings."""
+    return [
+        replace(run, experiment="fer2013-repeats", function=REPEATS)
+        for run in fer2013()
+        if run.model in ("HOG + logistic regression", "VGG", "VGG, wide")
+    ]
 
 
 def ferplus():
@@ -132,4 +164,4 @@ def sample_faces():
 
 RENDERED = {"model": "vgg", "width": 16, "augment": "light", "epochs": 16}
 
-EXPERIMENTS = {"fer2013": fer2013, "ferplus": ferplus, "sample-faces": sample_faces}
+EXPERIMENTS = {"fer2013": fer2013, "fer2013-repeats": fer2013_repeats, "ferplus": ferplus, "sample-faces": sample_faces}

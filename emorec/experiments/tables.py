@@ -120,6 +120,8 @@ SHOWN = {
     "weighted_f1": "weighted F1, % [95 %]",
     "micro_f1": "micro-F1, % [95 %]",
     "accuracy_one_view": "accuracy of one view, % [95 %]",
+    "accuracy_unseen": "pictures not in Training, % [95 %]",
+    "accuracy_repeated": "pictures in Training too, % [95 %]",
 }
 # What is said below the table of an experiment, or in its place in a block EXPERIMENT/answer.
 SAID = {
@@ -127,7 +129,10 @@ SAID = {
     "attention/answer": "emorec.experiments.attention:answer",
 }
 # Metrics that an experiment's field reads, where they are not the first two found of the above.
-USUAL = {"meld": ("weighted_f1", "accuracy", "macro_f1")}
+USUAL = {
+    "meld": ("weighted_f1", "accuracy", "macro_f1"),
+    "fer2013-repeats": ("accuracy", "accuracy_unseen", "accuracy_repeated"),
+}
 
 
 def _cell(value):
