@@ -40,9 +40,13 @@ def run_classifier(run, progress=print):
     one = classifier.predict(data.test.inputs, views="one")
     one = metrics.evaluate(data.test.labels, one, data.label_set, groups=groups)
     found["metrics"]["accuracy_one_view"] = [one.accuracy, *one.accuracy_interval]
-    if classifier.views == "flips-and-crops":
-        found["protocol"] += f"; {SEVERAL}"
+    found["protocol"] += _views(classifier)
     return found | {"per_class_one_view": one.to_dict()["per_class"]} | trained_how(classifier)
+
+
+def _views(model):
+    """What a protocol says of the views of a test picture."""
+    return f"; {SEVERAL}" if getattr(model, "views", "one") == "flips-and-crops" else ""
 
 
 def _fitted(run, data, progress):
@@ -80,6 +84,7 @@ def run_repeats(run, progress=print):
     for name, chosen in (("repeated", known), ("unseen", ~known)):
         part = metrics.evaluate(labels[chosen], predicted[chosen], data.label_set)
         found["metrics"][f"accuracy_{name}"] = [part.accuracy, *part.accuracy_interval]
+    found["protocol"] += _views(model)
     return found | {"repeated": int(known.sum())}
 
 

@@ -101,7 +101,8 @@ def table(experiment, folder=None, metrics=None):
     protocols = dict.fromkeys(
         (r["dataset"], re.sub(r"^fold \d+ of", "each fold of", r["protocol"])) for r in rows if r["protocol"]
     )
-    notes = [f"{dataset}: {text}." for dataset, text in protocols]
+    longer = {(d, text) for d, text in protocols for e, other in protocols if d == e and other.startswith(text + ";")}
+    notes = [f"{dataset}: {text}." for dataset, text in protocols if (dataset, text) not in longer]
     if experiment in SAID:
         notes.append(_said(experiment, contents))
     return "\n".join([*lines, "", *notes]).rstrip()

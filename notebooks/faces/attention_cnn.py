@@ -311,5 +311,7 @@ emorec.reporting.publish(
 #
 # **What was not.** The dense layers of this small network see the whole map anyway, so there was little left for
 # attention to add; in a deeper network of convolutions alone it may do more. A thousand rendered faces are also few for
-# learning where to look. On photographs, with `dataset = "fer2013"` and `FaceClassifier("attention-cnn")`, the question
-# is open again, and the uniform control should be part of the answer.
+# learning where to look. On the photographs of FER-2013, the attention-augmented network of 0.6 million weights reached
+# 65.4 % [63.8, 67.1] of PrivateTest over three seeds, where a VGG of 1.2 million has 68.7 and a ResNet of 0.7 million
+# 67.3 (`python -m emorec experiment fer2013`): no gain there either. But these networks differ in more than attention,
+# and the uniform control was not run on photographs.

@@ -370,5 +370,17 @@ emorec.reporting.publish(
 # where a check like the one above has confirmed it, and not before. On real data:
 #
 # <!-- results: hierarchical -->
-# *No result of `hierarchical` is recorded yet: `python -m emorec experiment hierarchical`.*
+# | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
+# |---|---|---|---|---|
+# | imdb | *majority class* | 50.0 [49.4, 50.6] | 33.3 [33.1, 33.6] | 1 |
+# | imdb | *TF-IDF + logistic regression* | 91.0 [90.6, 91.3] | 91.0 [90.6, 91.3] | 1 |
+# | imdb | *NBSVM, bigrams* | 91.4 [91.1, 91.8] | 91.4 [91.1, 91.8] | 1 |
+# | imdb | bigru + none | 87.5 [86.7, 88.2] | 87.5 [86.7, 88.2] | 3 |
+# | imdb | bigru + global | 90.0 [89.3, 90.7] | 90.0 [89.3, 90.7] | 3 |
+# | imdb | bigru + hierarchical | 90.1 [88.8, 91.3] | 90.1 [88.8, 91.3] | 3 |
+#
+# imdb: official split; validation: 10 % of the training part (seed 0).
 # <!-- /results -->
+#
+# On whole film reviews attention gains two and a half points over none. Over words and then sentences it gains no more
+# than over all words at once, and a linear model on word pairs is as good as either.
