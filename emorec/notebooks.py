@@ -59,6 +59,11 @@ def names():
     return sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.rglob("*.py"))
 
 
+def parts():
+    """The folders that notebooks stand in, as ``text``."""
+    return sorted({name.partition("/")[0] for name in names() if "/" in name})
+
+
 def script(name):
     """Path of a notebook's script.
 
@@ -258,6 +263,48 @@ def run(name, parameters=None, output="output", progress=print):
     return results(notebook), stem.with_suffix(".ipynb"), stem.with_suffix(".html")
 
 
+def run_part(part, parameters=None, output="output", jobs=None, progress=print):
+    """Executes all notebooks of a part, several at once, the longest first; one that fails does not stop the others.
+
+    Args:
+        part: A folder below ``notebooks/``, e.g. ``multimodal``.
+        parameters, output: See `run`.
+        jobs: Notebooks at once; None is one for each core.
+        progress: Receives a line per notebook; None is silent.
+
+    Returns:
+        Dict of notebook to its seconds, or to what went wrong, an `Exception`.
+    """
+    import joblib
+
+    chosen = sorted((name for name in names() if name.startswith(f"{part}/")), key=_cpu_seconds, reverse=True)
+    if not chosen:
+        raise BadInput(f"There is no part {part!r}; choose one of {', '.join(parts())}.")
+    calls = (joblib.delayed(_attempt)(name, parameters, output) for name in chosen)
+    found = {}
+    for name, outcome in joblib.Parallel(jobs or os.cpu_count(), return_as="generator_unordered")(calls):
+        found[name] = outcome
+        if progress is not None:
+            said = f"failed: {outcome}" if isinstance(outcome, Exception) else f"{outcome:.0f} s"
+            progress(f"{len(found)}/{len(chosen)} {name}: {said}")
+    return found
+
+
+def _attempt(name, parameters, output):
+    started = time.perf_counter()
+    try:
+        run(name, parameters, output, progress=None)
+    except EmorecError as error:
+        return name, error
+    return name, time.perf_counter() - started
+
+
+def _cpu_seconds(name):
+    """What a notebook cost when it was built; 0 for one that was not."""
+    path = script(name).with_suffix(".ipynb")
+    return json.loads(path.read_text())["metadata"].get("emorec", {}).get("cpu_seconds", 0) if path.exists() else 0
+
+
 def to_html(notebook, title):
     """The notebook as one HTML page with its figures inside."""
     from nbconvert import HTMLExporter
@@ -398,12 +445,13 @@ def set_repository(url):
 
 def add_parsers(subparsers):
     """Adds ``run`` and ``notebooks`` to the command line."""
-    parser = subparsers.add_parser("run", help="execute a notebook and write it with an HTML page")
-    parser.add_argument("notebook", help="e.g. text/global_attention")
+    parser = subparsers.add_parser("run", help="execute a notebook, or a part of them, and write it with an HTML page")
+    parser.add_argument("notebook", help="e.g. text/global_attention, or multimodal for all of that part")
     parser.add_argument("--dataset", help="name of a dataset; the bundled sample where left out")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another form field")
     parser.add_argument("--fast", action="store_true", help="fewer examples and epochs")
     parser.add_argument("--output", default="output", help="folder to write to")
+    parser.add_argument("--jobs", type=int, help="notebooks of a part at once; one for each core where left out")
     parser.set_defaults(run=_run_command)
     parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
     parser.add_argument("action", choices=("list", "build", "check", "sync", "set-repository"))
@@ -421,6 +469,11 @@ def _run_command(options):
             parameters[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             parameters[name] = value
+    if options.notebook in parts():
+        started = time.perf_counter()
+        found = run_part(options.notebook, parameters, options.output, options.jobs)
+        print(f"{time.perf_counter() - started:.0f} s in all; the pages are below {Path(options.output).absolute()}")
+        return int(any(isinstance(outcome, Exception) for outcome in found.values()))
     found, notebook, page = run(options.notebook, parameters, options.output)
     print()
     for label, value in found.items():

@@ -266,7 +266,7 @@ def predict(model, x, batch_size=512):
     """Logits as a float32 array (N, C); batches do not change a row's result."""
     if isinstance(x, Batches):
         return x.predict(model, batch_size)
-    if len(x) <= batch_size and not isinstance(x, dict):  # spares the set-up of a data pipeline, 0.2 s a call
+    if len(keras.tree.flatten(x)[0]) <= batch_size:  # spares the set-up of a data pipeline, 0.2 s a call
         return np.asarray(model.predict_on_batch(x), dtype="float32")
     return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), dtype="float32")
 

@@ -112,6 +112,16 @@ def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch
     assert experiments.differing(tmp_path) == []
 
 
+def test_a_protocol_is_said_once_with_all_that_is_added_to_it(tmp_path):
+    for run in (*runs(2, 0.2, "floor", baseline=True), *runs(2)):
+        path = run.path(tmp_path)
+        content = experiments.execute(run, tmp_path)
+        if not run.baseline:
+            path.write_text(json.dumps(content | {"protocol": "made up; seen twice"}))
+    notes = [line for line in experiments.table("demo", tmp_path).split("\n") if line.startswith("data: ")]
+    assert notes == ["data: made up; seen twice."]
+
+
 def test_a_table_without_results_says_how_to_get_them(tmp_path):
     assert "python -m emorec experiment nothing" in experiments.table("nothing", tmp_path)
 

@@ -70,6 +70,26 @@ def test_floors_of_faces(small, tmp_path):
     assert majority == pytest.approx(1 / 7) and linear > 0.35  # far above chance on 98 easy faces
 
 
+def test_pictures_that_recur_are_counted_apart(small, tmp_path, monkeypatch):
+    inputs, labels = np.array(small.train.inputs), np.array(small.train.labels)
+    inputs[:4], labels[:4] = small.test.inputs[:4], small.test.labels[:4]
+    leaking = replace(small, train=replace(small.train, inputs=inputs, labels=labels))
+    monkeypatch.setattr(faces, "load", lambda run: leaking)
+    for declared in (replace(run(), function=faces.REPEATS), Run("demo", "sample-faces", "HOG", faces.REPEATS,
+                                                                 {"baseline": "hog-lr"}, baseline=True)):  # fmt: skip
+        content = experiments.execute(declared, tmp_path)
+        whole, repeated, unseen = (content["metrics"][f"accuracy{x}"][0] for x in ("", "_repeated", "_unseen"))
+        assert content["repeated"] == 4
+        assert whole == pytest.approx((4 * repeated + (len(small.test) - 4) * unseen) / len(small.test))
+    assert repeated == 1  # what the linear model has seen it knows
+
+
+def test_repeats_are_of_the_settings_they_are_told_beside():
+    first = {(r.model, r.seed): r.options for r in experiments.declared("fer2013")}
+    again = {(r.model, r.seed): r.options for r in experiments.declared("fer2013-repeats")}
+    assert len(again) == 7 and all(first[key] == options for key, options in again.items())
+
+
 def test_declarations_hold_what_is_asked_of_them():
     for name in ("fer2013", "ferplus", "sample-faces"):
         runs = experiments.declared(name)

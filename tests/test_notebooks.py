@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from emorec import notebooks, readme
+import emorec.__main__
+from emorec import notebooks, readme, reporting
 from emorec.errors import BadInput
 
 # Refuses every connection that leaves the machine; loaded by each Python that finds it first.
@@ -83,6 +84,32 @@ def test_set_up_fails_loudly_without_a_source(tmp_path):
     source = notebooks.SET_UP.format(repository="")
     with pytest.raises(notebooks.NotebookFailed, match="set EMOREC_REPOSITORY"):
         notebooks.execute(notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
+
+
+def test_a_part_runs_to_its_end_though_one_notebook_fails(monkeypatch, capsys):
+    def run(name, parameters, output, progress):
+        if name == "multimodal/decision_fusion":
+            raise notebooks.NotebookFailed("a cell under 'Train' failed")
+        assert parameters == {"fast": True} and output == "elsewhere" and progress is None
+
+    monkeypatch.setattr(notebooks, "run", run)
+    found = notebooks.run_part("multimodal", {"fast": True}, "elsewhere", jobs=1)
+    assert set(found) == {name for name in notebooks.names() if name.startswith("multimodal/")}
+    assert [name for name, outcome in found.items() if isinstance(outcome, Exception)] == ["multimodal/decision_fusion"]
+    assert "6/6" in capsys.readouterr().out
+    arguments = ["run", "multimodal", "--fast", "--output", "elsewhere", "--jobs", "1"]
+    assert emorec.__main__.main(arguments) == 1
+    with pytest.raises(BadInput, match="faces, multimodal, text"):
+        notebooks.run_part("sounds")
+
+
+def test_a_run_names_its_accelerator(monkeypatch):
+    import tensorflow as tf
+
+    assert "cores (tensorflow)" in reporting.device()
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda d: {"device_name": "Tesla T4"})
+    assert reporting.device() == "Tesla T4 (tensorflow)"
 
 
 @pytest.mark.parametrize("name", notebooks.names())

@@ -46,6 +46,13 @@ def test_the_best_epoch_is_restored_and_patience_stops():
     assert scores["loss"] == pytest.approx(history.best_value, abs=1e-6)
 
 
+def test_one_batch_and_several_give_the_same_logits():
+    x = {"a": np.random.default_rng(0).normal(size=(20, 3)).astype("float32"), "b": np.ones((20, 2), "float32")}
+    inputs = {name: keras.Input(v.shape[1:], name=name) for name, v in x.items()}
+    net = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Concatenate()(list(inputs.values()))))
+    np.testing.assert_allclose(training.predict(net, x, 20), training.predict(net, x, 7), atol=1e-6)
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, schedule):
     whole = model()
