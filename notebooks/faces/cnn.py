@@ -354,7 +354,7 @@ emorec.reporting.publish(
 # **What was learnt.** A convolutional network of fifty thousand weights reads most rendered expressions of people it never
 # saw, well above the linear model. Weights are no measure of strength: LeNet has the most here, and mini-Xception, with
 # fewer, beats it on the same pictures. It looks where the face moves: the heat maps put two and three times as much on
-# the active regions as an even spread would, and before training hardly more than one. And covering the brows hurts
+# the active regions as an even spread would, which the network did not do before training. And covering the brows hurts
 # anger more than happiness, as it must if the brows are what it reads.
 #
 # **What was not.** Each network was trained once, for ten epochs; `attention_cnn` shows that the seed alone moves such
