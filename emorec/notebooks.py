@@ -75,7 +75,7 @@ def script(name):
     if not path.exists():
         import difflib
 
-        close = difflib.get_close_matches(name, names(), 3, 0.4)
+        close = difflib.get_close_matches(name, [*parts(), *names()], 3, 0.4)
         raise BadInput(
             f"There is no notebook {name!r}. Did you mean {', '.join(close) or 'one of ' + ', '.join(names())}?"
         )
@@ -143,9 +143,10 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kerne
         NotebookFailed: With the cell, its error and the section it stands in.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    kernel_env = os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
+    shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # TensorFlow would take a graphics card whole
+    kernel_env = shared | os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"} | (env or {})
     if kernel == "python3":
         kernel_env["PYTHONPATH"] = os.pathsep.join(filter(None, [kernel_env.get("PYTHONPATH"), str(ROOT)]))
     where = {"metadata": {"path": str(folder or Path.cwd())}}
@@ -167,7 +168,7 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kerne
                 continue
             try:
                 client.execute_cell(cell, i)
-            except (CellExecutionError, CellTimeoutError) as error:
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
                 raise NotebookFailed(f"A cell under {section!r} failed:\n{cell.source}\n\n{error}") from error
             done += 1
             if progress is not None:
@@ -469,9 +470,10 @@ def _run_command(options):
             parameters[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             parameters[name] = value
-    if options.notebook in parts():
+    part = options.notebook.removeprefix("notebooks/").rstrip("/")
+    if part in parts():
         started = time.perf_counter()
-        found = run_part(options.notebook, parameters, options.output, options.jobs)
+        found = run_part(part, parameters, options.output, options.jobs)
         print(f"{time.perf_counter() - started:.0f} s in all; the pages are below {Path(options.output).absolute()}")
         return int(any(isinstance(outcome, Exception) for outcome in found.values()))
     found, notebook, page = run(options.notebook, parameters, options.output)

@@ -86,6 +86,12 @@ def test_set_up_fails_loudly_without_a_source(tmp_path):
         notebooks.execute(notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
 
 
+def test_a_kernel_that_dies_is_a_failure_of_its_cell(tmp_path):
+    notebook = notebook_of(("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", []))
+    with pytest.raises(notebooks.NotebookFailed, match="(?s)SIGKILL.*died"):
+        notebooks.execute(notebook, folder=tmp_path, progress=None)
+
+
 def test_a_part_runs_to_its_end_though_one_notebook_fails(monkeypatch, capsys):
     def run(name, parameters, output, progress):
         if name == "multimodal/decision_fusion":
@@ -97,7 +103,7 @@ def test_a_part_runs_to_its_end_though_one_notebook_fails(monkeypatch, capsys):
     assert set(found) == {name for name in notebooks.names() if name.startswith("multimodal/")}
     assert [name for name, outcome in found.items() if isinstance(outcome, Exception)] == ["multimodal/decision_fusion"]
     assert "6/6" in capsys.readouterr().out
-    arguments = ["run", "multimodal", "--fast", "--output", "elsewhere", "--jobs", "1"]
+    arguments = ["run", "notebooks/multimodal/", "--fast", "--output", "elsewhere", "--jobs", "1"]
     assert emorec.__main__.main(arguments) == 1
     with pytest.raises(BadInput, match="faces, multimodal, text"):
         notebooks.run_part("sounds")

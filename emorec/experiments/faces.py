@@ -121,7 +121,7 @@ RECIPE = {
     "label_smoothing": 0.1,
     "views": "flips-and-crops",
 }
-# Networks with few weights underfit before they overfit: milder pictures, more epochs.
+# A network with few weights underfits before it overfits: milder pictures, more epochs.
 SMALL = RECIPE | {"augment": "light", "epochs": 40, "weight_decay": 0.02}
 
 # For a graphics card: four times the work of a step, more steps, and more against overfitting since they are many.
