@@ -191,6 +191,13 @@ def test_cards_are_complete_and_consistent():
         assert module.startswith("emorec.datasets.") and function
 
 
+def test_options_that_a_reader_does_not_take_are_named_with_those_it_takes():
+    with pytest.raises(BadInput, match="sample-sentences has no option limit; it has none"):
+        datasets.load("sample-sentences", limit=3)
+    with pytest.raises(BadInput, match="sample-faces has no option people; it has n_identities"):
+        datasets.load("sample-faces", people=3)
+
+
 def test_unknown_names_get_close_matches_and_the_list():
     with pytest.raises(BadInput, match="Did you mean 'movie-polarity'") as caught:
         datasets.load("movie_polarity")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import inspect
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,7 @@ class Card:
         """What the card's reader makes of ``path``."""
         module, function = self.reader.split(":")
         reader = getattr(importlib.import_module(module), function)
+        check_options(self.name, reader, options)
         try:
             return reader(path, **options)
         except (ValueError, KeyError, IndexError) as error:
@@ -97,6 +99,18 @@ class Card:
                 f"{path} does not hold {self.name} in its official format ({type(error).__name__}: {error}): "
                 "truncated, or other files of the same names. Get it again."
             ) from error
+
+
+def check_options(name, reader, options):
+    """Raises where the reader of a dataset does not take an option, and says which it takes.
+
+    A reader that hands on what it does not know itself is asked in the place where that arrives.
+    """
+    taken = inspect.signature(reader).parameters.values()
+    known = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "path"]
+    unknown = sorted(set(options) - set(known))
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
+        raise BadInput(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")
 
 
 @functools.cache

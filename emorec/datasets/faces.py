@@ -212,6 +212,7 @@ def sample_faces(path=None, *, crop=None, **options):
     """
     from emorec.faces import render  # from a room above, and only if rendered faces are asked for
 
+    cards.check_options("sample-faces", render.sample_faces, options)
     options = {key: value for key, value in options.items() if value is not None}
     wanted = repr(sorted((key, value) for key, value in options.items() if key != "jobs"))
     keys = ("inputs", "labels", "ids", "groups")
