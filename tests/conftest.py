@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def real_data(name):
-    """Folder of a real dataset below $EMOREC_DATA or ../shared/datasets; skips the test where there is none."""
-    for root in (os.environ.get("EMOREC_DATA"), ROOT.parent / "shared" / "datasets"):
-        if root and (Path(root) / name).exists():
-            return Path(root) / name
-    pytest.skip(f"the real dataset {name!r} is neither below $EMOREC_DATA nor in ../shared/datasets")
+    """Folder of a real dataset below $EMOREC_DATA; skips the test where there is none."""
+    root = os.environ.get("EMOREC_DATA")
+    if root and (Path(root) / name).exists():
+        return Path(root) / name
+    pytest.skip(f"the real dataset {name!r} is not below $EMOREC_DATA")
 
 
 @pytest.fixture
