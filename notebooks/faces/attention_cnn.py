@@ -53,6 +53,7 @@ print("emorec", emorec.__version__, "on", emorec.reporting.device())
 #
 # `sample-faces` is drawn on this computer (half a minute the first time, then kept). `fer2013`, `ferplus` and `rafdb`
 # are photographs of real faces; they have to be asked for at their homes, and a message says how.
+# Without a graphics card they take hours; `fast` tries them in a minute.
 
 # %% tags=["parameters"]
 dataset = "sample-faces"  # @param ["sample-faces", "fer2013", "ferplus", "rafdb"]

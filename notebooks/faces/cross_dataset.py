@@ -51,7 +51,8 @@ print("emorec", emorec.__version__, "on", emorec.reporting.device())
 # ## Parameters
 #
 # `dataset` is what is learnt from, `others` lists what is tested on beside its own test part. Drawn faces are made on
-# this computer. Real ones have to be asked for at their homes; a message says how and where to put them.
+# this computer. Real ones have to be asked for at their homes; a message says how and where to put them,
+# and without a graphics card they take hours; `fast` tries them in a minute.
 
 # %% tags=["parameters"]
 dataset = "sample-faces"  # @param ["sample-faces", "fer2013", "ferplus", "jaffe", "ckplus", "sfew", "rafdb", "affectnet", "kdef"]

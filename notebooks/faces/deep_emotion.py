@@ -53,7 +53,7 @@ print("emorec", emorec.__version__, "on", emorec.reporting.device())
 #
 # `shift` (share of the edge) and `rotation` (degrees) say how far faces are moved at most. `pace` is the speed of the
 # transformer against that of the rest. `sample-faces` is drawn on this computer; the others have to be asked for at
-# their homes, and a message says how.
+# their homes, and a message says how. Without a graphics card they take hours; `fast` tries them in a minute.
 
 # %% tags=["parameters"]
 dataset = "sample-faces"  # @param ["sample-faces", "fer2013", "ferplus", "rafdb"]

@@ -52,7 +52,8 @@ print("emorec", emorec.__version__, "on", emorec.reporting.device())
 # ## Parameters
 #
 # `sample-faces` is drawn on this computer (half a minute the first time, then kept). `fer2013`, `ferplus` and `rafdb`
-# are photographs; they have to be asked for at their homes, and a message says how.
+# are photographs; they have to be asked for at their homes, and a message says how. Without
+# a graphics card they take long; `fast` tries them in a minute.
 #
 # `detector` is `auto` (what is found on this computer: YuNet, a cascade of OpenCV 4, or one of scikit-image) or
 # `boxes`, which takes the true boxes. `use_camera` switches the camera on.
