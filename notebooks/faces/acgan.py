@@ -67,7 +67,8 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# Nobody whose face is in one part appears in another. The few faces come from few people; validation and test stay whole.
+# Nobody whose face is in one part appears in another. The few faces come from few people, or from each class equally many
+# where a dataset does not say who is in a picture; validation and test stay whole.
 
 # %%
 import numpy as np
@@ -86,11 +87,24 @@ print(data.protocol)
 from emorec.faces.preprocessing import FacePreprocessing
 
 contract = FacePreprocessing(size=24)
-people = np.array([str(i)[:10] for i in (data.train.groups if data.train.groups is not None else data.train.ids)])
-chosen = sorted(set(people))[: max(1, round(pictures * len(set(people)) / len(people)))]
-few = data.train.take(np.isin(people, chosen))
+
+
+def some(split, n):
+    """About n pictures of a split."""
+    if split.groups is None:
+        each = [np.flatnonzero(split.labels == name)[: -(-n // len(data.label_set))] for name in data.label_set]
+        return split.take(np.sort(np.concatenate(each)))
+    people = np.unique(split.groups.astype(str))
+    return split.take(np.isin(split.groups.astype(str), people[: max(1, round(n * len(people) / len(split)))]))
+
+
+# %% [markdown]
+# What the GAN may learn from:
+
+# %%
+few = some(data.train, pictures)
 real = contract(few.inputs)[..., 0]
-print(f"{len(real)} real faces of {len(chosen)} people, {len(data.test)} to test")
+print(f"{len(real)} real faces to learn from, {len(data.test)} to test")
 
 # %% [markdown]
 # ## Look at it
