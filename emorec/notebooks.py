@@ -7,6 +7,7 @@ the bundled sample. Cells that matter carry tags: ``set-up``, ``parameters``, ``
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from emorec import reporting
 from emorec.errors import BadInput, EmorecError
+from emorec.formulas import put_back, set_aside
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -307,11 +309,15 @@ def _cpu_seconds(name):
 
 
 def to_html(notebook, title):
-    """The notebook as one HTML page with its figures inside."""
+    """The notebook as one HTML page with its figures inside and its formulas as MathML."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(embed_images=True)
-    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+    notebook, formulas = copy.deepcopy(notebook), []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = set_aside(cell.source, formulas)
+    page = HTMLExporter(embed_images=True).from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+    return put_back(page, formulas)
 
 
 # Static checks, in seconds

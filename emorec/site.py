@@ -14,6 +14,7 @@ from pathlib import Path
 
 from emorec import notebooks
 from emorec.errors import BadInput, DataMissing
+from emorec.formulas import put_back, set_aside
 
 ORDER = (
     ("Text", "text", "word_embeddings recurrent_and_convolutional global_attention self_attention "
@@ -174,12 +175,12 @@ def to_body(notebook):
             section = (re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE) or [section])[-1]
             text = re.sub(r"(<!-- launch -->).*", r"\1", cell.source)
             text = re.sub(r"(\]\([^):]+)\.ipynb\)", r"\1.html)", text)
-            cell.source = _set_aside(text, formulas)
+            cell.source = set_aside(text, formulas)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output.metadata = {"image/png": {"alt": f"Figure: {section}"}}
     body = HTMLExporter(template_name="basic").from_notebook_node(notebook)[0]
-    return re.sub(r"formula(\d+)elumrof", lambda m: formulas[int(m[1])], _still(body))
+    return put_back(_still(body), formulas)
 
 
 def _still(html):
@@ -187,20 +188,6 @@ def _still(html):
     html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL | re.IGNORECASE)
     handler = re.compile(r"""\son\w+\s*=\s*("[^"]*"|'[^']*')""")
     return re.sub(r"<[a-zA-Z][^<>]*>", lambda tag: handler.sub("", tag[0]), html)
-
-
-def _set_aside(text, formulas):
-    """Markdown with words in the place of its formulas, whose MathML is added to ``formulas``."""
-    from latex2mathml.converter import convert
-
-    def formula(match):
-        code, block, inline = match.groups()
-        if code:
-            return code
-        formulas.append(convert(block or inline, display="block" if block else "inline"))
-        return f"formula{len(formulas) - 1}elumrof"
-
-    return re.sub(r"(```.*?```|`[^`]*`)|\$\$(.+?)\$\$|\$(?!\s)([^$]+?)\$", formula, text, flags=re.DOTALL)
 
 
 def _code_colours():

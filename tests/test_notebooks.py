@@ -86,6 +86,15 @@ def test_set_up_fails_loudly_without_a_source(tmp_path):
         notebooks.execute(notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
 
 
+def test_a_page_shows_formulas_without_a_network_and_leaves_the_notebook_alone():
+    notebook = notebook_of()
+    text = "With $a_m$ and\n\n$$h = \\sum_m a_m h_m$$\n\nbut not in `$code$`, nor for $ 5."
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    page = notebooks.to_html(notebook, "a page")
+    assert page.count("<math") == 2 and "$code$" in page and "$ 5" in page and "sum_m" not in page
+    assert notebook.cells[-1].source == text
+
+
 def test_a_kernel_that_dies_is_a_failure_of_its_cell(tmp_path):
     notebook = notebook_of(("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", []))
     with pytest.raises(notebooks.NotebookFailed, match="(?s)SIGKILL.*died"):
