@@ -390,8 +390,8 @@ emorec.reporting.publish(
 # fer2013: Training to train, PublicTest to validate, PrivateTest to test; test pictures seen whole, mirrored and in four crops, logits averaged.
 # <!-- /results -->
 #
-# These numbers are a little too high, as all that are published on this set: 288 of the 3,589 test pictures stand among
-# the training pictures too. Trained once more and counted apart:
+# These numbers count pictures that were learnt by heart, as do those that others have published on this split: 288 of the
+# 3,589 test pictures stand among the training pictures too. Trained once more and counted apart:
 #
 # <!-- results: fer2013-repeats -->
 # | data | model | accuracy, % [95 %] | pictures not in Training, % [95 %] | pictures in Training too, % [95 %] | runs |
