@@ -129,7 +129,7 @@ WIDE = RECIPE | {"width": 64, "dropout": 0.4, "augment": AUGMENTED | {"mix": 0.5
 
 
 def fer2013():
-    """Small networks on FER-2013: chosen on PublicTest, PrivateTest opened once, three seeds."""
+    """Networks on FER-2013: chosen on PublicTest, PrivateTest opened once, three seeds."""
     return _runs(
         "fer2013",
         {

@@ -304,9 +304,10 @@ emorec.reporting.publish(
 )
 
 # %% [markdown]
-# **What was learnt.** Attention gained nothing here. It came out a little below convolutions alone and a little below the
-# control that cannot look anywhere, and both intervals hold zero: no difference can be told. The seed alone moves the
-# validation accuracy by more than the kinds differ, so a single run of each would have told any story. And the map of
+# **What was learnt.** Attention gained nothing here. It came out some points below convolutions alone, with an interval over
+# people that leaves out zero, and a little below the control that cannot look anywhere, with one that holds it. But those
+# intervals know nothing of the seeds, and the seed alone moves the validation accuracy by more than the kinds differ: a
+# single run of each would have told any story, and three are few. And the map of
 # where it looks, however suggestive, puts no more heat on the regions that move than an even spread would, while
 # Grad-CAM of the same network does: what is looked at is one thing, what speaks for an answer another.
 #

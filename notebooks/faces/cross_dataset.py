@@ -430,7 +430,7 @@ emorec.reporting.publish(
 
 # %% [markdown]
 # **What was learnt.** Most of what is called a gap between datasets must first be taken away from the protocol. With
-# labels by position a quarter of the right answers vanished here, without a word: two classes fell to zero, and only a
+# labels by position a third of the right answers vanished here, without a word: two classes fell to zero, and only a
 # look at the recall of each class would have shown it. With near repeats of the same people in both parts, the floor
 # looked thirty points better than it is; the nearest neighbour by raw pixels, which knows nothing of faces, tells the two
 # splits apart at once. What remains is a real gap, and it grows with the distance: dusk costs the network little, since it

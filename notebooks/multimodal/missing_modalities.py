@@ -163,7 +163,7 @@ def batch(x, presence, told=True):
 
 
 # %% [markdown]
-# How it is trained, always for the same number of epochs. A network is compiled once, which takes longer than to train
+# How it is trained, always for the same number of epochs. A network is compiled once, which takes as long as to train
 # it, and put back to a fresh start for each seed.
 
 # %%
