@@ -360,7 +360,7 @@ emorec.reporting.publish(
 
 # %% [markdown]
 # **What was learnt.** With 140 labelled pictures, a network from scratch answers hardly better than chance. What helps is
-# having learnt the *same distinction* before: the network trained on posed faces reads half of the harder faces without
+# having learnt the *same distinction* before: the network trained on posed faces reads more than half of the harder faces without
 # a single label of theirs, and keeps that when it is frozen and gets a new last layer. Hair, learnt well from the very
 # same pictures, helps not at all: its network learnt to look above the face and to ignore what changes in it. A source
 # is worth what it shares with the target, not how many pictures it had.
