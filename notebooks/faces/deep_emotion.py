@@ -478,13 +478,13 @@ emorec.reporting.publish(
 # **What was learnt.** The gradient arrives through bilinear reading and does not arrive through TensorFlow's kernel
 # behind `affine_transform`, without any error: two calls a little apart are a test that costs nothing and shows it. A
 # transformer that has a gradient can learn from the labels alone where faces are, but only part of it, and not with every
-# seed: up and down it followed them clearly in the network drawn above, to the side and in turns hardly at all, and the
-# three seeds differ so much that the interval of the correlation is nearly as wide as it can be. And it needs care: at
+# seed: up and down it followed them a part of the way in the network drawn above, to the side and in turns hardly at all, and
+# with one seed of three it ran off after a few epochs and took the network to chance. The intervals are as wide as that. And it needs care: at
 # the pace of the other layers, from the first step, the same network never left chance on these faces, which is
 # why the model of this package slows it down.
 #
-# **What was not.** That it helps. The classifier's convolutions learn moved faces nearly as well without it, and the
-# interval of the difference over three seeds holds zero with room to spare. Faces that fill the picture are moved by
+# **What was not.** That it helps. The classifier's convolutions learn moved faces as well without it, with it the seeds lie
+# far apart, and the interval of the difference over the three holds zero with room to spare. Faces that fill the picture are moved by
 # little; where they are small and anywhere, a detector is the better tool, as in *detect_and_classify*. Deep-Emotion's
 # published 70.0 % on FER-2013 has not been reproduced by others, who report 47 to 52 %, nor by this one, with ten maps a
 # layer as in the paper:
