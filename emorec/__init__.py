@@ -22,7 +22,7 @@ __all__ = ["__version__", "load_model", *_CLASSES, *_MODULES]
 
 
 # Modules that define Keras layers: importing them is what makes a saved model readable.
-_LAYERS = ("attention", "text.layers", "faces.layers", "fusion.layers", "fusion.crossmodal", "fusion.sequences")
+_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "fusion.layers", "fusion.crossmodal", "fusion.sequences")
 
 
 def load_model(path, **options):

@@ -1,0 +1,178 @@
+"""Texts to the word pieces of a BERT and back to words, by the library `tokenizers`.
+
+A text is split into words as everywhere in this package (`emorec.text.encoding.tokenise`), and each word into pieces.
+So an explanation has one weight a word, a word can be left out by itself, and a word is known or not as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.errors import BadInput
+
+PAD, UNKNOWN, START, END = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+LONGEST_WORD = 100  # letters; BERT takes a longer word for unknown
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """One text in word pieces.
+
+    Attributes:
+        words: W words, those cut off left out.
+        ids: int32 (T,), the start and the end mark among them.
+        word_of: int32 (T,): the position in ``words`` of the word that a piece belongs to; -1 at both marks.
+        unknown: bool (W,): the words with a piece that the vocabulary lacks.
+        cut: How many words were cut off.
+    """
+
+    words: list
+    ids: np.ndarray
+    word_of: np.ndarray
+    unknown: np.ndarray
+    cut: int = 0
+
+
+class WordPieces:
+    """The word pieces of a lower-casing BERT.
+
+    Args:
+        vocabulary: The pieces in the order of their ids; one inside a word begins with ``##``. ``[PAD]`` is the first.
+        limit: Longest text in pieces, both marks counted.
+
+    Raises:
+        BadInput: A piece twice, or a special one (``[PAD] [UNK] [CLS] [SEP]``) that is missing or out of place.
+
+    Example:
+        >>> pieces = WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##real"])
+        >>> pieces.split_word("Unreal")
+        (4, 5)
+    """
+
+    def __init__(self, vocabulary, limit=512):
+        self.vocabulary = list(vocabulary)
+        self.limit = int(limit)
+        self._ids = {piece: i for i, piece in enumerate(self.vocabulary)}
+        missing = [piece for piece in SPECIAL if piece not in self._ids]
+        if missing or self._ids[PAD] != 0:
+            raise BadInput(f"A vocabulary begins with {PAD} and holds {' '.join(SPECIAL)}; missing: {missing or PAD}.")
+        if len(self._ids) != len(self.vocabulary):
+            twice = next(piece for piece, n in Counter(self.vocabulary).items() if n > 1)
+            raise BadInput(f"The vocabulary holds the piece {twice!r} twice.")
+        if self.limit < 3:
+            raise BadInput(f"limit must leave room for a word between the two marks; received {limit}.")
+        self.unknown_id, self.start_id, self.end_id = (self._ids[piece] for piece in (UNKNOWN, START, END))
+        self._tokenizer = None
+        self._of_word = {}
+
+    @property
+    def vocabulary_size(self):
+        return len(self.vocabulary)
+
+    def split_word(self, word):
+        """The ids of a word's pieces, a tuple; empty for a word of invisible signs alone."""
+        ids = self._of_word.get(word)
+        if ids is None:
+            if self._tokenizer is None:
+                self._tokenizer = _tokenizer(self._ids)
+            ids = self._of_word[word] = tuple(self._tokenizer.encode(word, add_special_tokens=False).ids)
+        return ids
+
+    def pieces(self, words):
+        """The `Pieces` of a list of words; what does not fit ``limit`` is cut off at the end, by whole words.
+
+        A first word of more pieces than fit keeps those that do.
+        """
+        room = self.limit - 2
+        ids, word_of, kept = [self.start_id], [-1], 0
+        for number, word in enumerate(words):
+            of_word = self.split_word(word)
+            if number == 0:
+                of_word = of_word[:room]
+            if len(ids) - 1 + len(of_word) > room:
+                break
+            ids += of_word
+            word_of += [number] * len(of_word)
+            kept += 1
+        ids, word_of = np.array([*ids, self.end_id], "int32"), np.array([*word_of, -1], "int32")
+        unknown = np.zeros(kept, dtype=bool)
+        unknown[word_of[ids == self.unknown_id]] = True
+        return Pieces(list(words[:kept]), ids, word_of, unknown, len(words) - kept)
+
+    def encode_words(self, word_lists):
+        """Lists of words to right-padded int32 ids (N, T), T rounded up to a multiple of 8 and ``limit`` at most."""
+        return pad([self.pieces(words).ids for words in word_lists], self.limit)
+
+    def encode(self, texts):
+        """Texts to right-padded int32 ids (N, T), see `encode_words`."""
+        from emorec.text.encoding import tokenise
+
+        return self.encode_words([tokenise(text) for text in texts])
+
+    def reduced(self, texts, size, extra=None):
+        """A smaller vocabulary for texts such as these: what it lacks is split into smaller pieces, down to letters.
+
+        Kept are the special pieces, every single letter and sign, then the pieces commonest in the texts, and where
+        those do not fill it the ones that come first here (BERT's vocabulary begins with the common words).
+
+        Args:
+            texts: N strings.
+            size: Number of pieces, those of ``extra`` not counted.
+            extra: Sign to its description: pieces to add, such as ``{"😂": "face with tears of joy"}``, inside and at
+                the start of a word.
+
+        Returns:
+            The new `WordPieces`, and for each of its pieces the ids of the pieces here whose mean is its first vector:
+            the piece itself, or those of the description.
+        """
+        from emorec.text.encoding import tokenise
+
+        counts = Counter()
+        for word, n in Counter(w for text in texts for w in tokenise(text)).items():
+            for i in self.split_word(word):
+                counts[i] += n
+        marks = [i for i, piece in enumerate(self.vocabulary) if piece in SPECIAL]
+        letters = [i for i, piece in enumerate(self.vocabulary) if len(piece.removeprefix("##")) == 1]
+        if size < len(marks) + len(letters):
+            raise BadInput(f"size={size} leaves out single letters: give {len(marks) + len(letters)} at least.")
+        taken = {*marks, *letters}
+        others = [i for i, piece in enumerate(self.vocabulary) if i not in taken and not piece.startswith("[")]
+        others.sort(key=lambda i: (-counts[i], i))
+        kept = sorted({*taken, *others[: size - len(taken)]})
+        vocabulary, rows = [self.vocabulary[i] for i in kept], [[i] for i in kept]
+        for sign, description in (extra or {}).items():
+            described = [i for word in tokenise(description) for i in self.split_word(word)]
+            for piece in (sign, f"##{sign}"):
+                if piece not in vocabulary:
+                    vocabulary.append(piece)
+                    rows.append(described)
+        return WordPieces(vocabulary, self.limit), rows
+
+    def get_config(self):
+        """Everything needed to rebuild it, as JSON values."""
+        return {"vocabulary": self.vocabulary, "limit": self.limit}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _tokenizer(ids):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def pad(rows, limit, step=8):
+    """Arrays of ids (T_i,) to int32 (N, T), 0 on the right; T is a multiple of ``step``, and ``limit`` at most."""
+    longest = max(map(len, rows), default=1)
+    ids = np.zeros((len(rows), max(1, min(limit, -(-longest // step) * step))), dtype="int32")
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+    return ids
