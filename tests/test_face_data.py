@@ -17,7 +17,8 @@ from conftest import real_data
 from PIL import Image
 
 import emorec.datasets as datasets
-from emorec.datasets import cards, faces, fer, folders, leaks, pictures, store
+from emorec.datasets import cards, faces, fer, folders, leaks, store
+from emorec import images as pictures
 from emorec.datasets.base import Dataset, Split, objects
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import AFFECTNET, CKPLUS, EMOTIONS7, FERPLUS, shared

@@ -15,7 +15,7 @@ from emorec import explain, training
 from emorec.classifiers.base import Classifier
 from emorec.classifiers.faces import FaceClassifier
 from emorec.classifiers.text import TextClassifier
-from emorec.datasets import pictures
+from emorec import images as pictures
 from emorec.datasets.base import Split
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput, DataCorrupt

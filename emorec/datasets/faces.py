@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import cards, fer, folders, pictures, store
+from emorec.datasets import cards, fer, folders, store
+from emorec import images as pictures
 from emorec.datasets.base import Dataset, Split, objects
 from emorec.datasets.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.folders import Item, from_folder

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import cards, folders, pictures, store
+from emorec.datasets import cards, folders, store
+from emorec import images as pictures
 from emorec.datasets.base import objects
 from emorec.datasets.splits import PARTS, Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing

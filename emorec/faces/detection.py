@@ -14,7 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emorec.datasets import pictures, store
+from emorec.datasets import store
+from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 METHODS = ("auto", "cascade", "yunet", "lbp", "boxes", "whole")
@@ -28,7 +29,7 @@ def detect(image, *, method="auto", model=None, min_size=None, boxes=None, bgr=F
     """Faces in a picture, from left to right.
 
     Args:
-        image: Anything `emorec.datasets.pictures.as_picture` takes: a path, or an array grey, RGB or RGBA.
+        image: Anything `emorec.images.as_picture` takes: a path, or an array grey, RGB or RGBA.
         method: ``cascade`` (OpenCV 4), ``yunet`` (a model file), ``lbp`` (scikit-image), ``boxes`` (those given),
             ``whole`` (the picture is a face), or ``auto``: the given boxes, else the first of yunet, cascade and lbp
             that is there.

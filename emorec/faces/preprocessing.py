@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emorec.datasets import pictures
+from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt
 from emorec.faces import detection
 
