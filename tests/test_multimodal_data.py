@@ -11,7 +11,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 import emorec
 from emorec import datasets
-from emorec.datasets import aligned, audits, multimodal
+from emorec.datasets import audits
+from emorec.datasets.readers import aligned, multimodal
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 SIZES = {"text": 4, "audio": 3, "video": 5}

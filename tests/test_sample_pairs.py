@@ -18,7 +18,7 @@ def own_cache(tmp_path, monkeypatch):
 def unseen(monkeypatch):
     """Nothing is drawn: a picture holds its place among the ids."""
     drawn = lambda ids, **_: np.arange(len(ids), dtype="int64")[:, None, None]  # noqa: E731
-    monkeypatch.setattr("emorec.datasets.faces.drawn_faces", drawn)
+    monkeypatch.setattr("emorec.datasets.readers.faces.drawn_faces", drawn)
 
 
 def halves(split):

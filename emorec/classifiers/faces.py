@@ -14,7 +14,7 @@ import numpy as np
 
 from emorec import training
 from emorec.classifiers.base import Classifier
-from emorec.datasets import folders
+from emorec.datasets.readers import folders
 from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, explain, video

@@ -47,7 +47,8 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
     """
     import warnings
 
-    from emorec.datasets import sample, splits, store
+    from emorec.datasets import splits, store
+    from emorec.datasets.readers import sample
     from emorec.errors import DataMissing
 
     found = card(name)

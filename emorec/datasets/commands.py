@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from emorec.datasets import cards, sample, splits, store
+from emorec.datasets import cards, splits, store
+from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
 
 FOLDED = ("movie-polarity", "movie-subjectivity")

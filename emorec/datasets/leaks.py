@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emorec.datasets import folders
+from emorec.datasets.readers import folders
 from emorec import images as pictures
 from emorec.datasets.splits import PARTS
 from emorec.errors import BadInput

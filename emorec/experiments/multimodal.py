@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from emorec import datasets, metrics, training
-from emorec.datasets.multimodal import meld_dialogues
+from emorec.datasets.readers.multimodal import meld_dialogues
 from emorec.experiments.runs import Run
 from emorec.fusion import decisions, regimes
 from emorec.fusion.models import build_dialogue_model, build_fusion_model, statistics

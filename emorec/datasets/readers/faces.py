@@ -1,6 +1,6 @@
 """Readers of the official formats of face datasets, and splits by person.
 
-The readers take ``size``, ``grey`` and ``crop`` as `emorec.datasets.folders` explains, e.g.
+The readers take ``size``, ``grey`` and ``crop`` as `emorec.datasets.readers.folders` explains, e.g.
 ``load("jaffe", size=48, grey=True, crop=emorec.faces.crop_face)``.
 """
 
@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import cards, fer, folders, store
+from emorec.datasets import cards, store
+from emorec.datasets.readers import fer, folders
 from emorec import images as pictures
 from emorec.datasets.base import Dataset, Split, objects
-from emorec.datasets.fer import fer2013, ferplus, ferplus_distributions
-from emorec.datasets.folders import Item, from_folder
+from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
+from emorec.datasets.readers.folders import Item, from_folder
 from emorec.datasets.splits import PARTS, carve, k_fold
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -208,7 +209,7 @@ def sample_faces(path=None, *, crop=None, **options):
 
     Args:
         path: Not used; every reader has one.
-        crop: See `emorec.datasets.folders`.
+        crop: See `emorec.datasets.readers.folders`.
         **options: Of `emorec.faces.render.sample_faces`, e.g. n_identities, seed, size, difficulty, grey, jobs.
     """
     from emorec.faces import render  # from a room above, and only if rendered faces are asked for

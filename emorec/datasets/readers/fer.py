@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import cards, folders, store
+from emorec.datasets import cards, store
+from emorec.datasets.readers import folders
 from emorec import images as pictures
 from emorec.datasets.base import objects
 from emorec.datasets.splits import PARTS, Rows
@@ -38,7 +39,7 @@ def fer2013(path, *, skip_corrupt=False, size=None, grey=False, crop=None):
     Args:
         path: File, archive or folder.
         skip_corrupt: Leave corrupt rows of a table out and say so in the notes, instead of raising.
-        size, grey, crop: See `emorec.datasets.folders`.
+        size, grey, crop: See `emorec.datasets.readers.folders`.
 
     Raises:
         BadInput: Kaggle's train.csv or test.csv, which carry no test labels.

@@ -15,7 +15,7 @@ import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import store
-from emorec.datasets.multimodal import MODALITIES, finite, polarity3
+from emorec.datasets.readers.multimodal import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 

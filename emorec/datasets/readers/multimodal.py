@@ -131,7 +131,7 @@ def mosi(path, split="mosi-62/31", **options):
         **options: For `aligned.mosi`.
     """
     if split == "mosi-cmu":
-        from emorec.datasets import aligned
+        from emorec.datasets.readers import aligned
 
         return aligned.mosi(path, **options)
     if split != "mosi-62/31":
@@ -267,7 +267,7 @@ def mosei(path, **options):
     elif files := _each(path, "{}_3way.pickle"):
         name, content = "*_3way.pickle", _padded_family(files)
     else:
-        from emorec.datasets import aligned
+        from emorec.datasets.readers import aligned
 
         return aligned.mosei(path, **options)
     _refuse(options, name)
@@ -324,7 +324,8 @@ def iemocap_scripted(groups):
 
 def meld_dialogues(path=None, root=None):
     """MELD as dialogues: a `Dataset` whose inputs are ``text`` and ``speaker``, in order of time inside a group."""
-    from emorec.datasets import cards, text
+    from emorec.datasets import cards
+    from emorec.datasets.readers import text
 
     rows = text.meld_table(path, root).to_dict("records")
     made = Rows(
@@ -359,7 +360,8 @@ def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficult
         size, difficulty, grey, jobs: See `emorec.faces.render.sample_faces`. Drawn at the first call, then kept in the
             user's cache.
     """
-    from emorec.datasets import cards, faces, sample
+    from emorec.datasets import cards
+    from emorec.datasets.readers import faces, sample
 
     if not 0 <= congruence <= 1:
         raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
