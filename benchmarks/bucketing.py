@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from emorec import training
-from emorec.text.batches import BucketedIds
+from emorec.text.buckets import BucketedIds
 from emorec.text.models import build_text_model
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from emorec.version import __version__
 
 _CLASSES = {
-    "TextClassifier": "emorec.classifiers.text",
+    "TextClassifier": "emorec.text.classifier",
     "FaceClassifier": "emorec.classifiers.faces",
     "MultimodalClassifier": "emorec.classifiers.multimodal",
 }

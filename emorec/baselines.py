@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, Stan
 from sklearn.svm import LinearSVC
 
 from emorec.errors import BadInput
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 NAMES = ("majority", "tfidf-lr", "tfidf-svm", "nbsvm")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import training
-from emorec.text.batches import STEPS, BucketedIds
+from emorec.text.buckets import STEPS, BucketedIds
 from emorec.text.models import build_text_model
 
 WORDS = 60

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import FaceClassifier, MultimodalClassifier, TextClassifier
-from emorec.classifiers import base
+from emorec import classifier as base
 from emorec.datasets.base import Split, objects
 from emorec.errors import BadInput
 from emorec.labels import LabelSet

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.text.embeddings import embedding_matrix, read_vectors, subword_vectors
-from emorec.text.encoding import TextEncoder
+from emorec.text.vectors import embedding_matrix, read_vectors, subword_vectors
+from emorec.text.tokens import TextEncoder
 
 RNG = np.random.default_rng(0)
 WORDS = ["the", "Paris", "NATO", "film", "FILM", "####", "don't", "naïve", "cheerful", "."]
@@ -238,7 +238,7 @@ def test_trained_vectors_learn_which_words_stand_together(source):
 
 def test_training_gives_the_same_bits_in_every_process():
     code = (
-        "from emorec.text.embeddings import embedding_matrix; from emorec.text.encoding import TextEncoder\n"
+        "from emorec.text.vectors import embedding_matrix; from emorec.text.tokens import TextEncoder\n"
         "import hashlib\n"
         "texts = ['one two three four', 'four three two one five', 'five five six two'] * 20\n"
         "for source in ('cbow', 'skip-gram'):\n"

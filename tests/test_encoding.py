@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from emorec.errors import BadInput
-from emorec.text.encoding import TextEncoder, TextNotice, check_texts, sentence_spans, tokenise
+from emorec.text.tokens import TextEncoder, TextNotice, check_texts, sentence_spans, tokenise
 
 
 def test_tokens_keep_contractions_and_split_signs():

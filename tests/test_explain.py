@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from emorec import explain
+from emorec.text import explain
 from emorec.attention import GlobalAttention, SelfAttention, StructuredSelfAttention
 from emorec.errors import BadInput, LabelMismatch
-from emorec.explain import Explanation
+from emorec.text.explain import Explanation
 from emorec.gradients import input_gradient
 from emorec.labels import POLARITY, LabelSet
 

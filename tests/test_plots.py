@@ -72,7 +72,7 @@ def test_figures_draw_where_told_and_change_no_setting(monkeypatch):
 
 
 def test_importing_is_cheap():
-    code = "import emorec.plots, emorec.metrics, emorec.explain, sys; print(*sys.modules)"
+    code = "import emorec.plots, emorec.metrics, emorec.text.explain, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"matplotlib", "pandas", "sklearn", "scipy", "statsmodels", "keras"} & set(done.stdout.split())
 

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import cross_val_score
 
 from emorec import baselines, datasets
-from emorec.text.encoding import sentence_spans, tokenise
+from emorec.text.tokens import sentence_spans, tokenise
 
 # Words that name a class outright, by stem.
 NAMING = {

@@ -15,8 +15,8 @@ from emorec import TextClassifier, training
 from emorec.datasets.base import Split, objects
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import EMOTIONS7, LabelSet
-from emorec.text.batches import BucketedIds
-from emorec.text.encoding import TextNotice
+from emorec.text.buckets import BucketedIds
+from emorec.text.tokens import TextNotice
 from emorec.text.models import ATTENTIONS, ENCODERS
 
 SMALL = {
@@ -88,7 +88,7 @@ def untrained(clf, data):
     return clf
 
 
-@pytest.mark.filterwarnings("ignore::emorec.text.encoding.TextNotice")
+@pytest.mark.filterwarnings("ignore::emorec.text.tokens.TextNotice")
 def test_every_network_is_the_same_in_a_fresh_process_and_at_every_batch_size(tmp_path, sample):
     data = sample.smaller(140)
     texts = [*sample.test.inputs[:2], "Short.", "One sentence. Another one! " * 9]
@@ -318,7 +318,7 @@ READ = {
 
 
 @pytest.mark.parametrize("name", READ)
-@pytest.mark.filterwarnings("ignore::emorec.text.encoding.TextNotice")
+@pytest.mark.filterwarnings("ignore::emorec.text.tokens.TextNotice")
 def test_what_is_a_text_is_read_however_odd(trained, name):
     probabilities = trained.predict_proba([READ[name]])
     assert probabilities.shape == (1, 2) and np.isfinite(probabilities).all()

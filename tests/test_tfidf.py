@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emorec.errors import BadInput
-from emorec.text.encoding import TextNotice
+from emorec.text.tokens import TextNotice
 from emorec.text.tfidf import TfidfEncoder
 
 TEXTS = ["good good film", "bad film", "good plot"]

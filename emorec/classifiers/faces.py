@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from emorec import training
-from emorec.classifiers.base import Classifier
+from emorec.classifier import Classifier
 from emorec.datasets.readers import folders
 from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 from sklearn.base import clone
 
-from emorec import explain, training
-from emorec.classifiers.base import Classifier
+from emorec import training
+from emorec.text import explain
+from emorec.classifier import Classifier
 from emorec.classifiers.faces import FaceClassifier
-from emorec.classifiers.text import TextClassifier
+from emorec.text.classifier import TextClassifier
 from emorec import images as pictures
 from emorec.datasets.base import Split
 from emorec.datasets.splits import normalise
@@ -23,7 +24,7 @@ from emorec.faces.explain import FaceExplanation, occlusion
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs
 from emorec.fusion.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
 from emorec.fusion.models import build_fusion_model, statistics
-from emorec.text.encoding import TextEncoder, check_texts
+from emorec.text.tokens import TextEncoder, check_texts
 from emorec.text.tfidf import TfidfEncoder
 
 MODALITIES = ("image", "text")
@@ -342,7 +343,7 @@ class MultimodalExplanation:
         contributions: Modality to the loss of the target's probability without it, as in
             `MultimodalClassifier.contributions`.
         image: `emorec.faces.explain.FaceExplanation`, or None.
-        text: `emorec.explain.Explanation`, or None.
+        text: `emorec.text.explain.Explanation`, or None.
     """
 
     label: str
@@ -379,7 +380,7 @@ class MultimodalExplanation:
 
 
 class _WithPicture:
-    """A pair whose picture stays while its words change, as `emorec.explain` wants a text classifier."""
+    """A pair whose picture stays while its words change, as `emorec.text.explain` wants a text classifier."""
 
     def __init__(self, classifier, x):
         self.classifier, self.x = classifier, x

@@ -230,8 +230,8 @@ def meld_parts():
 def word_vector_pools(texts):
     """Mean and maximum of the word vectors of each text: lists of texts by part to float32 (N, 600) by part."""
     from emorec.experiments.text import vectors
-    from emorec.text.embeddings import read_vectors
-    from emorec.text.encoding import tokenise
+    from emorec.text.vectors import read_vectors
+    from emorec.text.tokens import tokenise
 
     tokens = {name: [tokenise(t) for t in part] for name, part in texts.items()}
     known, _ = read_vectors(vectors("word2vec-googlenews-8k"), {w for part in tokens.values() for t in part for w in t})

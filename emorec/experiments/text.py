@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emorec import baselines, datasets, metrics
-from emorec.classifiers.text import TextClassifier
+from emorec.text.classifier import TextClassifier
 from emorec.datasets import store
 from emorec.errors import DataMissing
 from emorec.experiments.runs import Run

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 
 from emorec.errors import BadInput
-from emorec.text.encoding import EncodingReport, TextNotice, tokenise
+from emorec.text.tokens import EncodingReport, TextNotice, tokenise
 
 
 class TfidfEncoder:
@@ -22,7 +22,7 @@ class TfidfEncoder:
         min_count: Number of training texts that must hold them.
         ngrams: Longest run of words that counts as a feature; 1 leaves pairs out.
         lowercase: Fold case first.
-        tweets: Read user names, links, hashtags and emoticons as `emorec.text.encoding.tokenise` says.
+        tweets: Read user names, links, hashtags and emoticons as `emorec.text.tokens.tokenise` says.
     """
 
     def __init__(self, *, max_features=5000, min_count=2, ngrams=2, lowercase=True, tweets=False):

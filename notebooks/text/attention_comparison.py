@@ -220,7 +220,7 @@ Markdown("\n\n".join([study.conclusion(against_none), study.conclusion(against_u
 # out.
 
 # %%
-from emorec import explain
+from emorec.text import explain
 from emorec.text.models import attention_outputs
 
 texts, weights = list(parts[-1].test.inputs[: 10 if fast else 60]), {}

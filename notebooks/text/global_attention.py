@@ -92,7 +92,7 @@ examples.groupby("label").first().style.set_properties(**{"text-align": "left"})
 import matplotlib.pyplot as plt
 
 from emorec import plots
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 plots.classes(data, ax=left)
@@ -172,7 +172,7 @@ for text in data.test.inputs[:3]:
 # better).
 
 # %%
-from emorec import explain
+from emorec.text import explain
 
 faithfulness = explain.compare_explanations(classifier, list(data.test.inputs[: 10 if fast else 40]))
 faithfulness.T.round(2)

@@ -86,7 +86,7 @@ print(data.protocol)
 # %%
 import numpy as np
 
-from emorec.text.encoding import sentence_spans, tokenise
+from emorec.text.tokens import sentence_spans, tokenise
 
 
 def documents(split, copies=1):

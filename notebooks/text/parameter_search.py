@@ -99,7 +99,7 @@ import matplotlib.pyplot as plt
 from collections import Counter
 
 from emorec import plots
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 counts = Counter(w for text in texts for w in tokenise(text))
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
@@ -168,7 +168,7 @@ import logging, warnings
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from emorec.datasets.splits import normalise
-from emorec.text.encoding import TextNotice
+from emorec.text.tokens import TextNotice
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # many networks are many compilations: no news
 warnings.simplefilter("ignore", TextNotice)  # short limits cut texts, and say so for every trial

@@ -87,7 +87,7 @@ print(data.protocol)
 import matplotlib.pyplot as plt
 
 from emorec import plots
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 plt.rcParams["figure.dpi"] = 88  # many figures: a little smaller
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
@@ -337,7 +337,7 @@ ax.set(xlabel="share in the new states (1: all words alike)", ylabel="word", tit
 # order.
 
 # %%
-from emorec import explain
+from emorec.text import explain
 
 methods = {name: explain.METHODS[name] for name in ("attention", "leave-one-out", "uniform", "random")}
 texts = list(data.test.inputs[: 8 if fast else 40])

@@ -121,7 +121,7 @@ examples.groupby("label").first().style.set_properties(**{"text-align": "left"})
 import matplotlib.pyplot as plt
 
 from emorec import plots
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 plots.classes(data, title="The classes shift", ax=left)

@@ -97,7 +97,7 @@ examples.groupby("label").first().style.set_properties(**{"text-align": "left"})
 # %%
 from collections import Counter
 
-from emorec.text.encoding import tokenise
+from emorec.text.tokens import tokenise
 
 counts = Counter(w for text in texts for w in tokenise(text))
 once = np.mean([n == 1 for n in counts.values()])
@@ -146,7 +146,7 @@ for ax in (left, right):
 # it, which is how it comes to have a trained vector that a new word can borrow.
 
 # %%
-from emorec.text.encoding import TextEncoder
+from emorec.text.tokens import TextEncoder
 
 encoding = TextEncoder().fit(texts)
 sentence = min(texts, key=len)
@@ -184,7 +184,7 @@ row.nlargest(5).to_frame("weight").T.style.format("{:.2f}")
 # its neighbours' vectors; it is faster, and weaker on rare words (Mikolov et al. 2013). No label is used.
 
 # %%
-from emorec.text.embeddings import embedding_matrix
+from emorec.text.vectors import embedding_matrix
 
 trained = {}
 for name in ("cbow", "skip-gram"):

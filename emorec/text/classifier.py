@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 import numpy as np
 
-from emorec import explain, training
+from emorec import training
+from emorec.text import explain
 from emorec.attention.base import positive_int
-from emorec.classifiers.base import Classifier
+from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
-from emorec.text.batches import BucketedIds
-from emorec.text.encoding import TextEncoder, check_texts
+from emorec.text.buckets import BucketedIds
+from emorec.text.tokens import TextEncoder, check_texts
 from emorec.text.models import (
     ENCODERS,
     attention_outputs,
@@ -45,11 +46,11 @@ class TextClassifier(Classifier):
         hops, penalty: Of structured self-attention; `penalty` pushes the hops apart.
         filters, kernel_sizes: Of the convolutional encoders.
         max_words, min_count, max_length, max_sentences, lowercase, keep, tweets: See
-            `emorec.text.encoding.TextEncoder`; `max_sentences` acts with hierarchical attention only.
+            `emorec.text.tokens.TextEncoder`; `max_sentences` acts with hierarchical attention only.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.
-        bucketing: Whether texts of similar length share a batch (`emorec.text.batches.BucketedIds`), which
+        bucketing: Whether texts of similar length share a batch (`emorec.text.buckets.BucketedIds`), which
             saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.
     """
@@ -161,7 +162,7 @@ class TextClassifier(Classifier):
         if self.embedding == "learned":
             self.encoding.fit(texts)
             return
-        from emorec.text.embeddings import embedding_matrix
+        from emorec.text.vectors import embedding_matrix
 
         self._matrix, self.coverage = embedding_matrix(
             self.embedding, texts, self.encoding, dim=self.embedding_dim, oov=self.oov, seed=self.seed
@@ -252,7 +253,7 @@ class TextClassifier(Classifier):
                 weights of an attention are about no class.
 
         Returns:
-            `emorec.explain.Explanation` with ``tokens``, ``weights``, ``label`` and ``probabilities``.
+            `emorec.text.explain.Explanation` with ``tokens``, ``weights``, ``label`` and ``probabilities``.
 
         Raises:
             BadInput: No single text, or a method that there is not. LabelMismatch: An unknown ``target``.
@@ -327,6 +328,6 @@ class TextClassifier(Classifier):
         self.encoding = kind.from_config(state["encoding"])
         self._matrix = self.coverage = None
         if state.get("coverage"):
-            from emorec.text.embeddings import Coverage
+            from emorec.text.vectors import Coverage
 
             self.coverage = Coverage(**state["coverage"])

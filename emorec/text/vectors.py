@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.text.encoding import SPECIAL, UNKNOWN
+from emorec.text.tokens import SPECIAL, UNKNOWN
 
 TRAINED = ("cbow", "skip-gram")
 OOV = ("normal", "zeros", "subword")
@@ -73,7 +73,7 @@ def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
             texts; or the path of a word2vec file (``.bin``, ``.txt``, ``.vec``) or a GloVe file (``.txt``),
             each also as ``.gz``. One pass reads it; only the rows that the vocabulary needs are held.
         texts: The training texts, N strings.
-        encoder: An unfitted `emorec.text.encoding.TextEncoder`.
+        encoder: An unfitted `emorec.text.tokens.TextEncoder`.
         dim: Size of a vector where the texts train it.
         oov: Rows of frequent words that a file lacks: ``normal`` (drawn with the mean and variance that the
             found rows have in each dimension; Kim 2014), ``zeros``, or ``subword`` (see `subword_vectors`;
