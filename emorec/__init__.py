@@ -9,7 +9,7 @@ from emorec.version import __version__
 
 _CLASSES = {
     "TextClassifier": "emorec.text.classifier",
-    "FaceClassifier": "emorec.classifiers.faces",
+    "FaceClassifier": "emorec.faces.classifier",
     "MultimodalClassifier": "emorec.classifiers.multimodal",
 }
 _MODULES = (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emorec import baselines, datasets, experiments
-from emorec.classifiers.faces import FaceClassifier
+from emorec.faces.classifier import FaceClassifier
 from emorec.datasets import store
 from emorec.errors import BadInput
 from emorec.experiments import faces

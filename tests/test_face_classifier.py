@@ -352,7 +352,7 @@ def test_views_average_logits_and_make_mirror_images_equal(trained):
 
 def test_crops_are_the_four_corners():
     ramp = np.tile(np.arange(48, dtype="uint8") * 5, (48, 1))[None, :, :, None]
-    seen = list(emorec.classifiers.faces._seen_from(ramp, "flips-and-crops"))
+    seen = list(emorec.faces.classifier._seen_from(ramp, "flips-and-crops"))
     assert len(seen) == 10
     left, right = seen[2][0, 5, :, 0].astype(float), seen[4][0, 5, :, 0].astype(float)
     assert left[0] == 0 and left[-1] == pytest.approx(47 * 11 / 12 * 5, abs=1)

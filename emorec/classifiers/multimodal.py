@@ -14,7 +14,7 @@ from sklearn.base import clone
 from emorec import training
 from emorec.text import explain
 from emorec.classifier import Classifier
-from emorec.classifiers.faces import FaceClassifier
+from emorec.faces.classifier import FaceClassifier
 from emorec.text.classifier import TextClassifier
 from emorec import images as pictures
 from emorec.datasets.base import Split

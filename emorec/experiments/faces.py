@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from emorec import baselines, datasets, metrics
-from emorec.classifiers.faces import FaceClassifier
+from emorec.faces.classifier import FaceClassifier
 from emorec.datasets import leaks, store
 from emorec.experiments.runs import Run
 from emorec.experiments.text import outcome, trained_how
