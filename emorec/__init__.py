@@ -10,7 +10,7 @@ from emorec.version import __version__
 _CLASSES = {
     "TextClassifier": "emorec.text.classifier",
     "FaceClassifier": "emorec.faces.classifier",
-    "MultimodalClassifier": "emorec.classifiers.multimodal",
+    "MultimodalClassifier": "emorec.multimodal.classifier",
 }
 _MODULES = (
     "attention", "datasets", "text", "faces", "fusion",

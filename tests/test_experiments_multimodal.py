@@ -7,7 +7,7 @@ import pytest
 
 from emorec import datasets, experiments
 from emorec.experiments import Run, multimodal
-from emorec.fusion import regimes
+from emorec.multimodal import synthetic as regimes
 from emorec.labels import MELD, POLARITY
 
 

@@ -10,8 +10,8 @@ import pytest
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.fusion import FUSIONS, ModalityDropout, fusion_layer
-from emorec.fusion.decisions import check_presence
+from emorec.multimodal import FUSIONS, ModalityDropout, fusion_layer
+from emorec.multimodal.decisions import check_presence
 
 SIZES = (5, 3, 4)
 STEPWISE = ["concatenation", "weighted_sum", "hadamard", "gated", "attention", "tensor", "low_rank", "film"]
@@ -185,7 +185,7 @@ def test_cross_modal_attention_by_hand():
     block = layer.blocks[0]
     block.widen.kernel.assign(np.zeros((2, 4)))  # leaves the attention alone
     fused, scores = layer([x, y], return_attention_scores=True)
-    from emorec.fusion.crossmodal import sinusoids
+    from emorec.multimodal.crossmodal import sinusoids
 
     def norm(z):
         return (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + 1e-3)
@@ -394,7 +394,7 @@ def test_every_layer_reloads_in_a_fresh_process(tmp_path):
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "in.npz", *xs, presence)
     code = (
-        "import emorec.fusion.layers, emorec.fusion.crossmodal, keras, numpy as np, sys\n"
+        "import emorec.multimodal.layers, emorec.multimodal.crossmodal, keras, numpy as np, sys\n"
         "model = keras.saving.load_model(sys.argv[1] + '/model.keras')\n"
         "data = np.load(sys.argv[1] + '/in.npz')\n"
         "np.save(sys.argv[1] + '/out.npy', model([data[k] for k in data.files]))\n"

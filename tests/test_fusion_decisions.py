@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 from emorec.errors import BadInput
-from emorec.fusion import decisions
+from emorec.multimodal import decisions
 
 # Three modalities, one example, two classes; then one where the third is missing and holds garbage.
 P = [np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]]), np.array([[0.4, 0.6]])]

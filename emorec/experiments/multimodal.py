@@ -12,9 +12,9 @@ import numpy as np
 from emorec import datasets, metrics, training
 from emorec.datasets.readers.multimodal import meld_dialogues
 from emorec.experiments.runs import Run
-from emorec.fusion import decisions, regimes
-from emorec.fusion.models import build_dialogue_model, build_fusion_model, statistics
-from emorec.fusion.sequences import Dialogues
+from emorec.multimodal import decisions, synthetic as regimes
+from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
+from emorec.multimodal.dialogues import Dialogues
 
 HERE = "emorec.experiments.multimodal"
 

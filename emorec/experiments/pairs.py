@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from emorec import datasets, metrics
-from emorec.classifiers.multimodal import MODALITIES, MultimodalClassifier
+from emorec.multimodal.classifier import MODALITIES, MultimodalClassifier
 from emorec.experiments.runs import Run, load_results
 from emorec.experiments.text import outcome
-from emorec.fusion import decisions
+from emorec.multimodal import decisions
 
 HERE = "emorec.experiments.pairs:run"
 ROWS = {

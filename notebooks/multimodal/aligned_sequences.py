@@ -147,7 +147,7 @@ ax.legend(frameon=False);
 # Padding is masked in all of them: it is not read, not attended to, and not averaged.
 
 # %%
-from emorec.fusion.models import build_aligned_model, statistics
+from emorec.multimodal.models import build_aligned_model, statistics
 
 kinds = {
     "late LSTM": dict(kind="late-lstm"),

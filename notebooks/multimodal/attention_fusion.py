@@ -152,7 +152,7 @@ print("\n".join(f"{pairs.train.labels[i]:>10} Â· spoilt: {names[damage[i]]:>8} Â
 
 # %%
 from emorec import training
-from emorec.fusion.models import build_fusion_model, statistics
+from emorec.multimodal.models import build_fusion_model, statistics
 
 methods = {"weighted_sum": 0, "concatenation": 32, "attention": 32, "gated": 32, "cross_modal": 32, "bottleneck": 32}
 methods = {"weighted_sum": 0, "attention": 32} if fast else methods
@@ -211,7 +211,7 @@ def one_epoch(layer):
 # Not at all; the layer of this package, beside it, does train.
 
 # %%
-from emorec.fusion import fusion_layer
+from emorec.multimodal import fusion_layer
 
 layers = {"softmax over an axis of length 1": SumInDisguise(), "softmax over modalities": fusion_layer("attention", units=16)}
 moved = {name: one_epoch(layer) for name, layer in layers.items()}

@@ -101,7 +101,7 @@ plots.images(data.train.inputs["image"][first], titles=list(data.label_set), col
 
 # %%
 from emorec import baselines
-from emorec.fusion import decisions
+from emorec.multimodal import decisions
 
 
 def models():
@@ -234,7 +234,7 @@ pd.Series({rule: 100 * np.mean(p.argmax(axis=1) == truth["test"]) for rule, p in
 # how sure they are differs; stacking alone may weigh the modalities.
 
 # %%
-from emorec.fusion import regimes
+from emorec.multimodal import synthetic as regimes
 from sklearn.linear_model import LogisticRegression
 
 

@@ -75,7 +75,7 @@ fast = False  # @param {type:"boolean"}
 # %%
 import numpy as np
 
-from emorec.fusion import regimes
+from emorec.multimodal import synthetic as regimes
 
 examples, epochs = (400, 4) if fast else (examples, epochs)
 worlds = {name: regimes.regime(name) for name in regimes.REGIMES}
@@ -128,7 +128,7 @@ axes[0].legend(frameon=False, markerscale=2);
 
 # %%
 from emorec.experiments.multimodal import LAYERS
-from emorec.fusion.models import build_fusion_model
+from emorec.multimodal.models import build_fusion_model
 
 names = ["concatenation", "concatenation, linear", "tensor"] if fast else list(LAYERS)
 sizes = {"first": 8, "second": 8}

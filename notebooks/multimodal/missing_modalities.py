@@ -76,7 +76,7 @@ if fast:
 # %%
 import numpy as np
 
-from emorec.fusion import regimes
+from emorec.multimodal import synthetic as regimes
 
 world = regimes.regime("label-paired")
 made_up = world.dataset(train=600, validation=10, test=4000)
@@ -150,7 +150,7 @@ for ax, (name, x), colour in zip(axes, face_text["train"][0].items(), (plots.ORA
 
 # %%
 from emorec import metrics, training
-from emorec.fusion.models import build_fusion_model, statistics
+from emorec.multimodal.models import build_fusion_model, statistics
 
 # %% [markdown]
 # What a model is given: a mask beside the numbers, or zeros and silence.

@@ -11,10 +11,10 @@ import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.fusion import FUSIONS, fusion_layer
-from emorec.fusion.crossmodal import AttentionBlock, CrossModalAttention
-from emorec.fusion.layers import ModalityDropout
-from emorec.fusion.sequences import DialogueRNNCell, UtteranceAttention
+from emorec.multimodal import FUSIONS, fusion_layer
+from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
+from emorec.multimodal.layers import ModalityDropout
+from emorec.multimodal.dialogues import DialogueRNNCell, UtteranceAttention
 
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 
@@ -70,7 +70,7 @@ def build_fusion_model(
     Args:
         sizes: Dict of modality name to number of features; its order is the order of ``presence``.
         classes: Number of classes.
-        fusion: A name of `emorec.fusion.FUSIONS`. fusion_options: Its options.
+        fusion: A name of `emorec.multimodal.FUSIONS`. fusion_options: Its options.
         scaling: `statistics` of the training data; None takes features as they are.
         encoder_units, hidden: Sizes of the layers before and after the fusion; 0 leaves them out.
         dropout: Rate before the fusion and before the last layer.
@@ -137,7 +137,7 @@ def build_dialogue_model(
     Returns:
         Model of the modalities (B, T, D_m), ``presence`` (B, T, M), bool ``mask`` (B, T) and, for DialogueRNN,
         ``speaker`` (B, T, parties) to logits (B, T, classes), 0 at padded steps.
-        `emorec.fusion.sequences.Dialogues` makes such inputs.
+        `emorec.multimodal.dialogues.Dialogues` makes such inputs.
     """
     _check(fusion, sizes, least=1)
     if context not in CONTEXTS or encoder not in ("none", "dense", "bilstm"):

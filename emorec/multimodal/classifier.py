@@ -22,8 +22,8 @@ from emorec.datasets.splits import normalise
 from emorec.errors import BadInput, DataCorrupt
 from emorec.faces.explain import FaceExplanation, occlusion
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs
-from emorec.fusion.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
-from emorec.fusion.models import build_fusion_model, statistics
+from emorec.multimodal.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
+from emorec.multimodal.models import build_fusion_model, statistics
 from emorec.text.tokens import TextEncoder, check_texts
 from emorec.text.tfidf import TfidfEncoder
 
@@ -38,18 +38,18 @@ class MultimodalClassifier(Classifier):
     """A face and a sentence, fused at feature level; either may be missing, in training as in prediction.
 
     A `FaceClassifier` and a `TextClassifier` are trained first, each on the pairs that have its modality. Their
-    features (what enters their last layer) are then fused by a layer of `emorec.fusion` under `ModalityDropout`, so
+    features (what enters their last layer) are then fused by a layer of `emorec.multimodal` under `ModalityDropout`, so
     that the model has met pairs with one half missing before it has to answer one.
 
     Inputs are ``images=[...]`` and ``texts=[...]``, or a `Split` (or dict) with the inputs ``image`` and ``text``. None
     in either list, or instead of it, says that there is no such thing.
 
     Args:
-        fusion: A name of `emorec.fusion.FUSIONS`. fusion_options: Its options.
+        fusion: A name of `emorec.multimodal.FUSIONS`. fusion_options: Its options.
         face, text: The classifiers to take the features of: untrained ones are trained, trained ones (on any data and
             classes) stay as they are. None takes a small network and averaged word vectors.
         modality_dropout: Rate at which each half of a pair is hidden in training, never both.
-        encoder_units, hidden, dropout, hybrid: See `emorec.fusion.models.build_fusion_model`.
+        encoder_units, hidden, dropout, hybrid: See `emorec.multimodal.models.build_fusion_model`.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: Of
             the fusion, see `emorec.training.fit`.
         class_weight: ``balanced`` weighs classes by inverse frequency, or None.

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.fusion.base import masked_softmax, positive
+from emorec.multimodal.base import masked_softmax, positive
 from emorec.training import Batches
 
 register = keras.saving.register_keras_serializable(package="emorec")

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.fusion.base import Fusion, combine, masked_softmax, positive
+from emorec.multimodal.base import Fusion, combine, masked_softmax, positive
 
 register = keras.saving.register_keras_serializable(package="emorec")
 
