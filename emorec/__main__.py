@@ -11,7 +11,8 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = argparse.ArgumentParser(prog="python -m emorec", description="Emotion recognition notebooks and data.")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    from emorec import experiments, notebooks
+    from emorec import notebooks
+    import experiments
     from emorec.datasets import commands
 
     commands.add_parser(subparsers)

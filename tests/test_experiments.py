@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 import emorec
-from emorec import baselines, experiments, metrics
+from emorec import baselines, metrics
+import experiments
 from emorec.errors import BadInput
-from emorec.experiments import Run, attention, tables, text
+from experiments import Run, attention, tables, text
 from emorec.labels import LabelSet
 
 CALLS = []

@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from emorec import baselines, datasets, experiments
+from emorec import baselines, datasets
+import experiments
 from emorec.faces.classifier import FaceClassifier
 from emorec.datasets import store
 from emorec.errors import BadInput
-from emorec.experiments import faces
-from emorec.experiments.runs import Run
+from experiments import faces
+from experiments.runs import Run
 
 TINY = {"model": "lenet", "width": 4, "epochs": 2, "augment": "light", "views": "flips-and-crops"}
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emorec import datasets, experiments
-from emorec.experiments import Run, multimodal
+from emorec import datasets
+import experiments
+from experiments import Run, multimodal
 from emorec.multimodal import synthetic as regimes
 from emorec.labels import MELD, POLARITY
 
@@ -17,7 +18,7 @@ def test_every_run_can_be_found_and_has_a_file_of_its_own(tmp_path):
         assert len({run.path(tmp_path) for run in runs}) == len(runs)
         for run in runs:
             module, _, function = run.function.partition(":")
-            assert module == "emorec.experiments.multimodal" and callable(getattr(multimodal, function))
+            assert module == "experiments.multimodal" and callable(getattr(multimodal, function))
     seeds = {run.model: 0 for run in experiments.declared("mosi") if not run.baseline}
     for run in experiments.declared("mosi"):
         if not run.baseline:

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-from emorec import experiments
+import experiments
 
 
 def python(code, **options):

@@ -233,7 +233,7 @@ def test_training_refuses_what_cannot_be_learnt():
 
 
 def test_paired_gain_by_hand(tmp_path):
-    from emorec.experiments.pairs import gain
+    from experiments.pairs import gain
 
     for seed, (first, second) in enumerate((("0111", "0101"), ("0110", "0000"))):  # class indices; the truth is 0110
         for model, guessed in (("fused", first), ("face alone", second)):
@@ -251,7 +251,7 @@ def test_paired_gain_by_hand(tmp_path):
 
 def test_recorded_results_hold_what_is_claimed():
     from emorec.datasets import load
-    from emorec.experiments.pairs import gain
+    from experiments.pairs import gain
 
     data = load("sample-sentences")
     truth = data.label_set.encode(data.test.labels)

@@ -136,7 +136,7 @@ plots.history(classifier.history_);
 import pandas as pd
 
 from emorec import metrics
-from emorec.experiments.pairs import ROWS, answer
+from experiments.pairs import ROWS, answer
 
 answers = {name: answer(classifier, data, how).argmax(axis=1) for name, how in ROWS.items() if how != "majority"}
 answers = {"majority class": np.zeros(len(data.test), dtype=int), **answers}

@@ -127,7 +127,7 @@ axes[0].legend(frameon=False, markerscale=2);
 # concatenation. All others get one of 32 units.
 
 # %%
-from emorec.experiments.multimodal import LAYERS
+from experiments.multimodal import LAYERS
 from emorec.multimodal.models import build_fusion_model
 
 names = ["concatenation", "concatenation, linear", "tensor"] if fast else list(LAYERS)

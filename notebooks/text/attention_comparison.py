@@ -72,7 +72,7 @@ fast = False  # @param {type:"boolean"}
 # sentences it could not show any difference below ten points.)
 
 # %%
-from emorec.experiments import attention as study
+from experiments import attention as study
 
 data = emorec.datasets.load(dataset)
 if fast:

@@ -15,11 +15,11 @@ from emorec import baselines, datasets, metrics
 from emorec.text.classifier import TextClassifier
 from emorec.datasets import store
 from emorec.errors import DataMissing
-from emorec.experiments.runs import Run
+from experiments.runs import Run
 
-CLASSIFIER = "emorec.experiments.text:run_classifier"
-BASELINE = "emorec.experiments.text:run_baseline"
-ENSEMBLE = "emorec.experiments.text:run_ensemble"
+CLASSIFIER = "experiments.text:run_classifier"
+BASELINE = "experiments.text:run_baseline"
+ENSEMBLE = "experiments.text:run_ensemble"
 
 
 def load(run):

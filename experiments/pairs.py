@@ -9,11 +9,11 @@ import numpy as np
 
 from emorec import datasets, metrics
 from emorec.multimodal.classifier import MODALITIES, MultimodalClassifier
-from emorec.experiments.runs import Run, load_results
-from emorec.experiments.text import outcome
+from experiments.runs import Run, load_results
+from experiments.text import outcome
 from emorec.multimodal import decisions
 
-HERE = "emorec.experiments.pairs:run"
+HERE = "experiments.pairs:run"
 ROWS = {
     "majority class": "majority",
     "text alone": "text",

@@ -11,12 +11,12 @@ import numpy as np
 
 from emorec import datasets, metrics, training
 from emorec.datasets.readers.multimodal import meld_dialogues
-from emorec.experiments.runs import Run
+from experiments.runs import Run
 from emorec.multimodal import decisions, synthetic as regimes
 from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
 from emorec.multimodal.dialogues import Dialogues
 
-HERE = "emorec.experiments.multimodal"
+HERE = "experiments.multimodal"
 
 
 def outcome(truth, probabilities, label_set, groups=None, **more):
@@ -229,7 +229,7 @@ def meld_parts():
 
 def word_vector_pools(texts):
     """Mean and maximum of the word vectors of each text: lists of texts by part to float32 (N, 600) by part."""
-    from emorec.experiments.text import vectors
+    from experiments.text import vectors
     from emorec.text.vectors import read_vectors
     from emorec.text.tokens import tokenise
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from emorec.errors import BadInput
-from emorec.experiments.runs import Run, execute, load_results
-from emorec.experiments.tables import differing, summary, table, write
+from experiments.runs import Run, execute, load_results
+from experiments.tables import differing, summary, table, write
 from emorec.reporting import quiet
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 
 def _experiments():
     with quiet():
-        from emorec.experiments import attention, faces, multimodal, pairs, text
+        from experiments import attention, faces, multimodal, pairs, text
 
     modules = (text, attention, faces, multimodal, pairs)
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
@@ -77,7 +77,7 @@ def perform(runs, jobs=1, folder=None, progress=print):
     """
     import joblib
 
-    from emorec.experiments.runs import results_folder
+    from experiments.runs import results_folder
 
     pending = [r for r in runs if not r.path(folder or results_folder()).exists()]
     if progress is not None:

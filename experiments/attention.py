@@ -6,9 +6,9 @@ import numpy as np
 
 from emorec import metrics
 from emorec.errors import BadInput
-from emorec.experiments.runs import Run, load_results
-from emorec.experiments.tables import test_to_train
-from emorec.experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
+from experiments.runs import Run, load_results
+from experiments.tables import test_to_train
+from experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
 from emorec.text.models import ENCODERS
 
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
@@ -78,7 +78,7 @@ def scores(contents=None, metric="accuracy"):
     """What the runs of the grid scored, a row each.
 
     Args:
-        contents: From `emorec.experiments.load_results`; None takes those of the declared experiment.
+        contents: From `experiments.load_results`; None takes those of the declared experiment.
         metric: One of the names under ``metrics`` in the result files.
 
     Returns:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec.experiments.runs import ROOT, load_results
+from experiments.runs import ROOT, load_results
 from emorec.metrics import corrected_t_test, seeds_interval
 
 BLOCK = re.compile(
@@ -126,8 +126,8 @@ SHOWN = {
 }
 # What is said below the table of an experiment, or in its place in a block EXPERIMENT/answer.
 SAID = {
-    "pairs": "emorec.experiments.pairs:differences",
-    "attention/answer": "emorec.experiments.attention:answer",
+    "pairs": "experiments.pairs:differences",
+    "attention/answer": "experiments.attention:answer",
 }
 # Metrics that an experiment's field reads, where they are not the first two found of the above.
 USUAL = {

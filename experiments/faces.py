@@ -12,12 +12,12 @@ import numpy as np
 from emorec import baselines, datasets, metrics
 from emorec.faces.classifier import FaceClassifier
 from emorec.datasets import leaks, store
-from emorec.experiments.runs import Run
-from emorec.experiments.text import outcome, trained_how
+from experiments.runs import Run
+from experiments.text import outcome, trained_how
 
-CLASSIFIER = "emorec.experiments.faces:run_classifier"
-BASELINE = "emorec.experiments.faces:run_baseline"
-REPEATS = "emorec.experiments.faces:run_repeats"
+CLASSIFIER = "experiments.faces:run_classifier"
+BASELINE = "experiments.faces:run_baseline"
+REPEATS = "experiments.faces:run_repeats"
 FLOORS = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
 SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
 
