@@ -11,7 +11,7 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = argparse.ArgumentParser(prog="python -m emorec", description="Emotion recognition notebooks and data.")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    from emorec import notebooks
+    from tools import notebooks
     import experiments
     from emorec.datasets import commands
 

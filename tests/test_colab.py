@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 
-from emorec import notebooks
+from tools import notebooks
 from emorec.errors import BadInput
 
 COLAB = ROOT / "tests" / "colab"

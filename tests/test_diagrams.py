@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from conftest import ROOT
 
-from emorec import diagrams
+from tools import diagrams
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT
 
 import emorec.__main__
-from emorec import notebooks, readme, reporting
+from emorec import reporting
+from tools import notebooks, readme
 from emorec.errors import BadInput
 
 # Refuses every connection that leaves the machine; loaded by each Python that finds it first.

@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from emorec import notebooks  # noqa: E402
+from tools import notebooks  # noqa: E402
 
 VERSIONS = HERE / "versions.txt"
 MAY_ADD = {"emorec", "gensim"}

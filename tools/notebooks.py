@@ -20,7 +20,7 @@ from pathlib import Path
 
 from emorec import reporting
 from emorec.errors import BadInput, EmorecError
-from emorec.formulas import put_back, set_aside
+from tools.formulas import put_back, set_aside
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -379,7 +379,7 @@ def sync():
         if built.exists():
             changed += _rewrite(built, lambda text, name=name: _in_words_of_script(text, name))
     if (ROOT / "README.md").exists():
-        from emorec import readme
+        from tools import readme
 
         changed += _rewrite(ROOT / "README.md", readme.filled)
     return changed

@@ -12,9 +12,9 @@ import shutil
 from html import escape
 from pathlib import Path
 
-from emorec import notebooks
+from tools import notebooks
 from emorec.errors import BadInput, DataMissing
-from emorec.formulas import put_back, set_aside
+from tools.formulas import put_back, set_aside
 
 ORDER = (
     ("Text", "text", "word_embeddings recurrent_and_convolutional global_attention self_attention "
@@ -197,10 +197,10 @@ def _code_colours():
 
 
 def main():
-    """``python -m emorec.site [--output FOLDER] [NAME ...]``"""
+    """``python -m tools.site [--output FOLDER] [NAME ...]``"""
     import argparse
 
-    parser = argparse.ArgumentParser(prog="python -m emorec.site", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks; all where left out")
     parser.add_argument("--output", default=notebooks.ROOT / "site", help="folder to write to")
     options = parser.parse_args()

@@ -6,7 +6,8 @@ import re
 
 import nbformat
 
-from emorec import notebooks, reporting
+from emorec import reporting
+from tools import notebooks
 
 # A row keeps its first three cells, which are written by hand; the rest comes from the built notebook.
 ROW = re.compile(r"^\| \[(?P<name>[\w/]+)\]\(\S+?\.ipynb\)[^|]*(?P<hand>\|[^|\n]*\|[^|\n]*\|)[^\n]*$", re.MULTILINE)

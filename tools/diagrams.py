@@ -348,7 +348,7 @@ def draw_all(folder):
 
 
 def main():
-    """``python -m emorec.diagrams [FOLDER]``, by default Screenshots/ of the checkout."""
+    """``python -m tools.diagrams [FOLDER]``, by default Screenshots/ of the checkout."""
     import sys
 
     folder = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "Screenshots"

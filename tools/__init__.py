@@ -1,0 +1,1 @@
+"""Building, checking and publishing notebooks, tables and figures; not in the wheel."""
