@@ -18,27 +18,27 @@ test: $(READY)
 
 # Executes every notebook in full on the bundled sample, and writes it with its outputs.
 notebooks: $(READY)
-	$(BIN) -m emorec notebooks build
+	$(BIN) -m tools notebooks build
 
 check: $(READY)
-	$(BIN) -m ruff check . && $(BIN) -m ruff format --check emorec tests
-	$(BIN) -m emorec notebooks check
-	$(BIN) -m emorec results --check
+	$(BIN) -m ruff check . && $(BIN) -m ruff format --check emorec experiments tools tests
+	$(BIN) -m tools notebooks check
+	$(BIN) -m tools results --check
 
 lab: $(READY)
 	$(BIN) -m jupyter lab notebooks
 
 # The executed notebooks as a gallery of HTML pages: site/index.html.
 site: $(READY)
-	$(BIN) -m emorec.site
+	$(BIN) -m tools site
 
 # The figures of the README, drawn by the project's own code.
 screenshots: $(READY)
-	$(BIN) -m emorec.diagrams
+	$(BIN) -m tools diagrams
 
 # Runs notebooks as Google Colab would; needs python3.13. NAMES="text/global_attention" chooses, FAST=1 is the fast form.
 colab-rehearsal: $(READY)
-	$(BIN) tests/colab/rehearse.py $(NAMES) $(if $(FAST),--fast)
+	$(BIN) tests/notebooks/colab/rehearse.py $(NAMES) $(if $(FAST),--fast)
 
 # A stamp that is newer than the requirements means that the environment can be used again.
 $(READY): requirements.txt requirements-lock.txt pyproject.toml

@@ -13,16 +13,16 @@ _CLASSES = {
     "MultimodalClassifier": "emorec.multimodal.classifier",
 }
 _MODULES = (
-    "attention", "datasets", "text", "faces", "fusion",
-    "baselines", "classifiers", "errors", "experiments", "explain", "labels", "metrics", "notebooks", "plots",
-    "reporting", "training",
+    "attention", "datasets", "text", "faces", "multimodal",
+    "baselines", "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", "load_model", *_CLASSES, *_MODULES]
 
 
 # Modules that define Keras layers: importing them is what makes a saved model readable.
-_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "fusion.layers", "fusion.crossmodal", "fusion.sequences")
+_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "multimodal.layers", "multimodal.crossmodal",
+           "multimodal.dialogues")  # fmt: skip
 
 
 def load_model(path, **options):

@@ -1,23 +1,28 @@
-"""python -m emorec data | run | notebooks | experiment | results"""
+"""python -m emorec data | run"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from pathlib import Path
+
+from emorec.errors import BadInput
 
 
-def main(arguments=None):
+def command_line(prog, description, adders, arguments=None):
+    """Parses and carries out a command; errors of this package become one line and exit status 2.
+
+    Args:
+        prog, description: Of the help text.
+        adders: Functions that add commands to the subparsers; each command sets ``run``, which takes the options.
+        arguments: List of str; None takes those of the process.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = argparse.ArgumentParser(prog="python -m emorec", description="Emotion recognition notebooks and data.")
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    from tools import notebooks
-    import experiments
-    from emorec.datasets import commands
-
-    commands.add_parser(subparsers)
-    notebooks.add_parsers(subparsers)
-    experiments.add_parsers(subparsers)
+    for add in adders:
+        add(subparsers)
     options = parser.parse_args(arguments)
     from emorec.errors import EmorecError
 
@@ -34,6 +39,35 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on.", file=sys.stderr)
         return 130
+
+
+def _add_run(subparsers):
+    """``run`` executes notebooks, which stand in a checkout and not in the wheel."""
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "tools" / "notebooks.py").is_file():
+        if str(checkout) not in sys.path:
+            sys.path.insert(0, str(checkout))
+        from tools import notebooks
+
+        notebooks.add_run_parser(subparsers)
+        return
+    parser = subparsers.add_parser("run", help="execute a notebook (in a checkout of the project)")
+    parser.add_argument("notebook", nargs="*")
+    parser.set_defaults(run=_without_checkout)
+
+
+def _without_checkout(options):
+    raise BadInput(
+        "`run` executes the project's notebooks, which the installed package does not hold: clone or unzip the "
+        "project, and run the command in its folder."
+    )
+
+
+def main(arguments=None):
+    from emorec.datasets import commands
+
+    adders = (commands.add_parser, _add_run)
+    return command_line("python -m emorec", "Emotion recognition: data and notebooks.", adders, arguments)
 
 
 if __name__ == "__main__":

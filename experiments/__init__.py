@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from emorec.errors import BadInput
+from emorec.reporting import quiet
 from experiments.runs import Run, execute, load_results
 from experiments.tables import differing, summary, table, write
-from emorec.reporting import quiet
 
 __all__ = [
     "Run",
@@ -103,32 +103,26 @@ def _number(value):
 
 
 def add_parsers(subparsers):
-    """Adds ``experiment`` and ``results`` to the command line."""
-    parser = subparsers.add_parser("experiment", help="run a declared experiment; resumes run by run")
-    parser.add_argument("name", nargs="?", help="left out: lists them")
+    """Adds ``run`` and ``list`` to the command line."""
+    parser = subparsers.add_parser("run", help="run a declared experiment; resumes run by run")
+    parser.add_argument("name")
     parser.add_argument("--dataset")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--folds", type=int, nargs="+")
     parser.add_argument("--models", nargs="+", help="rows of its table, e.g. VGG")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.set_defaults(run=_experiment_command)
-    parser = subparsers.add_parser("results", help="write the tables of README and notebooks from results/")
-    parser.add_argument("--check", action="store_true", help="only say which differ; exit status 1 if any does")
-    parser.set_defaults(run=_results_command)
+    parser = subparsers.add_parser("list", help="the declared experiments")
+    parser.set_defaults(run=_list_command)
 
 
-def _experiment_command(options):
-    if options.name is None:
-        for name, runs in sorted(_experiments().items()):
-            print(f"{name}: {len(runs())} runs. {runs.__doc__.splitlines()[0]}")
-        return 0
-    perform(declared(options.name, options.dataset, options.seeds, options.folds, options.models), options.jobs)
-    print(table(options.name))
+def _list_command(options):
+    for name, runs in sorted(_experiments().items()):
+        print(f"{name}: {len(runs())} runs. {runs.__doc__.splitlines()[0]}")
     return 0
 
 
-def _results_command(options):
-    changed = differing() if options.check else write()
-    for path in changed:
-        print(("differs: " if options.check else "written: ") + str(path))
-    return int(bool(changed) and options.check)
+def _experiment_command(options):
+    perform(declared(options.name, options.dataset, options.seeds, options.folds, options.models), options.jobs)
+    print(table(options.name))
+    return 0

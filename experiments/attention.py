@@ -6,10 +6,10 @@ import numpy as np
 
 from emorec import metrics
 from emorec.errors import BadInput
+from emorec.text.models import ENCODERS
 from experiments.runs import Run, load_results
 from experiments.tables import test_to_train
 from experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
-from emorec.text.models import ENCODERS
 
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 DATASETS = ("movie-polarity", "movie-subjectivity")

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from emorec import baselines, datasets, metrics
-from emorec.faces.classifier import FaceClassifier
 from emorec.datasets import leaks, store
+from emorec.faces.classifier import FaceClassifier
 from experiments.runs import Run
 from experiments.text import outcome, trained_how
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from emorec import datasets, metrics, training
 from emorec.datasets.readers.multimodal import meld_dialogues
-from experiments.runs import Run
-from emorec.multimodal import decisions, synthetic as regimes
-from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
+from emorec.multimodal import decisions
+from emorec.multimodal import synthetic as regimes
 from emorec.multimodal.dialogues import Dialogues
+from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
+from experiments.runs import Run
 
 HERE = "experiments.multimodal"
 
@@ -229,9 +230,9 @@ def meld_parts():
 
 def word_vector_pools(texts):
     """Mean and maximum of the word vectors of each text: lists of texts by part to float32 (N, 600) by part."""
-    from experiments.text import vectors
-    from emorec.text.vectors import read_vectors
     from emorec.text.tokens import tokenise
+    from emorec.text.vectors import read_vectors
+    from experiments.text import vectors
 
     tokens = {name: [tokenise(t) for t in part] for name, part in texts.items()}
     known, _ = read_vectors(vectors("word2vec-googlenews-8k"), {w for part in tokens.values() for t in part for w in t})

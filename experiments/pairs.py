@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from emorec import datasets, metrics
+from emorec.multimodal import decisions
 from emorec.multimodal.classifier import MODALITIES, MultimodalClassifier
 from experiments.runs import Run, load_results
 from experiments.text import outcome
-from emorec.multimodal import decisions
 
 HERE = "experiments.pairs:run"
 ROWS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from emorec import reporting
 from emorec.errors import BadInput
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def execute(run, folder=None, command=""):
         "device": reporting.device(),
         "versions": reporting.versions(),
         "date": date.today().isoformat(),
-        "command": command or f"python -m emorec experiment {run.experiment}",
+        "command": command or f"python -m experiments {run.experiment}",
     }
     try:
         text = json.dumps(content, indent=1, default=float, allow_nan=False)

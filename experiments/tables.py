@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.runs import ROOT, load_results
 from emorec.metrics import corrected_t_test, seeds_interval
+from experiments.runs import ROOT, load_results
 
 BLOCK = re.compile(
     r"(?P<head>^(?P<mark># |)<!-- results: (?P<name>[\w/.-]+) -->\n).*?(?P<tail>^(?P=mark)<!-- /results -->)",
@@ -83,7 +83,7 @@ def table(experiment, folder=None, metrics=None):
     experiment, _, part = experiment.partition("/")
     contents = load_results(experiment, folder)
     if not contents:
-        return f"*No result of `{experiment}` is recorded yet: `python -m emorec experiment {experiment}`.*"
+        return f"*No result of `{experiment}` is recorded yet: `python -m experiments {experiment}`.*"
     if part:
         return _said(f"{experiment}/{part}", contents)
     rows = _rows(contents)
@@ -186,3 +186,20 @@ def differing(folder=None):
     """Documents whose tables differ from the results; a check fails where this is not empty."""
     texts = {p: p.read_text(encoding="utf-8") for p in documents() if p.exists()}
     return [p for p, text in texts.items() if filled(text, folder) != text]
+
+
+# Command line
+
+
+def add_parser(subparsers):
+    """Adds ``results`` to the command line."""
+    parser = subparsers.add_parser("results", help="write the tables of README and notebooks from results/")
+    parser.add_argument("--check", action="store_true", help="only say which differ; exit status 1 if any does")
+    parser.set_defaults(run=_results_command)
+
+
+def _results_command(options):
+    changed = differing() if options.check else write()
+    for path in changed:
+        print(("differs: " if options.check else "written: ") + str(path))
+    return int(bool(changed) and options.check)

@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emorec import baselines, datasets, metrics
-from emorec.text.classifier import TextClassifier
 from emorec.datasets import store
 from emorec.errors import DataMissing
+from emorec.text.classifier import TextClassifier
 from experiments.runs import Run
 
 CLASSIFIER = "experiments.text:run_classifier"

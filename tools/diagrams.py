@@ -347,14 +347,15 @@ def draw_all(folder):
     return [folder / name for name in (*SVGS, *PNGS)]
 
 
-def main():
-    """``python -m tools.diagrams [FOLDER]``, by default Screenshots/ of the checkout."""
-    import sys
+def add_parser(subparsers):
+    """Adds ``diagrams`` to the command line."""
+    parser = subparsers.add_parser("diagrams", help="draw the figures of the README")
+    default = Path(__file__).resolve().parent.parent / "Screenshots"
+    parser.add_argument("folder", nargs="?", default=default)
+    parser.set_defaults(run=_command)
 
-    folder = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "Screenshots"
-    for path in draw_all(folder):
+
+def _command(options):
+    for path in draw_all(options.folder):
         print(path)
-
-
-if __name__ == "__main__":
-    main()
+    return 0

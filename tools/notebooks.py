@@ -349,15 +349,15 @@ def problems(name):
         found.append(f"{len(text)} text cells for {len(code)} code cells")
     for cell in tagged(source, "set-up"):
         if cell.source != SET_UP.format(repository=repository()):
-            found.append("the set-up cell differs from the common one: run `python -m emorec notebooks sync`")
+            found.append("the set-up cell differs from the common one: run `python -m tools notebooks sync`")
     path = script(name).with_suffix(".ipynb")
     if not path.exists():
-        return [*found, f"{path.name} is not built: run `python -m emorec notebooks build {name}`"]
+        return [*found, f"{path.name} is not built: run `python -m tools notebooks build {name}`"]
     built = nbformat.read(path, as_version=4)
     if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
-        found.append(f"{path.name} is stale: run `python -m emorec notebooks build {name}`")
+        found.append(f"{path.name} is stale: run `python -m tools notebooks build {name}`")
     elif [c.source for c in built.cells] != [c.source for c in source.cells]:
-        found.append(f"{path.name} and its script hold different text: run `python -m emorec notebooks sync`")
+        found.append(f"{path.name} and its script hold different text: run `python -m tools notebooks sync`")
     if "jupytext" in built.metadata:
         found.append(f"{path.name} is paired: saving it in Jupyter would write over its script")
     if built.metadata.get("emorec", {}).get("fast"):
@@ -450,8 +450,8 @@ def set_repository(url):
 # Command line
 
 
-def add_parsers(subparsers):
-    """Adds ``run`` and ``notebooks`` to the command line."""
+def add_run_parser(subparsers):
+    """Adds ``run`` to a command line."""
     parser = subparsers.add_parser("run", help="execute a notebook, or a part of them, and write it with an HTML page")
     parser.add_argument("notebook", help="e.g. text/global_attention, or multimodal for all of that part")
     parser.add_argument("--dataset", help="name of a dataset; the bundled sample where left out")
@@ -460,6 +460,10 @@ def add_parsers(subparsers):
     parser.add_argument("--output", default="output", help="folder to write to")
     parser.add_argument("--jobs", type=int, help="notebooks of a part at once; one for each core where left out")
     parser.set_defaults(run=_run_command)
+
+
+def add_parser(subparsers):
+    """Adds ``notebooks`` to a command line."""
     parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
     parser.add_argument("action", choices=("list", "build", "check", "sync", "set-repository"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="or the address to set")
@@ -493,7 +497,7 @@ def _run_command(options):
 def _notebooks_command(options):
     if options.action in ("sync", "set-repository"):
         if options.action == "set-repository" and len(options.names) != 1:
-            raise BadInput("python -m emorec notebooks set-repository URL")
+            raise BadInput("python -m tools notebooks set-repository URL")
         changed = sync() if options.action == "sync" else set_repository(options.names[0])
         print("changed: " + (", ".join(p.relative_to(ROOT).as_posix() for p in changed) or "nothing"))
         if repository() and not launch_button("any"):

@@ -12,8 +12,8 @@ import shutil
 from html import escape
 from pathlib import Path
 
-from tools import notebooks
 from emorec.errors import BadInput, DataMissing
+from tools import notebooks
 from tools.formulas import put_back, set_aside
 
 ORDER = (
@@ -121,7 +121,7 @@ def _notebook_page(name, folder):
 
     built = notebooks.script(name).with_suffix(".ipynb")
     if not built.exists():
-        raise DataMissing(f"{built.name}, the executed notebook", [built], f"python -m emorec notebooks build {name}")
+        raise DataMissing(f"{built.name}, the executed notebook", [built], f"python -m tools notebooks build {name}")
     notebook = nbformat.read(built, as_version=4)
     page = folder / "notebooks" / f"{name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -196,16 +196,14 @@ def _code_colours():
     return HtmlFormatter(style="friendly").get_style_defs(".highlight").replace("#f0f0f0", "transparent")
 
 
-def main():
-    """``python -m tools.site [--output FOLDER] [NAME ...]``"""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__.split("\n")[0])
+def add_parser(subparsers):
+    """Adds ``site`` to the command line."""
+    parser = subparsers.add_parser("site", help="the executed notebooks as a gallery of HTML pages")
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks; all where left out")
     parser.add_argument("--output", default=notebooks.ROOT / "site", help="folder to write to")
-    options = parser.parse_args()
+    parser.set_defaults(run=_command)
+
+
+def _command(options):
     print(f"The page to look at: {build(options.output, options.names)}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

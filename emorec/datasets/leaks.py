@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emorec.datasets.readers import folders
 from emorec import images as pictures
+from emorec.datasets.readers import folders
 from emorec.datasets.splits import PARTS
 from emorec.errors import BadInput
 

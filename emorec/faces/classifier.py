@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emorec import images as pictures
 from emorec import training
 from emorec.classifier import Classifier
 from emorec.datasets.readers import folders
-from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, explain, video
 from emorec.faces.augmentation import Augmenter, options_of, warp

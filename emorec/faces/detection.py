@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emorec.datasets import store
 from emorec import images as pictures
+from emorec.datasets import store
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 METHODS = ("auto", "cascade", "yunet", "lbp", "boxes", "whole")

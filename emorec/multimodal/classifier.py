@@ -11,21 +11,21 @@ import keras
 import numpy as np
 from sklearn.base import clone
 
-from emorec import training
-from emorec.text import explain
-from emorec.classifier import Classifier
-from emorec.faces.classifier import FaceClassifier
-from emorec.text.classifier import TextClassifier
 from emorec import images as pictures
+from emorec import training
+from emorec.classifier import Classifier
 from emorec.datasets.base import Split
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput, DataCorrupt
+from emorec.faces.classifier import FaceClassifier
 from emorec.faces.explain import FaceExplanation, occlusion
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs
 from emorec.multimodal.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
 from emorec.multimodal.models import build_fusion_model, statistics
-from emorec.text.tokens import TextEncoder, check_texts
+from emorec.text import explain
+from emorec.text.classifier import TextClassifier
 from emorec.text.tfidf import TfidfEncoder
+from emorec.text.tokens import TextEncoder, check_texts
 
 MODALITIES = ("image", "text")
 WEIGHING = GatedMultimodalUnit, ModalityAttention, WeightedSum

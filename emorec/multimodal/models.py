@@ -13,8 +13,8 @@ from keras import ops
 from emorec.errors import BadInput
 from emorec.multimodal import FUSIONS, fusion_layer
 from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
-from emorec.multimodal.layers import ModalityDropout
 from emorec.multimodal.dialogues import DialogueRNNCell, UtteranceAttention
+from emorec.multimodal.layers import ModalityDropout
 
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 

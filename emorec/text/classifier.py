@@ -7,13 +7,12 @@ from dataclasses import asdict
 import numpy as np
 
 from emorec import training
-from emorec.text import explain
 from emorec.attention.base import positive_int
 from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
+from emorec.text import explain
 from emorec.text.buckets import BucketedIds
-from emorec.text.tokens import TextEncoder, check_texts
 from emorec.text.models import (
     ENCODERS,
     attention_outputs,
@@ -23,6 +22,7 @@ from emorec.text.models import (
     choice,
 )
 from emorec.text.tfidf import TfidfEncoder
+from emorec.text.tokens import TextEncoder, check_texts
 
 
 class TextClassifier(Classifier):

@@ -1,6 +1,6 @@
 """Texts to the word pieces of a BERT and back to words, by the library `tokenizers`.
 
-A text is split into words as everywhere in this package (`emorec.text.encoding.tokenise`), and each word into pieces.
+A text is split into words as everywhere in this package (`emorec.text.tokens.tokenise`), and each word into pieces.
 So an explanation has one weight a word, a word can be left out by itself, and a word is known or not as a whole.
 """
 
@@ -108,7 +108,7 @@ class WordPieces:
 
     def encode(self, texts):
         """Texts to right-padded int32 ids (N, T), see `encode_words`."""
-        from emorec.text.encoding import tokenise
+        from emorec.text.tokens import tokenise
 
         return self.encode_words([tokenise(text) for text in texts])
 
@@ -128,7 +128,7 @@ class WordPieces:
             The new `WordPieces`, and for each of its pieces the ids of the pieces here whose mean is its first vector:
             the piece itself, or those of the description.
         """
-        from emorec.text.encoding import tokenise
+        from emorec.text.tokens import tokenise
 
         counts = Counter()
         for word, n in Counter(w for text in texts for w in tokenise(text)).items():

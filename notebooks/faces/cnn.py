@@ -361,7 +361,7 @@ emorec.reporting.publish(
 # **What was not.** Each network was trained once, for ten epochs; `attention_cnn` shows that the seed alone moves such
 # numbers by several points, and the VGG and the ResNet were not done learning. Their order here is no verdict on them.
 # The interval on the brows is wide, since the test part has 18 people. And the faces are easy. Those of medium
-# difficulty ask for more pictures and a larger network (`python -m emorec experiment sample-faces`); recorded so far:
+# difficulty ask for more pictures and a larger network (`python -m experiments sample-faces`); recorded so far:
 #
 # <!-- results: sample-faces -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | accuracy of one view, % [95 %] | runs |

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec import images as pictures
 from emorec import labels as sets
 from emorec.datasets import cards, store
-from emorec.datasets.readers import fer, folders
-from emorec import images as pictures
 from emorec.datasets.base import Dataset, Split, objects
+from emorec.datasets.readers import fer, folders
 from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.readers.folders import Item, from_folder
 from emorec.datasets.splits import PARTS, carve, k_fold

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec import images as pictures
 from emorec import labels as sets
 from emorec.datasets import cards, store
-from emorec.datasets.readers import folders
-from emorec import images as pictures
 from emorec.datasets.base import objects
+from emorec.datasets.readers import folders
 from emorec.datasets.splits import PARTS, Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec.datasets import store
 from emorec import images as pictures
+from emorec.datasets import store
 from emorec.datasets.base import objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch

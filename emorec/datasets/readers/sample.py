@@ -15,7 +15,7 @@ from emorec.labels import EMOTIONS7, POLARITY
 
 def sample_root():
     """The folder of the bundled sample: inside an installed package, or ``data/sample`` of a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     installed = package / "_sample"
     return installed if installed.is_dir() else package.parent / "data" / "sample"
 

@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from emorec import training
 from emorec.errors import BadInput
 from emorec.multimodal import decisions
+from emorec.multimodal.dialogues import DialogueRNNCell, Dialogues, UtteranceAttention
 from emorec.multimodal.models import CONTEXTS, build_aligned_model, build_dialogue_model, build_fusion_model, statistics
 from emorec.multimodal.synthetic import REGIMES, emap, regime
-from emorec.multimodal.dialogues import DialogueRNNCell, Dialogues, UtteranceAttention
 
 SIZES = {"text": 4, "audio": 3}
 

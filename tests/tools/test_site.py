@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 
-from tools import notebooks, site
 from emorec.errors import BadInput, DataMissing
+from tools import notebooks, site
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (

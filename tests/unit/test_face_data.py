@@ -17,10 +17,10 @@ from conftest import real_data
 from PIL import Image
 
 import emorec.datasets as datasets
-from emorec.datasets import cards, leaks, store
-from emorec.datasets.readers import faces, fer, folders
 from emorec import images as pictures
+from emorec.datasets import cards, leaks, store
 from emorec.datasets.base import Dataset, Split, objects
+from emorec.datasets.readers import faces, fer, folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import AFFECTNET, CKPLUS, EMOTIONS7, FERPLUS, shared
 

@@ -260,7 +260,7 @@ def test_fresh_process(tmp_path):
     paths = [str(tmp_path / name) for name in ("model.keras", "ids.npy", "out.npz")]
     model.save(paths[0])
     np.save(paths[1], DOCUMENTS)
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     subprocess.run([sys.executable, "-c", FRESH, *paths], check=True, env={**os.environ, "PYTHONPATH": path})
     saved = np.load(paths[2])

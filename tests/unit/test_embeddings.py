@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.text.vectors import embedding_matrix, read_vectors, subword_vectors
 from emorec.text.tokens import TextEncoder
+from emorec.text.vectors import embedding_matrix, read_vectors, subword_vectors
 
 RNG = np.random.default_rng(0)
 WORDS = ["the", "Paris", "NATO", "film", "FILM", "####", "don't", "naïve", "cheerful", "."]

@@ -368,7 +368,7 @@ def test_saved_model_reloads_in_a_fresh_process(tmp_path):
 
 def with_checkout(**more):
     """The environment of a child process that finds this checkout's package."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 

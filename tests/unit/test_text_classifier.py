@@ -16,8 +16,8 @@ from emorec.datasets.base import Split, objects
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import EMOTIONS7, LabelSet
 from emorec.text.buckets import BucketedIds
-from emorec.text.tokens import TextNotice
 from emorec.text.models import ATTENTIONS, ENCODERS
+from emorec.text.tokens import TextNotice
 
 SMALL = {
     "units": 8, "attention_units": 8, "embedding_dim": 8, "filters": 8, "kernel_sizes": (2, 3), "hops": 2,

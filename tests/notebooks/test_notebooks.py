@@ -10,8 +10,8 @@ from conftest import ROOT
 
 import emorec.__main__
 from emorec import reporting
-from tools import notebooks, readme
 from emorec.errors import BadInput
+from tools import notebooks, readme
 
 # Refuses every connection that leaves the machine; loaded by each Python that finds it first.
 BLOCK_NETWORK = """
@@ -203,5 +203,5 @@ def test_the_readme_tells_what_the_notebooks_tell(monkeypatch, tmp_path):
 
 def test_the_readme_has_a_fresh_row_for_every_notebook():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text) == text, "run `python -m emorec notebooks sync`"
+    assert readme.filled(text) == text, "run `python -m tools notebooks sync`"
     assert sorted(m["name"] for m in readme.ROW.finditer(text)) == notebooks.names()

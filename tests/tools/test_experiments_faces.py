@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from emorec import baselines, datasets
 import experiments
-from emorec.faces.classifier import FaceClassifier
+from emorec import baselines, datasets
 from emorec.datasets import store
 from emorec.errors import BadInput
+from emorec.faces.classifier import FaceClassifier
 from experiments import faces
 from experiments.runs import Run
 

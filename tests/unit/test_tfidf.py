@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from emorec.errors import BadInput
-from emorec.text.tokens import TextNotice
 from emorec.text.tfidf import TfidfEncoder
+from emorec.text.tokens import TextNotice
 
 TEXTS = ["good good film", "bad film", "good plot"]
 

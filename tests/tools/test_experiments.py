@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 import emorec
-from emorec import baselines, metrics
 import experiments
+from emorec import baselines, metrics
 from emorec.errors import BadInput
-from experiments import Run, attention, tables, text
 from emorec.labels import LabelSet
+from experiments import Run, attention, tables, text
 
 CALLS = []
 
@@ -124,7 +124,7 @@ def test_a_protocol_is_said_once_with_all_that_is_added_to_it(tmp_path):
 
 
 def test_a_table_without_results_says_how_to_get_them(tmp_path):
-    assert "python -m emorec experiment nothing" in experiments.table("nothing", tmp_path)
+    assert "python -m experiments nothing" in experiments.table("nothing", tmp_path)
 
 
 def test_declared_experiments_are_unique_and_filterable():

@@ -16,7 +16,7 @@ from emorec.datasets import cards, commands, splits, store
 from emorec.datasets.base import objects
 from emorec.errors import BadInput, DataMissing, LabelMismatch
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def toy(n=200, classes=("a", "b")):

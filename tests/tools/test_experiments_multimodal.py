@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emorec import datasets
 import experiments
-from experiments import Run, multimodal
-from emorec.multimodal import synthetic as regimes
+from emorec import datasets
 from emorec.labels import MELD, POLARITY
+from emorec.multimodal import synthetic as regimes
+from experiments import Run, multimodal
 
 
 def test_every_run_can_be_found_and_has_a_file_of_its_own(tmp_path):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from emorec.text import explain
 from emorec.attention import GlobalAttention, SelfAttention, StructuredSelfAttention
 from emorec.errors import BadInput, LabelMismatch
-from emorec.text.explain import Explanation
 from emorec.gradients import input_gradient
 from emorec.labels import POLARITY, LabelSet
+from emorec.text import explain
+from emorec.text.explain import Explanation
 
 WORDS = ["<pad>", "<unk>", "great", "awful", *(f"word{i}" for i in range(20))]
 

@@ -60,8 +60,6 @@ def test_no_large_file_and_no_private_path():
 
 
 def test_command_line_errors_are_short():
-    done = subprocess.run(
-        [sys.executable, "-m", "emorec", "experiment", "nonsense"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "experiments", "nonsense"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("BadInput: There is no experiment 'nonsense'")

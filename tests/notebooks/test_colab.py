@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 
-from tools import notebooks
 from emorec.errors import BadInput
+from tools import notebooks
 
-COLAB = ROOT / "tests" / "colab"
+COLAB = ROOT / "tests" / "notebooks" / "colab"
 
 
 def requirements(path):

@@ -1,0 +1,19 @@
+"""python -m tools run | notebooks | results | site | diagrams"""
+
+from __future__ import annotations
+
+import sys
+
+from emorec.__main__ import command_line
+
+
+def main(arguments=None):
+    from experiments import tables
+    from tools import diagrams, notebooks, site
+
+    adders = (notebooks.add_run_parser, notebooks.add_parser, tables.add_parser, site.add_parser, diagrams.add_parser)
+    return command_line("python -m tools", "Builds, checks and publishes what is generated.", adders, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
