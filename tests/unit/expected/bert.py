@@ -1,8 +1,9 @@
 """Makes bert.npz, the expected hidden states of `test_transformer.py`, with PyTorch and nothing of this package.
 
-    python tests/expected/bert.py FOLDER    # FOLDER holds all-MiniLM-L6-v2: config.json, model.safetensors, tokenizer.json
+    python tests/expected/bert.py FOLDER
 
-needs torch, tokenizers, safetensors. Two encoders: the real one, of whose 384 features every eighth is kept, and a tiny
+FOLDER holds all-MiniLM-L6-v2 (config.json, model.safetensors, tokenizer.json); the script needs torch, tokenizers
+and safetensors. Two encoders: the real one, of whose 384 features every eighth is kept, and a tiny
 one with weights from a seeded generator, which needs no file.
 """
 
