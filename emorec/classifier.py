@@ -43,7 +43,7 @@ class Classifier(BaseEstimator):
             progress: Receives a line per epoch; None is silent.
 
         Returns:
-            self, with ``history_`` (`emorec.training.History`) and ``label_set``. Where fitting fails or is
+            self, with ``history_`` (`emorec.training.History`) and ``label_set_``. Where fitting fails or is
             interrupted, the classifier stays as it was before.
         """
         before = self.__dict__.copy()
@@ -57,9 +57,9 @@ class Classifier(BaseEstimator):
         training.refuse_test_split(validation)
         groups = inputs.groups if isinstance(inputs, Split) else None
         inputs, labels = self._pair(inputs, labels)
-        self.label_set = label_set or infer_label_set(labels)
-        if len(self.label_set) < 2:
-            raise BadInput(f"Training needs at least two classes; received only {list(self.label_set)}.")
+        self.label_set_ = label_set or infer_label_set(labels)
+        if len(self.label_set_) < 2:
+            raise BadInput(f"Training needs at least two classes; received only {list(self.label_set_)}.")
         targets = self._targets(labels)
         if validation is None:
             ids = [f"{i:08d}" for i in range(len(labels))]
@@ -75,19 +75,19 @@ class Classifier(BaseEstimator):
         training.set_seed(self.seed)
         self._fit_encoding(inputs)
         x, x_validation = self._encode(inputs), self._encode(validation[0])
-        self.model = self._build(len(self.label_set))
+        self.model_ = self._build(len(self.label_set_))
         self.history_ = self._train((x, targets), (x_validation, self._targets(validation[1])), **options)
-        self.temperature, self.thresholds = 1.0, None
+        self.temperature_, self.thresholds_ = 1.0, None
         return self
 
     def _train(self, train, validation, **options):
         weights = None
         if self.class_weight == "balanced":
-            weights = metrics.balanced_weights(train[1].sum(axis=0), len(train[1]), self.label_set.multi_label)
+            weights = metrics.balanced_weights(train[1].sum(axis=0), len(train[1]), self.label_set_.multi_label)
         elif self.class_weight is not None:
             raise BadInput(f"class_weight={self.class_weight!r} is unknown; choose 'balanced' or None.")
         return training.fit(
-            self.model,
+            self.model_,
             train,
             validation,
             epochs=self.epochs,
@@ -98,7 +98,7 @@ class Classifier(BaseEstimator):
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             class_weight=weights,
-            multi_label=self.label_set.multi_label,
+            multi_label=self.label_set_.multi_label,
             patience=self.patience,
             monitor=self.monitor,
             seed=self.seed,
@@ -122,52 +122,52 @@ class Classifier(BaseEstimator):
         return inputs, labels
 
     def _targets(self, labels):
-        encoded = self.label_set.encode(labels)
-        return encoded if self.label_set.multi_label else training.one_hot(encoded, len(self.label_set))
+        encoded = self.label_set_.encode(labels)
+        return encoded if self.label_set_.multi_label else training.one_hot(encoded, len(self.label_set_))
 
     # Scoring
 
     def logits(self, inputs):
-        """Raw scores of N inputs, float32 (N, C), in the order of ``label_set``."""
+        """Raw scores of N inputs, float32 (N, C), in the order of ``label_set_``."""
         self._check_fitted()
         inputs = self._check(inputs)
         if len(inputs) == 0:
-            return np.zeros((0, len(self.label_set)), dtype="float32")
-        return training.predict(self.model, self._encode(inputs))
+            return np.zeros((0, len(self.label_set_)), dtype="float32")
+        return training.predict(self.model_, self._encode(inputs))
 
     def predict_proba(self, inputs):
-        """Probabilities, float64 (N, C) in the order of ``label_set``.
+        """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
         Rows sum to 1; for a multi-label task each entry is a probability of its own.
         """
         return self._probabilities(self.logits(inputs))
 
     def _probabilities(self, logits):
-        return metrics.probabilities(logits, self.label_set.multi_label, self.temperature)
+        return metrics.probabilities(logits, self.label_set_.multi_label, self.temperature_)
 
     def predict(self, inputs, **how):
-        """Class names, object array (N,); tuples of names, above ``thresholds`` (0.5), for a multi-label task.
+        """Class names, object array (N,); tuples of names, above ``thresholds_`` (0.5), for a multi-label task.
 
         Arguments: see `predict_proba`.
         """
         return self._names(self.predict_proba(inputs, **how))
 
     def _names(self, probabilities):
-        if self.label_set.multi_label:
-            return self.label_set.decode(probabilities >= (0.5 if self.thresholds is None else self.thresholds))
-        return self.label_set.decode(probabilities.argmax(axis=1))
+        if self.label_set_.multi_label:
+            return self.label_set_.decode(probabilities >= (0.5 if self.thresholds_ is None else self.thresholds_))
+        return self.label_set_.decode(probabilities.argmax(axis=1))
 
     def score(self, inputs, labels=None):
         """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1)."""
         inputs, labels = self._pair(inputs, labels)
         self._check_fitted()
-        if self.label_set.multi_label:
+        if self.label_set_.multi_label:
             from sklearn.metrics import f1_score
 
-            chosen, truth = self.label_set.encode(self.predict(inputs)), self.label_set.encode(labels)
+            chosen, truth = self.label_set_.encode(self.predict(inputs)), self.label_set_.encode(labels)
             occurring = np.flatnonzero((chosen + truth).any(axis=0))
             return float(f1_score(truth, chosen, labels=occurring, average="macro", zero_division=0))
-        return float(np.mean(self.label_set.encode(labels) == self.predict_proba(inputs).argmax(axis=1)))
+        return float(np.mean(self.label_set_.encode(labels) == self.predict_proba(inputs).argmax(axis=1)))
 
     def evaluate(self, split, groups=None):
         """Accuracy with interval, macro-F1, the per-class table and more of one split.
@@ -183,32 +183,32 @@ class Classifier(BaseEstimator):
         groups = getattr(split, "groups", None) if groups is None else groups
         inputs, labels = self._pair(split, None)
         probabilities = self.predict_proba(inputs)
-        if self.label_set.multi_label:
-            thresholds = 0.5 if self.thresholds is None else self.thresholds
-            return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set, groups=groups)
+        if self.label_set_.multi_label:
+            thresholds = 0.5 if self.thresholds_ is None else self.thresholds_
+            return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set_, groups=groups)
         predicted = self._names(probabilities)
-        names = self.label_set.decode(self.label_set.encode(labels))
-        return metrics.evaluate(names, predicted, self.label_set, probabilities=probabilities, groups=groups)
+        names = self.label_set_.decode(self.label_set_.encode(labels))
+        return metrics.evaluate(names, predicted, self.label_set_, probabilities=probabilities, groups=groups)
 
     def calibrate(self, validation):
         """Fits what is read off the logits, on validation data: the temperature, or multi-label thresholds."""
         training.refuse_test_split(validation)
         inputs, labels = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
-        encoded = self.label_set.encode(labels)
-        if self.label_set.multi_label:
-            self.thresholds = metrics.tune_thresholds(encoded, self.predict_proba(inputs))
+        encoded = self.label_set_.encode(labels)
+        if self.label_set_.multi_label:
+            self.thresholds_ = metrics.tune_thresholds(encoded, self.predict_proba(inputs))
         else:
-            self.temperature = metrics.fit_temperature(self.logits(inputs), encoded)
+            self.temperature_ = metrics.fit_temperature(self.logits(inputs), encoded)
         return self
 
     def _check_fitted(self):
-        if getattr(self, "model", None) is None:
+        if getattr(self, "model_", None) is None:
             raise BadInput(f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file.")
 
     def check_labels(self, label_set):
         """Raises `LabelMismatch` where another label set, or another order, is about to be used with this model."""
         self._check_fitted()
-        self.label_set.check_same(label_set)
+        self.label_set_.check_same(label_set)
 
     # One file
 
@@ -223,15 +223,15 @@ class Classifier(BaseEstimator):
             "class": type(self).__name__,
             "emorec": __version__,
             "params": _json(self.get_params(deep=False)),
-            "label_set": {f: getattr(self.label_set, f) for f in ("name", "names", "multi_label")},
-            "temperature": float(self.temperature),
-            "thresholds": None if self.thresholds is None else np.asarray(self.thresholds).tolist(),
+            "label_set": {f: getattr(self.label_set_, f) for f in ("name", "names", "multi_label")},
+            "temperature": float(self.temperature_),
+            "thresholds": None if self.thresholds_ is None else np.asarray(self.thresholds_).tolist(),
             "state": self._state(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             weights, archive = Path(folder) / "model.keras", Path(folder) / "classifier.zip"
-            _save_without_optimizer(self.model, weights)
+            _save_without_optimizer(self.model_, weights)
             with zipfile.ZipFile(archive, "w") as file:
                 file.writestr("config.json", json.dumps(config))
                 file.write(weights, "model.keras")
@@ -263,9 +263,9 @@ class Classifier(BaseEstimator):
         except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
             raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
         classifier = cls(**_from_json(config["params"]))
-        classifier.label_set = LabelSet(**config["label_set"])
-        classifier.temperature, classifier.thresholds = config["temperature"], config["thresholds"]
-        classifier.model = model
+        classifier.label_set_ = LabelSet(**config["label_set"])
+        classifier.temperature_, classifier.thresholds_ = config["temperature"], config["thresholds"]
+        classifier.model_ = model
         classifier._restore(config["state"])
         return classifier
 

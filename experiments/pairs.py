@@ -54,7 +54,7 @@ def run(run):
         p = answer(classifier, data, how)
     guessed = p.argmax(axis=1)
     evaluation = metrics.evaluate(data.test.labels, data.label_set.decode(guessed), data.label_set)
-    more = {} if classifier is None else {"parameters": classifier.model.count_params()}
+    more = {} if classifier is None else {"parameters": classifier.model_.count_params()}
     return outcome(data, evaluation, predicted="".join(map(str, guessed)), **more)  # predicted: for paired comparisons
 
 

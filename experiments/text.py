@@ -68,8 +68,8 @@ def run_classifier(run):
         data,
         classifier.evaluate(data.test),
         **trained_how(classifier),
-        encoding=str(classifier.encoding.report(data.test.inputs)),
-        vectors=str(classifier.coverage or "learned"),
+        encoding=str(classifier.encoding_.report(data.test.inputs)),
+        vectors=str(classifier.coverage_ or "learned"),
     )
 
 
@@ -81,7 +81,7 @@ def trained_how(classifier):
         "best_epoch": history.best_epoch + 1,
         "validation": {k: v for k, v in history.epochs[history.best_epoch].items() if k != "seconds"},
         "training_seconds": round(history.seconds, 1),
-        "parameters": classifier.model.count_params(),
+        "parameters": classifier.model_.count_params(),
     }
 
 

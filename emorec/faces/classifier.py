@@ -87,7 +87,7 @@ class FaceClassifier(Classifier):
         monitor="accuracy",
         seed=0,
     ):
-        self.network = model  # `model` is the trained Keras model
+        self.model = model
         self.size, self.colour, self.width, self.dropout = size, colour, width, dropout
         self.weights, self.backbone_size = weights, backbone_size
         self.frozen_epochs, self.fine_tuned = frozen_epochs, fine_tuned
@@ -97,15 +97,6 @@ class FaceClassifier(Classifier):
         self.learning_rate, self.schedule = learning_rate, schedule
         self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
         self.patience, self.monitor, self.seed = patience, monitor, seed
-
-    model = None
-
-    def get_params(self, deep=True):
-        return super().get_params(deep) | {"model": self.network}
-
-    def set_params(self, **params):
-        self.network = params.pop("model", self.network)
-        return super().set_params(**params)
 
     # What the base class asks for
 
@@ -117,20 +108,20 @@ class FaceClassifier(Classifier):
 
     def _fit_encoding(self, inputs):
         self._views(self.views), self._augmentation()
-        self.encoding = FacePreprocessing(self.size, self.colour, self.detect, self.margin)
-        self.encoding.measure(inputs)
+        self.encoding_ = FacePreprocessing(self.size, self.colour, self.detect, self.margin)
+        self.encoding_.measure(inputs)
 
     def _augmentation(self):
         mixing = {"mixup": self.mixup, "cutmix": self.cutmix}
         return options_of(self.augment, **{name: alpha for name, alpha in mixing.items() if alpha is not None})
 
     def _encode(self, inputs, **how):
-        return self.encoding(inputs, **how)
+        return self.encoding_(inputs, **how)
 
     def _build(self, classes):
         return build_face_model(
-            self.network,
-            self.encoding.shape,
+            self.model,
+            self.encoding_.shape,
             classes,
             width=self.width,
             dropout=self.dropout,
@@ -142,14 +133,14 @@ class FaceClassifier(Classifier):
         options = self._augmentation()
         if options.changes:
             train = Augmenter(*train, options, self.seed)
-        if self.network not in BACKBONES or self.weights is None:
+        if self.model not in BACKBONES or self.weights is None:
             return super()._train(train, validation, checkpoint=checkpoint, progress=progress)
         total, rate, frozen = self.epochs, self.learning_rate, min(self.frozen_epochs, self.epochs)
         try:
             self.epochs = frozen
             first = self._frozen_stage(train, validation, checkpoint, progress)
-            before = self.model.get_weights()
-            fine_tune(self.model, self.fine_tuned)
+            before = self.model_.get_weights()
+            fine_tune(self.model_, self.fine_tuned)
             self.epochs, self.learning_rate = total - frozen, rate / 10
             second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
         finally:
@@ -160,7 +151,7 @@ class FaceClassifier(Classifier):
                 Path(checkpoint).rmdir()
         epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
         if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
-            self.model.set_weights(before)
+            self.model_.set_weights(before)
             return training.History(epochs, first.best_epoch, first.best_value)
         return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
 
@@ -173,25 +164,25 @@ class FaceClassifier(Classifier):
         settings = repr((sorted(self.get_params().items()), size))
         kept = json.loads(done.read_text()) if done.is_file() else {}
         if kept.pop("settings", None) == settings:
-            self.model.load_weights(weights)
-            training.set_random_state(self.model, kept.pop("random"))
+            self.model_.load_weights(weights)
+            training.set_random_state(self.model_, kept.pop("random"))
             if progress is not None:
                 progress(f"resumed after the epochs with a frozen backbone, from {folder}")
             return training.History(**kept)
         first = super()._train(train, validation, checkpoint=folder, progress=progress)
         folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_weights(weights)
-        random = training.random_state(self.model)
+        self.model_.save_weights(weights)
+        random = training.random_state(self.model_)
         temporary = done.with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
         os.replace(temporary, done)
         return first
 
     def _state(self):
-        return {"encoding": asdict(self.encoding)}
+        return {"encoding": asdict(self.encoding_)}
 
     def _restore(self, state):
-        self.encoding = FacePreprocessing(**state["encoding"])
+        self.encoding_ = FacePreprocessing(**state["encoding"])
 
     # Scoring
 
@@ -208,11 +199,11 @@ class FaceClassifier(Classifier):
     def _mean_logits(self, x, views):
         """Raw scores of encoded pictures (N, S, S, C), the mean over the views."""
         if len(x) == 0:
-            return np.zeros((0, len(self.label_set)), dtype="float32")
-        return np.mean([training.predict(self.model, view) for view in _seen_from(x, views)], axis=0)
+            return np.zeros((0, len(self.label_set_)), dtype="float32")
+        return np.mean([training.predict(self.model_, view) for view in _seen_from(x, views)], axis=0)
 
     def predict_proba(self, inputs, *, views=None, detect=None, colour_order="rgb"):
-        """Probabilities, float64 (N, C) in the order of ``label_set``.
+        """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
         Args:
             inputs: N pictures, or one: see the class.
@@ -239,7 +230,7 @@ class FaceClassifier(Classifier):
         import keras
 
         x = self.encode(inputs, **how)
-        inner = keras.Model(self.model.input, self.model.get_layer("features").output)
+        inner = keras.Model(self.model_.input, self.model_.get_layer("features").output)
         return training.predict(inner, x) if len(x) else np.zeros((0, inner.output.shape[-1]), dtype="float32")
 
     # Explanations
@@ -263,14 +254,14 @@ class FaceClassifier(Classifier):
         if len(x) != 1:
             raise BadInput(f"explain takes one picture; received {len(x)}.")
         row = self._plain_probabilities(x)[0]
-        index = int(row.argmax()) if target is None else self.label_set.index(target)
+        index = int(row.argmax()) if target is None else self.label_set_.index(target)
         if method == "grad-cam":
-            heat = explain.grad_cam(self.model, x, [index])
+            heat = explain.grad_cam(self.model_, x, [index])
         elif method == "attention":
-            heat = explain.attention_map(self.model, x)
+            heat = explain.attention_map(self.model_, x)
         else:
             heat = explain.occlusion(lambda seen: self._plain_probabilities(seen, "one"), x, [index])
-        names = self.label_set.names
+        names = self.label_set_.names
         return explain.FaceExplanation(
             image=x[0, ..., 0] if x.shape[3] == 1 else x[0],
             heat=heat[0],
@@ -305,16 +296,16 @@ class FaceClassifier(Classifier):
     def _faces(self, picture, detect):
         """Boxes of the faces in a picture, and their probabilities (n, C)."""
         if _named(detect) == "none":
-            boxes, crops = [(0, 0, *picture.shape[1::-1])], [self.encoding.one(picture)]
+            boxes, crops = [(0, 0, *picture.shape[1::-1])], [self.encoding_.one(picture)]
         else:
             boxes = detection.detect(picture, boxes=None if _named(detect) else detect)
-            crops = [self.encoding.one(picture, box) for box in boxes]
+            crops = [self.encoding_.one(picture, box) for box in boxes]
         return boxes, self._plain_probabilities(np.stack(crops) if crops else [])
 
     def _table(self, rows, boxes, p):
         import pandas as pd
 
-        p, names = np.asarray(p).reshape(len(rows), len(self.label_set)), list(self.label_set)
+        p, names = np.asarray(p).reshape(len(rows), len(self.label_set_)), list(self.label_set_)
         box = pd.DataFrame(np.array(boxes, dtype=int).reshape(-1, 4), columns=list("xywh"))
         label = pd.DataFrame({"label": self._names(p), "confidence": p.max(axis=1, initial=0)})
         return pd.concat(
@@ -337,7 +328,7 @@ class FaceClassifier(Classifier):
 
     def _draw(self, picture, boxes, p):
         best = p.argmax(axis=1) if len(p) else []
-        captions = [f"{self.label_set.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
+        captions = [f"{self.label_set_.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
         return video.draw(picture, boxes, captions, best)
 
     def predict_folder(self, path, *, detect="auto"):
@@ -360,7 +351,7 @@ class FaceClassifier(Classifier):
         found = folders.files(path)
         if not found:
             raise BadInput(f"There is no picture below {path}; known kinds are {', '.join(pictures.SUFFIXES)}.")
-        rows, boxes, p, skipped = [], [], [np.zeros((0, len(self.label_set)))], []
+        rows, boxes, p, skipped = [], [], [np.zeros((0, len(self.label_set_)))], []
         for name, file in found:
             try:
                 where, probabilities = self._faces(folders.opened(file), detect)
@@ -396,7 +387,7 @@ class FaceClassifier(Classifier):
         target = None if output is None else video.VideoFile(output, source.rate)
         if target is not None and target.path.resolve() == source.path.resolve():
             raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
-        rows, boxes, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set))))
+        rows, boxes, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set_))))
         try:
             for number, frame in enumerate(source):
                 if limit is not None and number >= limit:
@@ -418,7 +409,7 @@ class FaceClassifier(Classifier):
     def _follow(self, frame, tracks, detect):
         boxes, p = self._faces(frame, detect)
         followed = tracks.update(boxes, p)
-        smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set))
+        smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set_))
         return boxes, [face for face, _ in followed], smooth
 
     def webcam(self, *, device=0, frames=None, smoothing=0.6, window=True):

@@ -290,7 +290,7 @@ def masking_losses(clf, images, labels, masks):
     """
     import pandas as pd
 
-    images, index = np.asarray(images), clf.label_set.encode(labels)
+    images, index = np.asarray(images), clf.label_set_.encode(labels)
     rows = np.arange(len(index))
     whole = clf.predict_proba(images)[rows, index]
     flat = images.reshape(*images.shape[:3], -1)
@@ -299,10 +299,10 @@ def masking_losses(clf, images, labels, masks):
     for name, mask in masks.items():
         covered = np.where(np.asarray(mask, dtype=bool)[..., None], mean, flat).astype("uint8").reshape(images.shape)
         losses[name] = whole - clf.predict_proba(covered)[rows, index]
-    return pd.DataFrame(losses, index=pd.Index(clf.label_set.decode(index), name="class"))
+    return pd.DataFrame(losses, index=pd.Index(clf.label_set_.decode(index), name="class"))
 
 
 def masking_effect(clf, images, labels, masks):
     """The means of `masking_losses`: DataFrame, a row per class present, in their order, a column per region."""
     table = masking_losses(clf, images, labels, masks).groupby(level=0).mean()
-    return table.reindex([name for name in clf.label_set if name in table.index])
+    return table.reindex([name for name in clf.label_set_ if name in table.index])

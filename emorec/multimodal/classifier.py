@@ -89,8 +89,6 @@ class MultimodalClassifier(Classifier):
         self.schedule, self.weight_decay, self.label_smoothing = schedule, weight_decay, label_smoothing
         self.class_weight, self.patience, self.monitor, self.seed = class_weight, patience, monitor, seed
 
-    model = None
-
     def fit(self, inputs=None, labels=None, *, images=None, texts=None, **options):
         """Trains on a `Split`, or on ``images``, ``texts`` and ``labels``; ``options`` as in `Classifier.fit`.
 
@@ -123,7 +121,7 @@ class MultimodalClassifier(Classifier):
         for k, (name, (given, kind, settings)) in enumerate(own.items()):
             if given is not None and not isinstance(given, kind):
                 raise BadInput(f"The {name} model is a {kind.__name__}, not {type(given).__name__}.")
-            trained = getattr(given, "model", None) is not None
+            trained = getattr(given, "model_", None) is not None
             tower = given if trained else kind(**settings, seed=self.seed) if given is None else clone(given)
             if not trained:
                 there = [pair[k] for pair in pairs if pair[k] is not None]
@@ -131,7 +129,7 @@ class MultimodalClassifier(Classifier):
                     raise BadInput(f"No training pair has {name}: a {kind.__name__} alone is what such data need.")
                 tower._fit_encoding(there)
                 self._untrained.append(name)
-            self._towers[name], self._encodings[name] = tower, tower.encoding
+            self._towers[name], self._encodings[name] = tower, tower.encoding_
         self.face_, self.text_ = self._towers.values()
 
     def _encode(self, pairs):
@@ -151,14 +149,14 @@ class MultimodalClassifier(Classifier):
         """Only the two classifiers: the fusion is built in `_train`, from the features that they will have."""
         for name in self._untrained:
             tower = self._towers[name]
-            tower.label_set, tower.model = self.label_set, tower._build(classes)
+            tower.label_set_, tower.model_ = self.label_set_, tower._build(classes)
 
     def _train(self, train, validation, *, checkpoint=None, progress=print):
         self.prior_ = train[1].mean(axis=0)
         for k, (name, tower) in enumerate(self._towers.items()):
             if name in self._untrained:
                 self._train_tower(name, k, tower, train, validation, checkpoint, progress)
-        features = {name: _features(tower.model) for name, tower in self._towers.items()}
+        features = {name: _features(tower.model_) for name, tower in self._towers.items()}
 
         def seen(x):
             return {"presence": x["presence"]} | {n: training.predict(f, x[n]) for n, f in features.items()}
@@ -167,7 +165,7 @@ class MultimodalClassifier(Classifier):
         vectors = {name: x[name] for name in MODALITIES}
         head = build_fusion_model(
             {name: v.shape[1] for name, v in vectors.items()},
-            len(self.label_set),
+            len(self.label_set_),
             fusion=self.fusion,
             fusion_options=self.fusion_options,
             scaling=statistics(vectors, x["presence"]),
@@ -177,10 +175,10 @@ class MultimodalClassifier(Classifier):
             modality_dropout=self.modality_dropout,
             hybrid=self.hybrid,
         )
-        self.model = head
+        self.model_ = head
         folder = checkpoint and f"{checkpoint}/fusion"
         history = super()._train((x, train[1]), (x_validation, validation[1]), checkpoint=folder, progress=progress)
-        self.model = _joined(features, head)
+        self.model_ = _joined(features, head)
         return history
 
     def _train_tower(self, name, k, tower, train, validation, checkpoint, progress):
@@ -195,7 +193,7 @@ class MultimodalClassifier(Classifier):
         said = None if progress is None else lambda line: progress(f"{name}: {line}")
         folder = checkpoint and f"{checkpoint}/{name}"
         tower.history_ = tower._train((x, y), (x_validation, y_validation), checkpoint=folder, progress=said)
-        tower.temperature, tower.thresholds = 1.0, None
+        tower.temperature_, tower.thresholds_ = 1.0, None
 
     # Scoring
 
@@ -211,7 +209,7 @@ class MultimodalClassifier(Classifier):
             self._encodings["text"].notify(said)
 
     def predict_proba(self, inputs=None, *, images=None, texts=None):
-        """Probabilities, float64 (N, C) in the order of ``label_set``. Arguments: see the class.
+        """Probabilities, float64 (N, C) in the order of ``label_set_``. Arguments: see the class.
 
         Raises:
             BadInput: Lists of different lengths, a pair of two Nones, or a picture or text that cannot be used, with
@@ -228,7 +226,7 @@ class MultimodalClassifier(Classifier):
         class."""
         self._check_fitted()
         x = self._encode(self._check(_chosen(inputs, images, texts)))
-        towers = {name: self.model.get_layer(f"features_{name}") for name in MODALITIES}
+        towers = {name: self.model_.get_layer(f"features_{name}") for name in MODALITIES}
         return {n: training.predict(tower, x[n]) for n, tower in towers.items()} | {"presence": x["presence"]}
 
     # Explanations
@@ -249,7 +247,7 @@ class MultimodalClassifier(Classifier):
         x = self._encode(pairs)
         p = self._said(x)
         best = p.argmax(axis=1)
-        table = pd.DataFrame({"label": self.label_set.decode(best), "probability": p[np.arange(len(p)), best]})
+        table = pd.DataFrame({"label": self.label_set_.decode(best), "probability": p[np.arange(len(p)), best]})
         for name, lost in self._lost(x, p, best).items():
             table[name] = lost
         weights = self._weights(x)
@@ -269,15 +267,15 @@ class MultimodalClassifier(Classifier):
 
     def _said(self, x):
         """Probabilities of encoded pairs. Not compiled: every number of pairs and words would be traced anew."""
-        return self._probabilities(_in_parts(lambda part: self.model(part, training=False), x, len(self.label_set)))
+        return self._probabilities(_in_parts(lambda part: self.model_(part, training=False), x, len(self.label_set_)))
 
     def _weights(self, x):
         """The fusion's weights over the modalities (N, 2), or None where it has none."""
-        head = self.model.get_layer("fusion_model")
+        head = self.model_.get_layer("fusion_model")
         layer = head.get_layer("fusion")
         if not isinstance(layer, WEIGHING):
             return None
-        towers = {name: self.model.get_layer(f"features_{name}") for name in MODALITIES}
+        towers = {name: self.model_.get_layer(f"features_{name}") for name in MODALITIES}
         entering = keras.Model(head.input, layer.input)
 
         def weigh(part):
@@ -304,8 +302,8 @@ class MultimodalClassifier(Classifier):
         pair = as_pairs(None if image is None else [image], None if text is None else [text])
         self._notify(pair)
         x = self._encode(pair)
-        (p,), names = self._said(x), self.label_set.names
-        index = int(p.argmax()) if target is None else self.label_set.index(target)
+        (p,), names = self._said(x), self.label_set_.names
+        index = int(p.argmax()) if target is None else self.label_set_.index(target)
         shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
         face = words = None
         if image is not None:
@@ -384,7 +382,7 @@ class _WithPicture:
 
     def __init__(self, classifier, x):
         self.classifier, self.x = classifier, x
-        self.label_set, self.tokenise = classifier.label_set, classifier._encodings["text"].tokenise
+        self.label_set_, self.tokenise = classifier.label_set_, classifier._encodings["text"].tokenise
 
     def proba_from_tokens(self, token_lists):
         encoded = self.classifier._encodings["text"].encode_tokens(token_lists)

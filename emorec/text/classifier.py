@@ -141,16 +141,16 @@ class TextClassifier(Classifier):
 
     def _fit_encoding(self, texts):
         self._check_settings()
-        self.coverage = self._matrix = None
+        self.coverage_ = self._matrix = None
         if self._tfidf:
-            self.encoding = TfidfEncoder(
+            self.encoding_ = TfidfEncoder(
                 max_features=min(self.max_words, 5000),
                 min_count=self.min_count,
                 lowercase=self.lowercase,
                 tweets=self.tweets,
             ).fit(texts)
             return
-        self.encoding = TextEncoder(
+        self.encoding_ = TextEncoder(
             max_words=self.max_words,
             min_count=self.min_count,
             max_length=self.max_length,
@@ -160,16 +160,16 @@ class TextClassifier(Classifier):
             tweets=self.tweets,
         )
         if self.embedding == "learned":
-            self.encoding.fit(texts)
+            self.encoding_.fit(texts)
             return
         from emorec.text.vectors import embedding_matrix
 
-        self._matrix, self.coverage = embedding_matrix(
-            self.embedding, texts, self.encoding, dim=self.embedding_dim, oov=self.oov, seed=self.seed
+        self._matrix, self.coverage_ = embedding_matrix(
+            self.embedding, texts, self.encoding_, dim=self.embedding_dim, oov=self.oov, seed=self.seed
         )
 
     def _encode(self, texts):
-        encoded = self.encoding.encode(texts)
+        encoded = self.encoding_.encode(texts)
         if self._tfidf or not self.bucketing:
             return encoded
         buckets = BucketedIds(encoded)
@@ -178,9 +178,9 @@ class TextClassifier(Classifier):
     def _build(self, classes):
         if self._tfidf:
             hidden = (self.units,) * self.layers
-            return build_vector_model(self.encoding.vocabulary_size, classes, hidden, self.dropout, self.seed)
+            return build_vector_model(self.encoding_.vocabulary_size, classes, hidden, self.dropout, self.seed)
         return build_text_model(
-            vocabulary_size=self.encoding.vocabulary_size,
+            vocabulary_size=self.encoding_.vocabulary_size,
             classes=classes,
             encoder=self.encoder,
             attention=self.attention,
@@ -198,7 +198,7 @@ class TextClassifier(Classifier):
             penalty=self.penalty,
             filters=self.filters,
             kernel_sizes=tuple(self.kernel_sizes),
-            max_length=self.encoding.limit,
+            max_length=self.encoding_.limit,
             seed=self.seed,
         )
 
@@ -209,15 +209,15 @@ class TextClassifier(Classifier):
         try:
             self.epochs = frozen
             first = super()._train(train, validation, progress=progress)  # a resumed run repeats these epochs
-            before = self.model.get_weights()
-            self.model.get_layer("embedding").trainable = True
+            before = self.model_.get_weights()
+            self.model_.get_layer("embedding").trainable = True
             self.epochs = total - frozen
             second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
         finally:
             self.epochs = total
         epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
         if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
-            self.model.set_weights(before)
+            self.model_.set_weights(before)
             return training.History(epochs, first.best_epoch, first.best_value)
         return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
 
@@ -226,20 +226,20 @@ class TextClassifier(Classifier):
     def tokenise(self, text):
         """The tokens of one text as the model sees them: case folded, and cut at the length limit."""
         self._check_fitted()
-        return self.encoding.tokenise(text)
+        return self.encoding_.tokenise(text)
 
     def ids_from_tokens(self, token_lists):
         """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
-        return self.encoding.encode_tokens(token_lists)
+        return self.encoding_.encode_tokens(token_lists)
 
     def proba_from_tokens(self, token_lists):
         """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
-        return self._probabilities(training.predict(self.model, self.ids_from_tokens(token_lists)))
+        return self._probabilities(training.predict(self.model_, self.ids_from_tokens(token_lists)))
 
     def logits(self, inputs):
         self._check_fitted()
         inputs = self._check(inputs)
-        self.encoding.notify(inputs)
+        self.encoding_.notify(inputs)
         return super().logits(inputs)
 
     def explain(self, text, method=None, target=None):
@@ -263,8 +263,8 @@ class TextClassifier(Classifier):
             raise BadInput(f"explain takes one text; received {type(text).__name__} {str(text)[:60]!r}.")
         self._check([text])
         if target is not None:
-            self.label_set.index(target)
-        self.encoding.notify([text])
+            self.label_set_.index(target)
+        self.encoding_.notify([text])
         has_attention = self.attention != "none"
         otherwise = "leave-one-out" if self._tfidf else "integrated-gradients"
         method = method or ("attention" if has_attention else otherwise)
@@ -281,16 +281,16 @@ class TextClassifier(Classifier):
     def _explain_attention(self, text):
         tokens = self.tokenise(text)
         ids = self.ids_from_tokens([tokens])
-        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model)(ids, training=False)]
+        outputs = [np.asarray(x)[0] for x in attention_outputs(self.model_)(ids, training=False)]
         probabilities = self._probabilities(outputs[0][None])[0]
         present = ids[0] > 0
-        sentences = self.encoding.spans(tokens) if present.ndim == 2 else None
+        sentences = self.encoding_.spans(tokens) if present.ndim == 2 else None
         return explain.Explanation(
             tokens=tokens,
             weights=outputs[1][present],
             label=self._label(probabilities),
-            probabilities=dict(zip(self.label_set, probabilities.tolist())),
-            label_set=self.label_set,
+            probabilities=dict(zip(self.label_set_, probabilities.tolist())),
+            label_set=self.label_set_,
             method=f"{self.attention} attention",
             sentences=sentences,
             sentence_weights=outputs[2][: len(sentences)] if sentences else None,
@@ -312,22 +312,22 @@ class TextClassifier(Classifier):
             raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
         tokens = self.tokenise(text)
         ids = self.ids_from_tokens([tokens])
-        weights = np.asarray(attention_weights(self.model)(ids, training=False))[0, ..., : len(tokens)]
+        weights = np.asarray(attention_weights(self.model_)(ids, training=False))[0, ..., : len(tokens)]
         return weights[:, : len(tokens)] if self.attention == "self" else weights
 
     def _label(self, probabilities):
-        return self.label_set.names[int(probabilities.argmax())]
+        return self.label_set_.names[int(probabilities.argmax())]
 
     # One file
 
     def _state(self):
-        return {"encoding": self.encoding.get_config(), "coverage": self.coverage and asdict(self.coverage)}
+        return {"encoding": self.encoding_.get_config(), "coverage": self.coverage_ and asdict(self.coverage_)}
 
     def _restore(self, state):
         kind = TfidfEncoder if self._tfidf else TextEncoder
-        self.encoding = kind.from_config(state["encoding"])
-        self._matrix = self.coverage = None
+        self.encoding_ = kind.from_config(state["encoding"])
+        self._matrix = self.coverage_ = None
         if state.get("coverage"):
             from emorec.text.vectors import Coverage
 
-            self.coverage = Coverage(**state["coverage"])
+            self.coverage_ = Coverage(**state["coverage"])

@@ -222,7 +222,7 @@ def integrated_gradients(clf, text, target=None, steps=32):
     path = vectors.astype("float32") * ((points + 1) / 2).reshape(-1, *[1] * (vectors.ndim - 1))
     chosen = np.arange(len(row)) == c
     masks = np.repeat(mask, len(path), axis=0)
-    values, slope = slopes([path.astype("float32"), masks], chosen, getattr(clf, "temperature", 1.0))
+    values, slope = slopes([path.astype("float32"), masks], chosen, getattr(clf, "temperature_", 1.0))
     weights = (vectors[0] * np.tensordot(shares / 2, slope, axes=1)).sum(axis=-1)[mask[0]]
     result = _explanation(clf, tokens, row, c, weights, "integrated gradients")
     result.gap = float(values[-1] - values[0] - weights.sum())
@@ -258,7 +258,7 @@ METHODS = {
 def _predict(clf, text, target):
     tokens = list(clf.tokenise(text))
     row = np.asarray(clf.proba_from_tokens([tokens]), dtype="float64")[0]
-    return tokens, row, int(row.argmax()) if target is None else clf.label_set.index(target)
+    return tokens, row, int(row.argmax()) if target is None else clf.label_set_.index(target)
 
 
 def _proba(clf, token_lists, classes):
@@ -268,14 +268,14 @@ def _proba(clf, token_lists, classes):
 
 
 def _explanation(clf, tokens, row, c, weights, method):
-    names = clf.label_set.names
+    names = clf.label_set_.names
     probabilities = {name: float(p) for name, p in zip(names, row)}
     label = names[int(row.argmax())]
-    return Explanation(tokens, weights, label, probabilities, clf.label_set, method, target=names[c])
+    return Explanation(tokens, weights, label, probabilities, clf.label_set_, method, target=names[c])
 
 
 def _layer(clf, name, need):
-    model = getattr(clf, "model", None)
+    model = getattr(clf, "model_", None)
     if name not in {layer.name for layer in getattr(model, "layers", ())}:
         raise BadInput(f"This classifier's model has no layer {name!r}: {need}.")
     return model.get_layer(name)
@@ -288,16 +288,16 @@ def _gradient_parts(clf):
     from emorec.gradients import input_gradient
 
     inside = [_layer(clf, name, "take leave_one_out, which needs none").output for name in ("embedding", "mask")]
-    if clf.model in _PARTS:
-        return _PARTS[clf.model]
-    squash = keras.ops.sigmoid if clf.label_set.multi_label else keras.ops.softmax
+    if clf.model_ in _PARTS:
+        return _PARTS[clf.model_]
+    squash = keras.ops.sigmoid if clf.label_set_.multi_label else keras.ops.softmax
 
     def probability(logits, chosen, temperature):
         return keras.ops.sum(squash(keras.ops.cast(logits, "float32") / temperature) * chosen, axis=-1)
 
-    head = keras.Model(inside, clf.model.output)
-    parts = keras.Model(clf.model.inputs[0], inside), input_gradient(head, probability)
-    return _PARTS.setdefault(clf.model, parts)
+    head = keras.Model(inside, clf.model_.output)
+    parts = keras.Model(clf.model_.inputs[0], inside), input_gradient(head, probability)
+    return _PARTS.setdefault(clf.model_, parts)
 
 
 # ------------------------------------------------------------------------------------------- faithfulness
@@ -333,7 +333,7 @@ def faithfulness(clf, explanation, bins=BINS):
         tops.append([token for token, top in zip(tokens, chosen) if top])
     rows = np.asarray(clf.proba_from_tokens([tokens, *rests, *tops]), dtype="float64")
     target = explanation.target
-    c = int(rows[0].argmax()) if target is None else clf.label_set.index(target)
+    c = int(rows[0].argmax()) if target is None else clf.label_set_.index(target)
     losses = (rows[0, c] - rows[1:, c]).reshape(2, len(bins)).mean(axis=1)
     return float(losses[0]), float(losses[1])
 
@@ -428,9 +428,9 @@ def permuted_attention(clf, texts, *, permutations=100, seed=0):
         for k in range(1, permutations + 1):
             dealt[k][..., real] = weights[..., rng.permutation(real)]
         logits = keras.ops.convert_to_numpy(head(dealt @ states, training=False))
-        p = probabilities(logits, clf.label_set.multi_label, getattr(clf, "temperature", 1.0))
+        p = probabilities(logits, clf.label_set_.multi_label, getattr(clf, "temperature_", 1.0))
         change = np.abs(p[1:] - p[0])
-        distance = change.max(axis=1) if clf.label_set.multi_label else change.sum(axis=1) / 2
+        distance = change.max(axis=1) if clf.label_set_.multi_label else change.sum(axis=1) / 2
         rows.append((len(tokens), float(weights.max(initial=0.0)), float(np.median(distance))))
     return pd.DataFrame(rows, columns=["tokens", "largest_weight", "moved"])
 
@@ -444,7 +444,7 @@ def _split_at_attention(clf, layer):
     try:
         if len(states.shape) != 3:
             raise ValueError("no plain sequence of words")
-        return keras.Model(clf.model.inputs[0], [states, mask]), keras.Model(pooled, clf.model.output)
+        return keras.Model(clf.model_.inputs[0], [states, mask]), keras.Model(pooled, clf.model_.output)
     except ValueError as error:  # Keras: the logits depend on more than what the layer returns
         raise _not_a_mean(layer) from error
 

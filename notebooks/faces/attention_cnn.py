@@ -170,7 +170,7 @@ for (kind, seed), network in trained.items():
     network.kind = kind
     network.fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=f"checkpoints/attention_cnn-{kind}-{seed}", progress=None)
 reached = pd.Series({key: 100 * network.history_.best_value for key, network in trained.items()}).unstack().loc[list(kinds)]
-reached.rename_axis(columns="validation accuracy (%), seed").assign(parameters=[trained[kind, 0].model.count_params() for kind in kinds]).style.format("{:.1f}").format("{:,}", subset="parameters")
+reached.rename_axis(columns="validation accuracy (%), seed").assign(parameters=[trained[kind, 0].model_.count_params() for kind in kinds]).style.format("{:.1f}").format("{:,}", subset="parameters")
 
 # %% [markdown]
 # ## Evaluate
@@ -215,8 +215,8 @@ plots.forest(rows, xlabel="difference in accuracy (percentage points)");
 import matplotlib.pyplot as plt
 
 looker = max((network for (kind, _), network in trained.items() if kind == "attention"), key=lambda network: network.history_.best_value)
-layer = looker.model.get_layer("attention_1")
-maps = keras.Model(looker.model.input, layer.input)(looker.encode(probe.inputs[firsts]).astype("float32"), training=False)
+layer = looker.model_.get_layer("attention_1")
+maps = keras.Model(looker.model_.input, layer.input)(looker.encode(probe.inputs[firsts]).astype("float32"), training=False)
 
 # %% [markdown]
 # The layer returns its weights on request: from each of the 81 places to each of the 81.
@@ -249,12 +249,12 @@ for column, k in zip(axes.T, (0, 2, 3, 5)):
 # %%
 some = np.flatnonzero(probe.labels != "neutral")[:: 6 if fast else 2]
 active = {"active regions": np.stack([explain.active_mask(face_from_id(i)) for i in probe.ids[some]])}
-x, targets = looker.encode(probe.inputs[some]), looker.label_set.encode(probe.labels[some])
+x, targets = looker.encode(probe.inputs[some]), looker.label_set_.encode(probe.labels[some])
 untrained = looker._build(len(data.label_set))
 heats = {
-    "attention": explain.attention_map(looker.model, x),
+    "attention": explain.attention_map(looker.model_, x),
     "attention, untrained": explain.attention_map(untrained, x),
-    "Grad-CAM": explain.grad_cam(looker.model, x, targets),
+    "Grad-CAM": explain.grad_cam(looker.model_, x, targets),
 }
 looks = pd.concat({name: explain.region_scores(heat, active).iloc[0] for name, heat in heats.items()}, axis=1).T
 looks.style.format("{:.2f}").format("{:.0f}", subset="n")

@@ -257,19 +257,19 @@ from emorec.faces.render import face_from_id
 moving = probe.take(np.flatnonzero(probe.labels != "neutral")[:: 9 if fast else 3])
 faces = [face_from_id(i) for i in moving.ids]
 active = {"active regions": np.stack([explain.active_mask(face) for face in faces])}
-targets = classifier.label_set.encode(moving.labels)
+targets = classifier.label_set_.encode(moving.labels)
 
 # %% [markdown]
 # The heat of each method is about the true class of the picture:
 
 # %%
 def probabilities(images):
-    return metrics.probabilities(emorec.training.predict(classifier.model, images))
+    return metrics.probabilities(emorec.training.predict(classifier.model_, images))
 
 
 x = classifier.encode(moving.inputs)
 heats = {
-    "Grad-CAM": explain.grad_cam(classifier.model, x, targets),
+    "Grad-CAM": explain.grad_cam(classifier.model_, x, targets),
     "occlusion": explain.occlusion(probabilities, x, targets),
     "Grad-CAM, untrained": explain.grad_cam(built[best], x, targets),
 }

@@ -285,7 +285,7 @@ def plateau(values):
 
 
 margin = {name: max(0.0, plateau(values)) for name, values in curves.items()}
-classifier.encoding.margin = margin["boxes found" if "boxes found" in margin else "true boxes"]
+classifier.encoding_.margin = margin["boxes found" if "boxes found" in margin else "true boxes"]
 print({name: round(value, 2) for name, value in margin.items()})
 
 # %% [markdown]
@@ -314,7 +314,7 @@ found = [boxes for boxes, _ in matched]
 ways = {
     "by themselves": classifier.predict([face for *_, faces in walls for face in faces]) == truth,
     "true boxes": right([boxes for _, boxes, *_ in walls], margin["true boxes"]),
-    "boxes found": right(found, classifier.encoding.margin),
+    "boxes found": right(found, classifier.encoding_.margin),
     "boxes found, no margin": right(found, 0.0),
     "brows to chin": right([[landmarks(box) for box in boxes] for _, boxes, *_ in walls], margin["brows to chin"]),
 }
@@ -361,7 +361,7 @@ classifier.save("output/detect_and_classify.emorec")
 same = emorec.FaceClassifier.load("output/detect_and_classify.emorec")
 before = classifier.predict_faces(picture, detect=boxes)[list(data.label_set)].to_numpy()
 after = same.predict_faces(picture, detect=boxes)[list(data.label_set)].to_numpy()
-print("margin", round(same.encoding.margin, 2), "· largest change of a probability", abs(after - before).max())
+print("margin", round(same.encoding_.margin, 2), "· largest change of a probability", abs(after - before).max())
 
 # %% [markdown]
 # ## A picture
@@ -497,7 +497,7 @@ emorec.reporting.publish(
         "accuracy lost between faces by themselves and boxes found": tuple(
             metrics.mean_interval(ways["by themselves"].astype(float) - ways["boxes found"])
         ),
-        "margin in the contract": classifier.encoding.margin,
+        "margin in the contract": classifier.encoding_.margin,
     }
 )
 

@@ -176,7 +176,7 @@ def transferred(source, classes, seed):
     """A new small VGG that has every layer of a trained one but the last."""
     emorec.training.set_seed(seed)
     model = build_face_model("vgg", classes=classes, width=8)
-    for new, old in zip(model.layers[:-1], source.model.layers[:-1] if source else []):
+    for new, old in zip(model.layers[:-1], source.model_.layers[:-1] if source else []):
         new.set_weights(old.get_weights())
     return model
 
@@ -306,8 +306,8 @@ import keras
 face = next(x for x, y in zip(test.inputs, test.labels) if y == "happiness")
 maps = []
 for source in learnt.values():
-    first = next(layer for layer in source.model.layers if isinstance(layer, keras.layers.Conv2D))
-    out = np.asarray(keras.Model(source.model.input, first.output)(face[None, ..., None].astype("float32")))[0]
+    first = next(layer for layer in source.model_.layers if isinstance(layer, keras.layers.Conv2D))
+    out = np.asarray(keras.Model(source.model_.input, first.output)(face[None, ..., None].astype("float32")))[0]
     strongest = np.argsort(-out.std(axis=(0, 1)))[:6]
     maps += [face / 255, *(out[..., k] / out[..., k].max() for k in strongest)]
 titles = [text for name in learnt for text in (name, *[""] * 6)]

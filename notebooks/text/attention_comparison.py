@@ -226,8 +226,8 @@ from emorec.text.models import attention_outputs
 texts, weights = list(parts[-1].test.inputs[: 10 if fast else 60]), {}
 for pair, model in last.items():
     if pair[1] not in ("none", "uniform"):
-        ids = model.encoding.encode(texts)
-        found = np.asarray(attention_outputs(model.model)(ids)[1])
+        ids = model.encoding_.encode(texts)
+        found = np.asarray(attention_outputs(model.model_)(ids)[1])
         weights[", ".join(pair)] = [w[row > 0] for w, row in zip(found, ids)]
 
 # %% [markdown]
@@ -262,7 +262,7 @@ print(len(again), "rows; same differences:", np.allclose(study.paired(again).est
 
 # %% tags=["user-input"]
 test_sentence = "Nobody told me the meeting had moved, and then they asked me why I was late."
-print(next(iter(last.values())).encoding.report([test_sentence]))
+print(next(iter(last.values())).encoding_.report([test_sentence]))
 answers = {", ".join(pair): model.predict_proba([test_sentence])[0] for pair, model in last.items()}
 answers = pd.DataFrame(answers, index=list(data.label_set)).T
 answers.assign(answer=answers.idxmax(axis=1)).round(2)

@@ -259,12 +259,12 @@ plots.confusion(evaluation);
 # %%
 truth, logits = data.label_set.encode(data.test.labels), classifier.logits(data.test.inputs)
 classifier.calibrate(data.validation)
-stages = {"before": metrics.probabilities(logits), "after": metrics.probabilities(logits, temperature=classifier.temperature)}
+stages = {"before": metrics.probabilities(logits), "after": metrics.probabilities(logits, temperature=classifier.temperature_)}
 ece = {stage: metrics.expected_calibration_error(truth, p) for stage, p in stages.items()}
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", sharey=True)
 for ax, (stage, p) in zip(axes, stages.items()):
     plots.reliability(metrics.reliability_table(truth, p), title=stage, ax=ax)
-print(f"temperature {classifier.temperature:.2f}: above 1 the network was too sure of itself, below 1 not sure enough")
+print(f"temperature {classifier.temperature_:.2f}: above 1 the network was too sure of itself, below 1 not sure enough")
 
 # %% [markdown]
 # ### What imbalance does, and what weights do about it
@@ -311,7 +311,7 @@ pd.concat({name: e.summary().iloc[0] for name, e in rows.items()}, axis=1).T
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 1.6 + 0.34 * len(several.label_set)), layout="constrained", sharey=True)
-left.barh(range(len(tuned.thresholds)), tuned.thresholds, color=plots.SKY)
+left.barh(range(len(tuned.thresholds_)), tuned.thresholds_, color=plots.SKY)
 left.axvline(0.5, color="0.4", ls="--")
 for e, marker, colour, name in ((half, "o", plots.ORANGE, "0.5"), (tuned, "s", plots.BLUE, "tuned")):
     right.plot(100 * e.per_class.f1, range(len(e.per_class)), marker, color=colour, ms=7, label=f"threshold {name}")

@@ -132,7 +132,7 @@ plots.history(classifier.history_);
 # is trained like any other.
 
 # %%
-print(classifier.encoding.report(data.test.inputs))
+print(classifier.encoding_.report(data.test.inputs))
 
 # %% [markdown]
 # ## Evaluate

@@ -185,8 +185,8 @@ print(f"stopped after {len(finder.history_.epochs)} epochs; the best was number 
 # %%
 from emorec.text.models import attention_outputs
 
-network = attention_outputs(classifier.model)
-ids = classifier.encoding.encode(data.test.inputs[:1])
+network = attention_outputs(classifier.model_)
+ids = classifier.encoding_.encode(data.test.inputs[:1])
 wider = np.pad(np.insert(ids, 1, 0, axis=1), [(0, 0), (0, 3), (0, 10)])
 (plain, _, before), (padded, _, after) = ([np.asarray(x)[0] for x in network(grid)] for grid in (ids, wider))
 print(f"grids {ids.shape[1:]} and {wider.shape[1:]}; scores differ by {np.abs(plain - padded).max():.1e} at most")
@@ -252,7 +252,7 @@ def share(right):
 
 
 texts, feelings, places = made["test"]
-weights = np.asarray(attention_outputs(finder.model)(finder.encoding.encode(texts))[2])
+weights = np.asarray(attention_outputs(finder.model_)(finder.encoding_.encode(texts))[2])
 named = share(finder.predict(texts) == np.array(feelings))
 found = share(weights.argmax(axis=1) == places)
 print(f"of {len(texts)} documents: feeling named", emorec.reporting.show(named), "(chance 0.5), "
@@ -290,8 +290,8 @@ import pandas as pd
 def deletions(model, texts):
     """A row for each sentence: its weight, and the loss of the predicted class's probability without it."""
     words = [model.tokenise(text) for text in texts]
-    weights = np.asarray(attention_outputs(model.model)(model.encoding.encode(texts))[2])
-    rows = [(i, weights[i, j], w[:a] + w[b:]) for i, w in enumerate(words) for j, (a, b) in enumerate(model.encoding.spans(w))]
+    weights = np.asarray(attention_outputs(model.model_)(model.encoding_.encode(texts))[2])
+    rows = [(i, weights[i, j], w[:a] + w[b:]) for i, w in enumerate(words) for j, (a, b) in enumerate(model.encoding_.spans(w))]
     frame = pd.DataFrame(rows, columns=["text", "weight", "rest"])
     whole, rest = model.proba_from_tokens(words), model.proba_from_tokens(list(frame.pop("rest")))
     predicted = whole.argmax(axis=1)[frame.text]

@@ -337,7 +337,7 @@ abs(same.predict_proba(few) - classifier.predict_proba(few)).max()
 
 # %% tags=["user-input"]
 test_sentence = "Somebody had been in the house; the back door was open and the dog would not come in."
-print(classifier.encoding.report([test_sentence]))
+print(classifier.encoding_.report([test_sentence]))
 classifier.explain(test_sentence)
 
 # %% [markdown]

@@ -201,7 +201,7 @@ evaluations = {key: classifier.evaluate(data.test) for key, classifier in classi
 # %%
 rows = {}
 for (name, rate), classifier in classifiers.items():
-    model, e = classifier.model, evaluations[name, rate]
+    model, e = classifier.model_, evaluations[name, rate]
     rows[name, str(rate)] = {
         "accuracy %": 100 * e.accuracy,
         "macro-F1 %": 100 * e.macro_f1,
@@ -365,7 +365,7 @@ abs(same.predict_proba(few) - classifiers[best].predict_proba(few)).max()
 
 # %% tags=["user-input"]
 test_sentence = "I had not laughed like that since the day my brother fell into the pond."
-first.encoding.notify([test_sentence])
+first.encoding_.notify([test_sentence])
 words = first.tokenise(test_sentence)
 answers = {(name, str(rate)): c.proba_from_tokens([words])[0] for (name, rate), c in classifiers.items()}
 shown = pd.DataFrame(answers, index=list(data.label_set)).T.rename_axis(["network", "dropout"])

@@ -179,7 +179,7 @@ models = {}
 for name, variant in variants.items():
     models[name] = emorec.TextClassifier(**settings, **variant).fit(data.train, validation=data.validation, progress=None)
     history = models[name].history_
-    print(f"{name:30} {models[name].model.count_params():>9,} weights, best epoch {history.best_epoch + 1}, "
+    print(f"{name:30} {models[name].model_.count_params():>9,} weights, best epoch {history.best_epoch + 1}, "
           f"validation accuracy {100 * history['val_accuracy'][history.best_epoch]:.1f} %")  # fmt: skip
 
 # %% [markdown]
@@ -293,8 +293,8 @@ import pandas as pd
 
 from emorec.text.models import attention_weights
 
-ids = structured.encoding.encode(data.test.inputs)
-hop_weights = {name: np.asarray(attention_weights(model.model)(ids)) for name, model in list(models.items())[4:]}
+ids = structured.encoding_.encode(data.test.inputs)
+hop_weights = {name: np.asarray(attention_weights(model.model_)(ids)) for name, model in list(models.items())[4:]}
 apart = ~np.eye(hops, dtype=bool)
 rows = {}
 for name, a in hop_weights.items():
@@ -315,9 +315,9 @@ pd.DataFrame(rows).T.round(3)
 # %%
 from emorec.text.models import attention_outputs
 
-ids = one.encoding.encode(data.test.inputs)
-brought = np.asarray(attention_outputs(one.model)(ids)[1]) * (ids > 0).sum(axis=1, keepdims=True)
-words = pd.Series(brought[ids > 1], index=np.array(one.encoding.words)[ids[ids > 1]])
+ids = one.encoding_.encode(data.test.inputs)
+brought = np.asarray(attention_outputs(one.model_)(ids)[1]) * (ids > 0).sum(axis=1, keepdims=True)
+words = pd.Series(brought[ids > 1], index=np.array(one.encoding_.words)[ids[ids > 1]])
 words = words.groupby(level=0).agg(["mean", "size"]).query("size >= 5")["mean"].sort_values()
 shown = pd.concat([words[:10], words[-10:]]) if len(words) > 20 else words
 

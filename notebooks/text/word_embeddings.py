@@ -339,7 +339,7 @@ table = pd.DataFrame(
             "low": 100 * e.accuracy_interval[0],
             "high": 100 * e.accuracy_interval[1],
             "macro-F1 %": 100 * e.macro_f1,
-            "trainable": sum(np.prod(w.shape) for w in classifiers[name].model.trainable_weights),
+            "trainable": sum(np.prod(w.shape) for w in classifiers[name].model_.trainable_weights),
         }
         for name, e in evaluations.items()
     }
@@ -392,12 +392,12 @@ plots.confusion(evaluations[chosen]);
 from sklearn.decomposition import PCA
 
 after = classifiers["skip-gram, trainable"]
-weights = after.model.get_layer("embedding").get_weights()[0]
+weights = after.model_.get_layer("embedding").get_weights()[0]
 both = {
     "skip-gram, before the task": trained["skip-gram"],
-    "the same vectors, trained with the task": pd.DataFrame(weights, index=after.encoding.words),
+    "the same vectors, trained with the task": pd.DataFrame(weights, index=after.encoding_.words),
 }
-words = [(w, label) for label, found in typical.items() for w in found if w in after.encoding.words]
+words = [(w, label) for label, found in typical.items() for w in found if w in after.encoding_.words]
 
 # %% [markdown]
 # Groups on the right show that the labels have moved the vectors; they do not show that the network has understood the
@@ -423,7 +423,7 @@ axes[1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 
 # batch, and are pushed about at every step.
 
 # %%
-names = after.encoding.words[2:]
+names = after.encoding_.words[2:]
 before, later = (table.loc[names].to_numpy() for table in both.values())
 cosine = (before * later).sum(1) / (np.linalg.norm(before, axis=1) * np.linalg.norm(later, axis=1) + 1e-9)
 moved = pd.Series(cosine, index=names)
@@ -457,7 +457,7 @@ abs(same.predict_proba(few) - classifiers[chosen].predict_proba(few)).max()
 
 # %% tags=["user-input"]
 test_sentence = "The landlord smiled, pocketed the deposit and changed the locks while we were at work."
-print(classifiers[chosen].encoding.report([test_sentence]))
+print(classifiers[chosen].encoding_.report([test_sentence]))
 classifiers[chosen].explain(test_sentence)
 
 # %% [markdown]

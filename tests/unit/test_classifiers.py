@@ -27,7 +27,7 @@ def trained():
 @pytest.mark.parametrize("fault", ["labels", "classes", "interrupt"])
 def test_a_fit_that_fails_leaves_the_classifier_as_it_was(trained, fault, monkeypatch):
     before = trained.predict_proba(TEXTS[:4])
-    trained.temperature = 2.0
+    trained.temperature_ = 2.0
     with pytest.raises((BadInput, KeyboardInterrupt)):
         if fault == "labels":
             trained.fit(["one", "two"], ["x", "y"])
@@ -39,8 +39,8 @@ def test_a_fit_that_fails_leaves_the_classifier_as_it_was(trained, fault, monkey
                 raise KeyboardInterrupt
 
             trained.fit(TEXTS[::-1], ["x", "y"] * 30, progress=interrupt)
-    assert trained.temperature == 2.0 and list(trained.label_set) == ["down", "up"]
-    trained.temperature = 1.0
+    assert trained.temperature_ == 2.0 and list(trained.label_set_) == ["down", "up"]
+    trained.temperature_ = 1.0
     np.testing.assert_array_equal(trained.predict_proba(TEXTS[:4]), before)
     new = classifier()
     with pytest.raises(BadInput, match="too few"):
@@ -94,10 +94,10 @@ def test_a_file_keeps_every_setting_and_no_optimizer(tmp_path, trained):
     clf = classifier(**given).fit(TEXTS, LABELS, progress=None)
     params = TextClassifier.load(clf.save(tmp_path / "a.emorec")).get_params()
     assert (params["batch_size"], params["learning_rate"], list(params["kernel_sizes"])) == (4, 0.25, [2, 3])
-    assert clf.model.optimizer is not None  # training may go on
+    assert clf.model_.optimizer is not None  # training may go on
     wide = classifier(embedding_dim=1000).fit(TEXTS, LABELS, progress=None)
     size = wide.save(tmp_path / "b.emorec").stat().st_size
-    assert size < 1.5 * 4 * wide.model.count_params() + 40_000
+    assert size < 1.5 * 4 * wide.model_.count_params() + 40_000
 
 
 def test_settings_of_the_two_halves_are_kept(trained):
@@ -105,7 +105,7 @@ def test_settings_of_the_two_halves_are_kept(trained):
     both = MultimodalClassifier(face=face, text=classifier(units=7), fusion_options={"units": 3})
     again = base._from_json(base._json(both.get_params(deep=False)))
     assert again["fusion_options"] == {"units": 3} and again["text"].units == 7
-    assert again["face"].get_params() == face.get_params() and again["face"].network == "lenet"
+    assert again["face"].get_params() == face.get_params() and again["face"].model == "lenet"
 
 
 def test_a_single_score_is_that_of_the_evaluation(trained):

@@ -29,7 +29,7 @@ def sigmoid(x):
 class Counter:
     """p(positive) = sigmoid(2 * great - 2 * awful + 0.5): everything about it can be worked out by hand."""
 
-    label_set = POLARITY
+    label_set_ = POLARITY
 
     def tokenise(self, text):
         return text.split()
@@ -51,7 +51,7 @@ class Network:
     """word vectors -> a layer named attention -> logits, with weights set by hand, not trained."""
 
     def __init__(self, attention=None, label_set=POLARITY, sentences=False, noise=0.1):
-        self.label_set = label_set
+        self.label_set_ = label_set
         keras.utils.set_random_seed(0)
         ids = keras.Input((None, None) if sentences else (None,), dtype="int32", name="ids")
         vectors = keras.layers.Embedding(len(WORDS), 2, name="embedding")(ids)
@@ -63,25 +63,25 @@ class Network:
             pooled = (attention or GlobalAttention(units=2, name="attention"))(vectors, mask=mask)
             pooled = keras.layers.Flatten()(pooled) if len(pooled.shape) == 3 else pooled
         logits = keras.layers.Dense(2, name="logits")(pooled)
-        self.model = keras.Model(ids, logits)
+        self.model_ = keras.Model(ids, logits)
         table = np.random.default_rng(0).normal(0, noise, (len(WORDS), 2))
         table[2], table[3], table[0] = [3, 0], [0, 3], [7, -7]  # a padding vector that would show
-        self.model.get_layer("embedding").set_weights([table])
+        self.model_.get_layer("embedding").set_weights([table])
         if pooled.shape[-1] == 2:
-            self.model.get_layer("logits").set_weights([np.array([[-2.0, 2.0], [2.0, -2.0]]), np.array([0.0, 0.3])])
+            self.model_.get_layer("logits").set_weights([np.array([[-2.0, 2.0], [2.0, -2.0]]), np.array([0.0, 0.3])])
         if isinstance(self.attention_layer, GlobalAttention):
             self.attention_layer.set_weights([np.eye(2), np.zeros(2), np.array([[4.0], [4.0]])])
 
     @property
     def attention_layer(self):
-        return next((layer for layer in self.model.layers if layer.name == "attention"), None)
+        return next((layer for layer in self.model_.layers if layer.name == "attention"), None)
 
     def tokenise(self, text):
         return text.split()
 
     def ids_from_tokens(self, token_lists, extra=3):
         rows = [[WORDS.index(t) if t in WORDS else 1 for t in tokens] for tokens in token_lists]
-        if len(self.model.inputs[0].shape) == 3:  # sentences of four words
+        if len(self.model_.inputs[0].shape) == 3:  # sentences of four words
             ids = np.zeros((len(rows), 1 + max(len(r) for r in rows) // 4, 4 + extra), dtype="int32")
             for i, row in enumerate(rows):
                 for j, word in enumerate(row):
@@ -93,19 +93,19 @@ class Network:
         return ids
 
     def proba_from_tokens(self, token_lists):
-        logits = ops.convert_to_numpy(self.model(self.ids_from_tokens(token_lists), training=False))
-        if self.label_set.multi_label:
+        logits = ops.convert_to_numpy(self.model_(self.ids_from_tokens(token_lists), training=False))
+        if self.label_set_.multi_label:
             return sigmoid(logits)
         return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
     def explain(self, text):
         tokens = self.tokenise(text)
         ids = self.ids_from_tokens([tokens])
-        vectors = self.model.get_layer("embedding")(ids)
+        vectors = self.model_.get_layer("embedding")(ids)
         _, weights = self.attention_layer(vectors, mask=ids > 0, return_attention_scores=True)
         p = self.proba_from_tokens([tokens])[0]
-        named = dict(zip(self.label_set, p.tolist()))
-        return Explanation(tokens, np.asarray(weights)[ids > 0], max(named, key=named.get), named, self.label_set)
+        named = dict(zip(self.label_set_, p.tolist()))
+        return Explanation(tokens, np.asarray(weights)[ids > 0], max(named, key=named.get), named, self.label_set_)
 
 
 def planted_texts(n=30, seed=0):
@@ -176,7 +176,7 @@ def test_few_steps_show_in_the_gap(network):
 def test_integrated_gradients_of_a_straight_line_are_exact():
     """For a function of the path x -> a x the attribution is the weight times the word."""
     clf = Network(label_set=LabelSet("tags", POLARITY.names, multi_label=True), sentences=True, noise=0.0)
-    clf.model.get_layer("logits").set_weights([np.array([[0.0, 0.02], [0.0, 0.01]]), np.zeros(2)])
+    clf.model_.get_layer("logits").set_weights([np.array([[0.0, 0.02], [0.0, 0.01]]), np.zeros(2)])
     e = explain.integrated_gradients(clf, "great word1 awful word2 word3 great", target="positive")
     step = 0.25 / 7  # slope of the sigmoid at 0, over 1 + 6 words
     assert e.weights == pytest.approx([0.06 * step, 0, 0.03 * step, 0, 0, 0.06 * step], rel=1e-3, abs=1e-7)
@@ -199,7 +199,7 @@ def test_padding_changes_no_attribution(network):
 
 def test_the_temperature_counts(network):
     hot = Network()
-    hot.temperature = 100.0
+    hot.temperature_ = 100.0
     text = "great word1"
     ratio = explain.integrated_gradients(hot, text).weights[0] / explain.integrated_gradients(network, text).weights[0]
     assert abs(ratio) < 0.1
@@ -308,7 +308,7 @@ def test_permuting_the_weights_moves_what_depends_on_them(network):
 
 def test_permuted_weights_by_hand(network):
     """Of two words the permutation is either none or the swap: half of the swaps' distance, or all of it."""
-    network_states = network.model.get_layer("embedding").get_weights()[0][[2, 4]]
+    network_states = network.model_.get_layer("embedding").get_weights()[0][[2, 4]]
     _, weights = network.attention_layer(network_states[None], return_attention_scores=True)
     weights = np.asarray(weights)[0]
 

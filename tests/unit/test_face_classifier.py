@@ -113,7 +113,7 @@ def test_parameters_as_scikit_learn_wants_them(trained):
     from sklearn.base import clone
 
     assert trained.get_params()["model"] == "lenet" and clone(trained).get_params() == trained.get_params()
-    assert clone(trained).set_params(model="vgg", size=30).network == "vgg"
+    assert clone(trained).set_params(model="vgg", size=30).model == "vgg"
     with pytest.raises(ValueError, match="sizes"):
         clone(trained).set_params(sizes=3)
 
@@ -129,8 +129,8 @@ def test_a_transfer_model_is_frozen_then_tuned(monkeypatch):
     )
     clf.fit(images, labels, validation=planted(12, 1), progress=None)
     assert len(clf.history_.epochs) == 3 and clf.epochs == 3 and clf.learning_rate == 0.01
-    assert clf.model.get_layer("backbone").layers[1].trainable
-    assert not clf.model.get_layer("backbone").layers[2].trainable, "its batch normalisation stays frozen"
+    assert clf.model_.get_layer("backbone").layers[1].trainable
+    assert not clf.model_.get_layer("backbone").layers[2].trainable, "its batch normalisation stays frozen"
 
 
 def test_a_transfer_run_goes_on_where_it_was_killed(monkeypatch, tmp_path):
@@ -166,7 +166,7 @@ def test_a_transfer_run_goes_on_where_it_was_killed(monkeypatch, tmp_path):
         clf = FaceClassifier("vgg16", **options).fit(**data, checkpoint=folder, progress=lines.append)
         assert sum(text.startswith("epoch") for text in lines) == 4 - killed_after and not folder.exists()
         assert clf.history_["val_loss"] == pytest.approx(whole.history_["val_loss"], abs=1e-5)
-        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(clf.model.get_weights(), whole.model.get_weights()))
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(clf.model_.get_weights(), whole.model_.get_weights()))
 
 
 # --- one answer for every form of a picture
@@ -305,7 +305,7 @@ def test_boxes_and_detection_choose_the_face(trained, monkeypatch):
     face = planted(1, 6)[0][0]
     canvas = np.zeros((100, 120), dtype="uint8")
     canvas[30 : 30 + SIZE, 50 : 50 + SIZE] = face
-    trained.encoding.margin = 0.0
+    trained.encoding_.margin = 0.0
     try:
         p = trained.predict_proba([face])
         assert np.allclose(trained.predict_proba([canvas], detect=[(50, 30, SIZE, SIZE)]), p)
@@ -321,7 +321,7 @@ def test_boxes_and_detection_choose_the_face(trained, monkeypatch):
         with pytest.raises(BadInput, match="Picture 0: no face was found"):
             trained.predict_proba([canvas], detect="auto")
     finally:
-        trained.encoding.margin = 0.1
+        trained.encoding_.margin = 0.1
 
 
 # --- views
@@ -367,12 +367,12 @@ def test_a_fresh_process_gives_the_same_answer(trained, tmp_path):
     images = planted(6, 8)[0]
     np.save(tmp_path / "x.npy", images)
     trained.calibrate(split("validation", 30, 1)).save(tmp_path / "faces.emorec")
-    calibrated, trained.temperature = trained.predict_proba(images), 1.0
+    calibrated, trained.temperature_ = trained.predict_proba(images), 1.0
     code = (
         "import sys, numpy as np, emorec\n"
         "clf = emorec.FaceClassifier.load(sys.argv[1] + '/faces.emorec')\n"
         "np.save(sys.argv[1] + '/p.npy', clf.predict_proba(np.load(sys.argv[1] + '/x.npy')))\n"
-        "print(clf.get_params()['model'], clf.encoding.edge, clf.label_set.names)\n"
+        "print(clf.get_params()['model'], clf.encoding_.edge, clf.label_set_.names)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=300, env=os.environ

@@ -193,19 +193,19 @@ def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "seen.npy"), trained.predict_proba(images=images), atol=1e-6)
     parts = trained.contributions(images=images, texts=texts)[["image", "text"]]
     np.testing.assert_allclose(np.load(tmp_path / "parts.npy"), parts, atol=1e-6)
-    assert path.exists() and trained.temperature != 1.0
+    assert path.exists() and trained.temperature_ != 1.0
 
 
 def test_trained_classifiers_of_other_classes_are_taken_as_they_are(trained):
     images, texts, labels = planted(120, 9)
     low = objects("low" if label.startswith("low") else "top" for label in labels)
     lamp = face(learning_rate=0.005).fit(images, low, validation=(images[:40], low[:40]), progress=None)
-    before = [w.copy() for w in lamp.model.get_weights()]
+    before = [w.copy() for w in lamp.model_.get_weights()]
     some = list(images)
     some[::3] = [None] * len(some[::3])  # a third of the training pairs have no picture
     clf = classifier(face=lamp, text=text(max_words=500), fusion="gated", fusion_options={"units": 8}, encoder_units=0)
     clf.fit(images=some, texts=texts, labels=labels, validation=split("validation", 40, 1), progress=None)
-    assert all(np.array_equal(a, b) for a, b in zip(before, lamp.model.get_weights())) and clf.face_ is lamp
+    assert all(np.array_equal(a, b) for a, b in zip(before, lamp.model_.get_weights())) and clf.face_ is lamp
     assert clf.score(split("test", 60, 2)) > 0.9
     table = clf.contributions(images=[images[0], None, images[2]], texts=[texts[0], texts[1], None])
     weights = table[["image weight", "text weight"]].to_numpy()

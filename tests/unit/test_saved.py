@@ -24,5 +24,5 @@ def test_a_classifier_of_version_0_1_answers_as_it_did(kind):
         probabilities = classifier.predict_proba([RAMP, RAMP[:, ::-1]])
     else:
         probabilities = classifier.predict_proba(images=[RAMP, None], texts=texts)
-    assert list(classifier.label_set) == EXPECTED[kind]["labels"]
+    assert list(classifier.label_set_) == EXPECTED[kind]["labels"]
     np.testing.assert_allclose(probabilities, EXPECTED[kind]["probabilities"], atol=1e-5)

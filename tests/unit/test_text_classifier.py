@@ -68,7 +68,7 @@ import emorec
 texts = json.load(open("texts.json"))
 for path in sorted(p for p in __import__("os").listdir(".") if p.endswith(".emorec")):
     clf = emorec.TextClassifier.load(path)
-    clf.model.run_eagerly = True
+    clf.model_.run_eagerly = True
     expected = np.load(path.replace(".emorec", ".npz"))
     found = clf.predict_proba(texts)
     assert np.abs(found - expected["probabilities"]).max() < 1e-6, path
@@ -82,9 +82,9 @@ for path in sorted(p for p in __import__("os").listdir(".") if p.endswith(".emor
 
 def untrained(clf, data):
     """The classifier with the weights that it begins with, which is quicker than training it."""
-    clf.label_set, clf.temperature, clf.thresholds = data.label_set, 1.0, None
+    clf.label_set_, clf.temperature_, clf.thresholds_ = data.label_set, 1.0, None
     clf._fit_encoding(list(data.train.inputs))
-    clf.model = clf._build(len(data.label_set))
+    clf.model_ = clf._build(len(data.label_set))
     return clf
 
 
@@ -98,11 +98,11 @@ def test_every_network_is_the_same_in_a_fresh_process_and_at_every_batch_size(tm
             clf.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
         else:
             untrained(clf, data)
-        clf.model.run_eagerly = True  # two hundred compilations would take minutes
+        clf.model_.run_eagerly = True  # two hundred compilations would take minutes
         expected = {"probabilities": clf.predict_proba(texts)}
         alone = clf.predict_proba(texts[1:2])
         np.testing.assert_allclose(alone, expected["probabilities"][1:2], atol=1e-6, err_msg=f"{encoder} {attention}")
-        many = training.predict(clf.model, clf._encode(texts * 250), 1000)
+        many = training.predict(clf.model_, clf._encode(texts * 250), 1000)
         np.testing.assert_allclose(clf._probabilities(many), np.tile(expected["probabilities"], (250, 1)), atol=1e-6)
         np.testing.assert_allclose(expected["probabilities"].sum(axis=1), 1, atol=1e-6)
         if attention != "none":
@@ -118,17 +118,17 @@ def test_every_network_is_the_same_in_a_fresh_process_and_at_every_batch_size(tm
 
 
 def test_a_file_keeps_settings_labels_and_calibration(tmp_path, trained):
-    trained.temperature = 2.5
+    trained.temperature_ = 2.5
     path = trained.save(tmp_path / "deep" / "model.emorec")
     try:
         twin = TextClassifier.load(path)
         assert twin.get_params() == trained.get_params() | {"kernel_sizes": [2, 3]}  # JSON knows no tuples
-        assert (twin.temperature, twin.label_set) == (2.5, trained.label_set)
+        assert (twin.temperature_, twin.label_set_) == (2.5, trained.label_set_)
         assert os.listdir(path.parent) == ["model.emorec"]
         texts = planted(9, 3)[0]
         np.testing.assert_allclose(twin.predict_proba(texts), trained.predict_proba(texts), atol=1e-6)
     finally:
-        trained.temperature = 1.0
+        trained.temperature_ = 1.0
     with pytest.raises(BadInput, match="is a folder"):
         trained.save(tmp_path)
     with pytest.raises(DataMissing, match="train one"):
@@ -174,15 +174,15 @@ def test_frozen_vectors_thaw_after_the_epochs_asked_for(embedding, tmp_path):
         "mlp-average", "none", embedding=embedding, embedding_trainable=2, epochs=4, seed=3, learning_rate=0.05
     )
     seen = []
-    watch = lambda line: seen.append(np.array(clf.model.get_layer("embedding").embeddings))  # noqa: E731
+    watch = lambda line: seen.append(np.array(clf.model_.get_layer("embedding").embeddings))  # noqa: E731
     clf.fit(texts, labels, validation=planted(40, 1), progress=watch)
     assert len(seen) == len(clf.history_.epochs) == 4
     np.testing.assert_array_equal(seen[0], seen[1])
     assert np.abs(seen[2] - seen[1]).max() > 1e-3
     if embedding == "cbow":
         np.testing.assert_array_equal(seen[0], clf._matrix)
-        assert clf.coverage.type_share == 1
-        assert TextClassifier.load(clf.save(tmp_path / "cbow.emorec")).coverage == clf.coverage
+        assert clf.coverage_.type_share == 1
+        assert TextClassifier.load(clf.save(tmp_path / "cbow.emorec")).coverage_ == clf.coverage_
     best = clf.history_.epochs[clf.history_.best_epoch]["val_loss"]
     assert best == clf.history_.best_value == min(clf.history_["val_loss"])
     assert best == pytest.approx(loss(clf, planted(40, 1)), abs=1e-6)
@@ -217,7 +217,7 @@ def test_more_frozen_epochs_than_epochs_are_all_frozen():
     clf = classifier("mlp-average", "none", embedding="cbow", embedding_trainable=9, epochs=2)
     clf.fit(texts, labels, validation=(texts, labels), progress=None)
     assert len(clf.history_.epochs) == 2
-    np.testing.assert_array_equal(clf.model.get_layer("embedding").embeddings, clf._matrix)
+    np.testing.assert_array_equal(clf.model_.get_layer("embedding").embeddings, clf._matrix)
 
 
 def test_several_labels_each_with_its_own_threshold(tmp_path):
@@ -227,17 +227,17 @@ def test_several_labels_each_with_its_own_threshold(tmp_path):
     texts = [" ".join(["it", *rng.permutation([f"so{n}" for n in row]), "is"]) for row in labels]
     clf = classifier("mlp-average", "none", epochs=15, learning_rate=0.05, dropout=0)
     clf.fit(texts, labels, validation=(texts[:50], labels[:50]), progress=None)
-    assert clf.label_set == LabelSet("inferred", names, multi_label=True)
+    assert clf.label_set_ == LabelSet("inferred", names, multi_label=True)
     assert clf.score(texts, labels) > 0.95
     assert clf.predict(texts[:20]).tolist() == labels[:20]
     probabilities = clf.predict_proba(["it solove sojoy is", "it is"])
     assert (probabilities[0, 1:] > 0.5).all() and (probabilities[1] < 0.5).all()
     clf.calibrate((texts[:50], labels[:50]))
     twin = TextClassifier.load(clf.save(tmp_path / "m.emorec"))
-    np.testing.assert_array_equal(twin.thresholds, clf.thresholds)
+    np.testing.assert_array_equal(twin.thresholds_, clf.thresholds_)
     assert twin.predict(texts[:9]).tolist() == clf.predict(texts[:9]).tolist()
     evaluation = clf.evaluate(Split("test", objects(texts), objects(labels), objects(map(str, range(150)))))
-    assert evaluation.macro_f1 > 0.95 and evaluation.thresholds.tolist() == clf.thresholds.tolist()
+    assert evaluation.macro_f1 > 0.95 and evaluation.thresholds.tolist() == clf.thresholds_.tolist()
     with pytest.raises(LabelMismatch, match="give a tuple"):
         clf.score(["it is"], ["joy"])
 
@@ -451,12 +451,12 @@ def test_settings_may_be_numbers_of_numpy(encoder, attention):
     options = whole | {"kernel_sizes": (np.int64(2),), "dropout": np.float32(0.5)}
     clf = classifier(encoder, attention, **options)
     texts, labels = planted(20)
-    clf.label_set = LabelSet("p", tuple(sorted(set(labels))))
+    clf.label_set_ = LabelSet("p", tuple(sorted(set(labels))))
     clf._fit_encoding(texts)
     json.dumps(clf._state())
     model = clf._build(2)
     model.to_json()
-    assert np.isfinite(model(clf.encoding.encode(texts))).all()
+    assert np.isfinite(model(clf.encoding_.encode(texts))).all()
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_settings_may_be_numbers_of_numpy(encoder, attention):
 )
 def test_attention_weights_of_one_text_are_the_layers_own(attention, options, shape):
     clf = classifier("none", attention, epochs=1, **options).fit(*planted(32), validation=planted(8, 1), progress=None)
-    layer = clf.model.get_layer("attention")
+    layer = clf.model_.get_layer("attention")
     assert {name: getattr(layer, name) for name in options} == options
     weights = clf.attention_weights("a lovely word1 word2 .")
     assert weights.shape == shape
@@ -475,7 +475,7 @@ def test_attention_weights_of_one_text_are_the_layers_own(attention, options, sh
         np.testing.assert_allclose(explanation.weights, weights.mean(axis=0), atol=1e-6)
     else:
         ids = clf.ids_from_tokens([clf.tokenise("a lovely word1 word2 .")])[:, :5]
-        states = clf.model.get_layer("embedding")(ids)
+        states = clf.model_.get_layer("embedding")(ids)
         brought = np.asarray(layer.contributions(states, weights[None]))[0]
         np.testing.assert_allclose(explanation.weights, brought / brought.sum(), atol=1e-6)
         np.testing.assert_array_equal(explanation.matrix, weights)
