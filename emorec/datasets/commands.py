@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from emorec.datasets import cards, splits, store
+from emorec.datasets import cards, extras, splits, store
 from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
 
@@ -46,16 +46,23 @@ def _state(card, root=None):
         return "-"
 
 
+def _card(name):
+    """The card of a dataset, or one of the extras, which are had in the same way."""
+    return extras.get(name) or cards.get(name)
+
+
 def _list(args):
     print(f"{'name':22}{'modality':12}{'had':26}{'checksum':14}here")
     for card in cards.cards().values():
         known = "" if card.bundled else "sha256" if card.sha256 else "not recorded"
         print(f"{card.name:22}{card.modality:12}{card.access:26}{known:14}{_state(card)}")
+    for extra in extras.EXTRAS.values():
+        print(f"{extra.name:22}{extra.what:38}{'sha256':14}{_state(extra)}")
     return 0
 
 
 def _get(args):
-    card = cards.get(args.name)
+    card = _card(args.name)
     if card.bundled:
         print(f"{card.name} is bundled: {sample.sample_root()}")
     else:
@@ -68,7 +75,7 @@ def _where(args):
     if args.name is None:
         print("\n".join(map(str, store.roots(args.root))))
     else:
-        card = cards.get(args.name)
+        card = _card(args.name)
         print(sample.sample_root() if card.bundled else store.locate(card, root=args.root))
     return 0
 
@@ -76,9 +83,10 @@ def _where(args):
 def _verify(args):
     if args.name is None and args.path:
         raise BadInput("--path needs the NAME of the dataset that lies there.")
-    here = [card for card in cards.cards().values() if _state(card, args.root) not in ("-", "bundled")]
+    known = [*cards.cards().values(), *extras.EXTRAS.values()]
+    here = [card for card in known if _state(card, args.root) not in ("-", "bundled")]
     wrong = False
-    for card in [cards.get(args.name)] if args.name else here:
+    for card in [_card(args.name)] if args.name else here:
         place = sample.sample_root() if card.bundled else store.locate(card, args.path, args.root)
         states, problems = store.check_content(card, place)
         wrong |= bool(problems)

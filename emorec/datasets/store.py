@@ -97,6 +97,8 @@ def missing(card, looked_in, why="", root=None):
     folder = [*usable, *roots(root)][0] / card.name
     by_hand = f"{card.get or f'download it from {card.home}'}, and put {card.wanted} into {folder}"
     how = f"python -m emorec data get {card.name}   (or by hand: {by_hand})" if card.urls else by_hand
+    if not card.reader:  # one of `emorec.datasets.extras`
+        return DataMissing(f"{card.name!r} ({card.what}){why}", looked_in, how, card.instead)
     instead = f"emorec.datasets.load({card.instead!r}) is bundled and needs no network."
     return DataMissing(f"The dataset {card.name!r}{why}", looked_in, how, instead)
 
@@ -436,7 +438,7 @@ def check_content(card, path):
     """
     states = checksums(card, path)
     problems = [f"{name} {state}" for name, state in states if state.startswith("differs")]
-    if card.drawn:  # by this package: there is nothing to count
+    if not card.reader or card.drawn:  # a file with a checksum alone, or made by this package: nothing to count
         return states, problems
     try:
         rows = card.read(path)

@@ -3,11 +3,13 @@
 from importlib import import_module
 
 _FUNCTIONS = {
-    "detect": "detection", "crop": "detection", "crop_face": "detection",
+    "detect": "detection", "detect_faces": "detection", "crop": "detection", "crop_face": "detection",
+    "aligned_crop": "detection",
     "build_face_model": "models",
 }  # fmt: skip
 _MODULES = (
-    "acgan", "augmentation", "detection", "explain", "layers", "models", "preprocessing", "render", "video",
+    "acgan", "augmentation", "detection", "detectors", "explain", "layers", "models", "preprocessing", "render",
+    "video",
 )  # fmt: skip
 
 __all__ = [*_FUNCTIONS, *_MODULES]

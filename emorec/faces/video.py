@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.faces import detection
+from emorec.faces import detectors
 
 # Okabe & Ito's colours, RGB
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
@@ -61,7 +61,7 @@ class FaceTracks:
 
 def iou(a, b):
     """Intersection over union of two boxes (x, y, w, h)."""
-    common = detection.overlap(a, b)
+    common = detectors.overlap(a, b)
     return common / (a[2] * a[3] + b[2] * b[3] - common)
 
 
