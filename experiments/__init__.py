@@ -1,10 +1,10 @@
-"""Declared experiments: a grid of runs -> results/*.json -> tables."""
+"""Declared experiments: a grid of runs -> results/NAME.jsonl -> tables."""
 
 from __future__ import annotations
 
 from emorec.errors import BadInput
 from emorec.reporting import quiet
-from experiments.runs import Run, execute, load_results
+from experiments.runs import Run, execute, load_results, recorded_keys
 from experiments.tables import differing, summary, table, write
 
 __all__ = [
@@ -66,20 +66,19 @@ def declared(name, dataset=None, seeds=None, folds=None, models=None):
 
 
 def perform(runs, jobs=1, folder=None, progress=print):
-    """Executes the runs that have no JSON yet; each writes its own when it is done, so a kill loses one run.
+    """Executes the runs that are not recorded yet; each is recorded when it is done, so a kill loses one run.
 
     Args:
         runs: From `declared`.
         jobs: Processes at once; through joblib, so ``joblib.parallel_config(backend="dask")`` spreads them
             over a cluster.
-        folder: Where the JSON files go; None takes the checkout's results/.
+        folder: Where the records go; None takes the checkout's results/.
         progress: Receives a line per run; None is silent.
     """
     import joblib
 
-    from experiments.runs import results_folder
-
-    pending = [r for r in runs if not r.path(folder or results_folder()).exists()]
+    there = {key for name in {r.experiment for r in runs} for key in recorded_keys(name, folder)}
+    pending = [r for r in runs if (r.experiment, *r.key) not in there]
     if progress is not None:
         progress(f"{len(runs) - len(pending)} of {len(runs)} runs are there already.")
     outcomes = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(

@@ -59,7 +59,7 @@ def _fitted(run, data, progress):
 def checkpoint(run):
     """The folder that a killed run goes on from, below the user cache; another declaration has another."""
     digest = hashlib.sha256(json.dumps(asdict(run), sort_keys=True).encode()).hexdigest()[:12]
-    return store.user_cache() / "runs" / f"{run.path('').stem}-{digest}"
+    return store.user_cache() / "runs" / f"{run.slug}-{digest}"
 
 
 def run_baseline(run):

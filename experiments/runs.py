@@ -1,14 +1,19 @@
-"""A run: a plain function of its declaration, and the JSON it leaves in results/."""
+"""A run: a plain function of its declaration, and the record it leaves in results/."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from emorec import reporting
 from emorec.errors import BadInput
@@ -41,12 +46,17 @@ class Run:
     folds: int | None = None
     baseline: bool = False
 
-    def path(self, folder):
-        """Where its JSON stands: results/EXPERIMENT/DATASET/MODEL-fold-seed.json."""
-        slug = "".join(c if c.isalnum() else "-" for c in self.model.lower())
-        slug = "-".join(part for part in slug.split("-") if part)
+    @property
+    def key(self):
+        """What tells it from the other runs of its experiment: (dataset, model, fold, seed)."""
+        return self.dataset, self.model, self.fold, self.seed
+
+    @property
+    def slug(self):
+        """A name for files: ``fer2013-vgg-wide-seed0``."""
+        words = re.sub(r"[^a-z0-9]+", "-", f"{self.experiment} {self.model}".lower()).strip("-")
         fold = "" if self.fold is None else f"-fold{self.fold}"
-        return Path(folder) / self.experiment / self.dataset / f"{slug}{fold}-seed{self.seed}.json"
+        return f"{words}{fold}-seed{self.seed}"
 
 
 def results_folder():
@@ -54,43 +64,119 @@ def results_folder():
     return ROOT / "results"
 
 
-def execute(run, folder=None, command=""):
-    """Runs a declaration unless its JSON is there already; returns the JSON's content.
+def file_of(experiment, folder=None):
+    """The JSON Lines file of an experiment: a record a line."""
+    return Path(folder or results_folder()) / f"{experiment}.jsonl"
 
-    A JSON of the same name but of another declaration is an error: a number must not change its meaning silently.
+
+def recorded(run, folder=None):
+    """The record of a run, or None.
+
+    Raises:
+        BadInput: There is a record of this name that was made by another declaration: a number must not change its
+            meaning silently.
     """
-    path = run.path(folder or results_folder())
-    declaration = json.loads(json.dumps(asdict(run)))
-    if path.exists():
-        content = json.loads(path.read_text())
-        if content["run"] != declaration:
-            raise BadInput(f"{path} is of another declaration; delete it to run anew.")
+    for content in load_results(run.experiment, folder):
+        if _key(content["run"]) == run.key:
+            if content["run"] != json.loads(json.dumps(asdict(run))):
+                path = file_of(run.experiment, folder)
+                raise BadInput(f"{path} holds {run.slug} of another declaration; delete its line to run anew.")
+            return content
+    return None
+
+
+def recorded_keys(experiment, folder=None):
+    """(experiment, dataset, model, fold, seed) of every record."""
+    return {(experiment, *_key(content["run"])) for content in load_results(experiment, folder)}
+
+
+def _key(run):
+    return run["dataset"], run["model"], run["fold"], run["seed"]
+
+
+def execute(run, folder=None, command=""):
+    """Carries out a run unless it is recorded already; returns its record."""
+    if (content := recorded(run, folder)) is not None:
         return content
     module, _, function = run.function.partition(":")
     started = time.perf_counter()
     outcome = getattr(import_module(module), function)(run)
     content = {
-        "run": declaration,
+        "run": json.loads(json.dumps(asdict(run))),
         **outcome,
         "seconds": round(time.perf_counter() - started, 1),
-        "device": reporting.device(),
-        "versions": reporting.versions(),
-        "date": date.today().isoformat(),
-        "command": command or f"python -m experiments {run.experiment}",
+        **circumstances(),
     }
-    try:
-        text = json.dumps(content, indent=1, default=float, allow_nan=False)
-    except ValueError as error:
-        raise BadInput(f"The outcome of {path.stem} holds NaN or infinity, which JSON has no numbers for.") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".writing-{os.getpid()}")
-    temporary.write_text(text + "\n")
-    os.replace(temporary, path)
+    if command:  # otherwise it is `python -m experiments` with the experiment's name
+        content["command"] = command
+    append(content, folder)
     return content
 
 
+def circumstances():
+    """What else decides a number: device, threads, versions, the commit, and the day."""
+    return {
+        "device": reporting.device(),
+        "threads": {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}
+        | {"cores": os.cpu_count()},
+        "versions": reporting.versions(),
+        "commit": commit(),
+        "date": date.today().isoformat(),
+    }
+
+
+def commit():
+    """The commit of the checkout, with ``+`` where files differ from it; None outside of a repository."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", "emorec", "experiments"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head[:12] + "+" * bool(changed)
+
+
+def append(content, folder=None):
+    """Adds a record as one line; safe between processes, and a line that a kill left unfinished is dropped first."""
+    import filelock
+
+    run = content["run"]
+    try:
+        rest = {name: _rounded(value) for name, value in content.items() if name != "run"}
+        line = json.dumps({"run": run, **rest}, default=float, allow_nan=False, separators=(",", ":")) + "\n"
+    except ValueError as error:
+        raise BadInput(f"The outcome of {_key(run)} holds NaN or infinity, which JSON has no numbers for.") from error
+    path = file_of(run["experiment"], folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_suffix(".lock")), open(path, "a+b") as file:
+        file.seek(0)
+        complete = file.read().rfind(b"\n") + 1
+        file.truncate(complete)
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _rounded(value):
+    """Numbers to five decimals, in nested lists and dicts: more would say nothing, and double the file."""
+    if isinstance(value, (float, np.floating)):
+        return round(float(value), 5)
+    if isinstance(value, dict):
+        return {name: _rounded(x) for name, x in value.items()}
+    return [_rounded(x) for x in value] if isinstance(value, (list, tuple)) else value
+
+
 def load_results(experiment=None, folder=None):
-    """The contents of all result files, of one experiment where it is named."""
+    """All records, of one experiment where it is named; a last line that was cut off is left out."""
     folder = Path(folder or results_folder())
-    pattern = f"{experiment}/**/*.json" if experiment else "**/*.json"
-    return [json.loads(p.read_text()) for p in sorted(folder.glob(pattern))]
+    files = [file_of(experiment, folder)] if experiment else sorted(folder.glob("*.jsonl"))
+    return [record for file in files if file.exists() for record in _records(file, file.stat().st_mtime_ns)]
+
+
+@lru_cache(maxsize=32)
+def _records(file, changed):
+    """The records of a file as it was when it changed; a grid asks for them at every run."""
+    text = file.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

@@ -383,8 +383,8 @@ for (name, reference), table in tables.items():
 # | movie-polarity | rnn + uniform | 76.4 [75.5, 77.4] | 76.4 [75.5, 77.3] | 10 |
 # | movie-polarity | bilstm + self | 76.5 [75.0, 77.9] | 76.4 [74.9, 77.9] | 10 |
 # | movie-polarity | bigru + none | 76.5 [75.5, 77.4] | 76.5 [75.5, 77.4] | 10 |
-# | movie-polarity | birnn + uniform | 76.6 [75.5, 77.6] | 76.5 [75.4, 77.6] | 10 |
 # | movie-polarity | mlstm + uniform | 76.6 [75.0, 78.1] | 76.5 [75.0, 78.1] | 10 |
+# | movie-polarity | birnn + uniform | 76.6 [75.5, 77.6] | 76.5 [75.4, 77.6] | 10 |
 # | movie-polarity | gru + none | 76.6 [75.5, 77.7] | 76.6 [75.5, 77.7] | 10 |
 # | movie-polarity | rnn + self | 76.7 [75.7, 77.6] | 76.6 [75.6, 77.7] | 10 |
 # | movie-polarity | stacked-lstm + global | 76.7 [75.3, 78.1] | 76.7 [75.3, 78.1] | 10 |
@@ -477,7 +477,7 @@ for (name, reference), table in tables.items():
 # | movie-subjectivity | stacked-bilstm + uniform | 92.1 [91.5, 92.6] | 92.1 [91.5, 92.6] | 10 |
 # | movie-subjectivity | gru + self | 92.1 [91.4, 92.7] | 92.1 [91.4, 92.7] | 10 |
 # | movie-subjectivity | bigru + self | 92.1 [91.3, 92.9] | 92.1 [91.3, 92.9] | 10 |
-# | movie-subjectivity | bimlstm + global | 92.1 [91.3, 92.9] | 92.1 [91.3, 92.9] | 10 |
+# | movie-subjectivity | bimlstm + global | 92.1 [91.3, 92.9] | 92.1 [91.3, 92.8] | 10 |
 # | movie-subjectivity | lstm + global | 92.1 [91.0, 93.2] | 92.1 [91.0, 93.2] | 10 |
 # | movie-subjectivity | mlstm + self | 92.1 [91.4, 92.7] | 92.1 [91.4, 92.7] | 10 |
 # | movie-subjectivity | cnn + structured | 92.1 [91.3, 92.9] | 92.1 [91.3, 92.9] | 10 |

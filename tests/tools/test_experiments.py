@@ -33,9 +33,9 @@ def test_each_run_leaves_one_file_and_is_not_repeated(tmp_path):
     CALLS.clear()
     experiments.perform(runs(), folder=tmp_path, progress=None)
     assert len(CALLS) == 3
-    content = json.loads((tmp_path / "demo/data/a-model-fold1-seed0.json").read_text())
+    content = json.loads((tmp_path / "demo.jsonl").read_text().splitlines()[1])
     assert content["run"]["fold"] == 1
-    assert {"device", "versions", "date", "command", "seconds", "protocol"} <= set(content)
+    assert {"device", "threads", "commit", "versions", "date", "seconds", "protocol"} <= set(content)
     lines = []
     experiments.perform(runs(), folder=tmp_path, progress=lines.append)
     assert len(CALLS) == 3
@@ -55,10 +55,20 @@ def test_another_declaration_under_the_same_name_is_refused(tmp_path):
         experiments.perform(runs(value=0.7), folder=tmp_path, progress=None)
 
 
+def test_a_line_that_a_kill_cut_off_is_run_again(tmp_path):
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    path = tmp_path / "demo.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert len(experiments.load_results("demo", tmp_path)) == 2
+    CALLS.clear()
+    experiments.perform(runs(), folder=tmp_path, progress=None)
+    assert [r.fold for r in CALLS] == [2] and len(experiments.load_results("demo", tmp_path)) == 3
+
+
 def test_what_is_not_a_number_is_not_written(tmp_path):
-    with pytest.raises(BadInput, match="a-model-fold0-seed0 holds NaN"):
+    with pytest.raises(BadInput, match="A model.* holds NaN"):
         experiments.perform(runs(1, float("nan")), folder=tmp_path, progress=None)
-    assert not list(tmp_path.rglob("*.*"))
+    assert not list(tmp_path.rglob("*.jsonl"))
 
 
 def test_counts_and_estimates_are_shown_apart():
@@ -115,10 +125,11 @@ def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch
 
 def test_a_protocol_is_said_once_with_all_that_is_added_to_it(tmp_path):
     for run in (*runs(2, 0.2, "floor", baseline=True), *runs(2)):
-        path = run.path(tmp_path)
-        content = experiments.execute(run, tmp_path)
-        if not run.baseline:
-            path.write_text(json.dumps(content | {"protocol": "made up; seen twice"}))
+        experiments.execute(run, tmp_path)
+    path = tmp_path / "demo.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    records = [r if r["run"]["baseline"] else r | {"protocol": "made up; seen twice"} for r in records]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
     notes = [line for line in experiments.table("demo", tmp_path).split("\n") if line.startswith("data: ")]
     assert notes == ["data: made up; seen twice."]
 
@@ -130,7 +141,7 @@ def test_a_table_without_results_says_how_to_get_them(tmp_path):
 def test_declared_experiments_are_unique_and_filterable():
     for name in experiments.names():
         declared = experiments.declared(name)
-        assert len({r.path("x") for r in declared}) == len(declared)
+        assert len({r.key for r in declared}) == len(declared)
     chosen = experiments.declared("polarity", dataset="movie-polarity", folds=[3])
     assert {r.fold for r in chosen} == {3} and {r.dataset for r in chosen} == {"movie-polarity"}
     chosen = experiments.declared("fer2013", seeds=[0, 2], models=["VGG"])

@@ -96,7 +96,7 @@ def test_declarations_hold_what_is_asked_of_them():
         runs = experiments.declared(name)
         assert {r.dataset for r in runs} == {name} and json.loads(json.dumps([asdict(r) for r in runs]))
         networks = [r for r in runs if not r.baseline]
-        assert {r.seed for r in networks} == {0, 1, 2} and len({r.path("") for r in runs}) == len(runs)
+        assert {r.seed for r in networks} == {0, 1, 2} and len({r.key for r in runs}) == len(runs)
         for r in networks:
             FaceClassifier(**r.options)
 

@@ -15,7 +15,7 @@ from experiments import Run, multimodal
 def test_every_run_can_be_found_and_has_a_file_of_its_own(tmp_path):
     for name in ("mosi", "meld", "regimes"):
         runs = experiments.declared(name)
-        assert len({run.path(tmp_path) for run in runs}) == len(runs)
+        assert len({run.key for run in runs}) == len(runs)
         for run in runs:
             module, _, function = run.function.partition(":")
             assert module == "experiments.multimodal" and callable(getattr(multimodal, function))
