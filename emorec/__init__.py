@@ -14,7 +14,7 @@ _CLASSES = {
 }
 _MODULES = (
     "attention", "datasets", "text", "faces", "multimodal",
-    "baselines", "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
+    "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", "load_model", *_CLASSES, *_MODULES]

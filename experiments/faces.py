@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 import keras
 import numpy as np
 
-from emorec import baselines, datasets, metrics
+from emorec import datasets, metrics
 from emorec.datasets import leaks, store
+from emorec.faces import baselines
 from emorec.faces.classifier import FaceClassifier
 from experiments.runs import Run
 from experiments.text import outcome, trained_how
@@ -63,14 +64,14 @@ def checkpoint(run):
 
 
 def run_baseline(run):
-    """Fits one of `emorec.baselines` on the training data."""
+    """Fits one of `emorec.faces.baselines` on the training data."""
     data = load(run)
     predicted = _floor(run, data).predict(data.test.inputs)
     return outcome(data, metrics.evaluate(data.test.labels, predicted, data.label_set, groups=data.test.groups))
 
 
 def _floor(run, data):
-    return baselines.faces(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
+    return baselines.build(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
 
 
 def run_repeats(run, progress=print):

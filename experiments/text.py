@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emorec import baselines, datasets, metrics
+from emorec import datasets, metrics
 from emorec.datasets import store
 from emorec.errors import DataMissing
+from emorec.text import baselines
 from emorec.text.classifier import TextClassifier
 from experiments.runs import Run
 
@@ -106,7 +107,7 @@ _last = {}
 
 
 def run_baseline(run):
-    """Fits one of `emorec.baselines` on training and validation data together; nothing is tuned.
+    """Fits one of `emorec.text.baselines` on training and validation data together; nothing is tuned.
 
     With several labels to a text it is fitted on training data alone, and the thresholds are tuned on validation.
     """
@@ -116,7 +117,7 @@ def run_baseline(run):
         commonest = Counter(data.train.labels).most_common(1)[0][0]
         p = data.label_set.encode([commonest] * len(test))
         return outcome(data, metrics.evaluate_multilabel(test.labels, p, 0.5, data.label_set))
-    model = baselines.text(name, data.label_set)
+    model = baselines.build(name, data.label_set)
     if data.label_set.multi_label:
         model.fit(data.train.inputs, data.train.labels)
         truth = data.label_set.encode(data.validation.labels)
@@ -131,7 +132,7 @@ def run_ensemble(run):
     """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores; with
     several labels to a text by one number, see `_mixture`."""
     data, classifier = _trained(run, run.options["classifier"])
-    linear = baselines.text(run.options["baseline"], data.label_set).fit(data.train.inputs, data.train.labels)
+    linear = baselines.build(run.options["baseline"], data.label_set).fit(data.train.inputs, data.train.labels)
     if data.label_set.multi_label:
         return _mixture(data, classifier, linear)
 

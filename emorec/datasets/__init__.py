@@ -47,7 +47,8 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
     """
     import warnings
 
-    from emorec.datasets import splits, store
+    from emorec.datasets import splits, store, verify
+    from emorec.datasets.download import fetch
     from emorec.datasets.readers import sample
     from emorec.errors import DataMissing
 
@@ -59,11 +60,11 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
     except DataMissing:
         if not (download and found.urls and path is None):
             raise
-        place = store.fetch(found, root)
+        place = fetch(found, root)
     rows = found.read(place, **options)
     if isinstance(rows, Dataset):
         return rows
-    problems = store.count_problems(rows, found.expected if rows.expected is None else rows.expected)
+    problems = verify.count_problems(rows, found.expected if rows.expected is None else rows.expected)
     if problems:
         problem = f"{name} in {place}: {'; '.join(problems)}. A truncated or altered copy?"
         warnings.warn(problem, stacklevel=2)

@@ -9,6 +9,15 @@ import numpy as np
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
 
+SPLITS = ("train", "validation", "test")
+
+# What files, folders and columns call the splits, in lower case.
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development", "publictest"), "validation"),
+    **dict.fromkeys(("test", "testing", "privatetest"), "test"),
+}
+
 
 @dataclass(frozen=True)
 class Split:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from emorec.datasets import cards, extras, splits, store
+from emorec.datasets import cards, download, extras, splits, store, verify
 from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
 
@@ -66,7 +66,7 @@ def _get(args):
     if card.bundled:
         print(f"{card.name} is bundled: {sample.sample_root()}")
     else:
-        place = store.fetch(card, args.root, force=args.force)
+        place = download.fetch(card, args.root, force=args.force)
         print(f"{card.name}: {place}\nterms: {card.licence}\ncite: {card.citation}")
     return 0
 
@@ -88,7 +88,7 @@ def _verify(args):
     wrong = False
     for card in [_card(args.name)] if args.name else here:
         place = sample.sample_root() if card.bundled else store.locate(card, args.path, args.root)
-        states, problems = store.check_content(card, place)
+        states, problems = verify.check_content(card, place)
         wrong |= bool(problems)
         counts = "row counts as published" if card.expected else "no published row counts to compare with"
         for line in [f"{name}: {state}" for name, state in states] + (problems or [counts]):

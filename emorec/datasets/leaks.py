@@ -1,4 +1,4 @@
-"""Does a split leak: shared subjects, repeated pictures, and near repeats found by the nearest neighbour."""
+"""Does a split leak: shared subjects, repeated pictures, near repeats, features that were made with the labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec import images as pictures
+from emorec.datasets.base import SPLITS
 from emorec.datasets.readers import folders
-from emorec.datasets.splits import PARTS
 from emorec.errors import BadInput
 
 
@@ -21,7 +21,7 @@ def check_subjects(data):
     Raises:
         BadInput: With the names of the shared subjects and the parts, or because there are no groups to compare.
     """
-    splits = {part: getattr(data, part) for part in PARTS}
+    splits = {part: getattr(data, part) for part in SPLITS}
     if any(split.groups is None for split in splits.values()):
         raise BadInput(f"{data.name!r} does not say who is in a picture (groups), so nothing can be checked.")
     people = {part: set(split.groups) for part, split in splits.items()}
@@ -44,7 +44,7 @@ def duplicates(data):
         A list of tuples of (part, id), one tuple for every picture that is there more than once.
     """
     places = {}
-    for part in PARTS:
+    for part in SPLITS:
         split = getattr(data, part)
         for image, name in zip(split.inputs, split.ids):
             places.setdefault(folders.fingerprint(pictures.as_picture(image)), []).append((part, name))
@@ -134,3 +134,54 @@ def _standardised(images, size):
     rows = np.stack([small(pictures.to_grey(pictures.as_picture(image))).ravel() for image in images])
     rows = rows.astype("float32") - rows.mean(axis=1, keepdims=True, dtype="float32")
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+@dataclass(frozen=True)
+class FeatureLeak:
+    """What `leaked_features` found.
+
+    Attributes:
+        inside: Balanced accuracy (0 to 1) in grouped cross-validation inside the training part.
+        test: The same on the test part, trained on all of the training part.
+        margin: How far ``inside`` may lie above ``test`` without suspicion.
+        leaked: Whether it lies farther.
+    """
+
+    inside: float
+    test: float
+    margin: float
+    leaked: bool
+
+    def __str__(self):
+        verdict = "extracted with the training labels?" if self.leaked else "no sign of a leak"
+        return f"{100 * self.inside:.1f} % inside train, {100 * self.test:.1f} % on test: {verdict}"
+
+
+def leaked_features(train, train_labels, test, test_labels, groups=None, folds=5, seed=0):
+    """Whether features were extracted by a model that had seen the labels of the training part.
+
+    Such features separate the training part nearly perfectly, folds of unseen groups included, and much less so the
+    test part; a validation part cut from train is then useless for choosing anything. A linear model looks for that.
+
+    Args:
+        train, test: Features (N, D) of both parts. train_labels, test_labels: (N,). groups: (N,) of the training
+            part: videos, speakers.
+        folds, seed: Of the cross-validation.
+
+    Returns:
+        `FeatureLeak`; the margin is 10 points, or three standard errors of the test accuracy if that is more.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    groups = np.arange(len(train)) if groups is None else np.asarray(groups)
+    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    guessed = cross_val_predict(model, train, np.asarray(train_labels), groups=groups, cv=cv)
+    inside = balanced_accuracy_score(train_labels, guessed)
+    tested = balanced_accuracy_score(test_labels, model.fit(train, train_labels).predict(test))
+    margin = max(0.1, 3 * (tested * (1 - tested) / len(test)) ** 0.5)
+    return FeatureLeak(float(inside), float(tested), float(margin), bool(inside - tested > margin))

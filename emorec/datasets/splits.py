@@ -14,11 +14,9 @@ from math import lcm
 
 import numpy as np
 
-from emorec.datasets.base import Dataset, Split, objects
+from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.errors import BadInput, LabelMismatch
 from emorec.labels import LabelSet
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass
@@ -185,7 +183,7 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
         if "validation" not in rows.parts:
             parts = carve(parts, ids, labels, share=validation, seed=seed, **together)
             protocol += f"; validation: {share} of the training part (seed {seed})"
-    splits = {part: _split(name, part, rows, parts) for part in PARTS}
+    splits = {part: _split(name, part, rows, parts) for part in SPLITS}
     what = "text" if rows.content is None else "picture"
     found = () if content is None else duplicate_notes(content, labels, parts, what)
     notes = (*rows.notes, *found)

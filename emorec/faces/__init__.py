@@ -8,8 +8,8 @@ _FUNCTIONS = {
     "build_face_model": "models",
 }  # fmt: skip
 _MODULES = (
-    "acgan", "augmentation", "detection", "detectors", "explain", "layers", "models", "preprocessing", "render",
-    "video",
+    "acgan", "augmentation", "baselines", "detection", "detectors", "explain", "layers", "models",
+    "preprocessing", "render", "rendered", "video",
 )  # fmt: skip
 
 __all__ = [*_FUNCTIONS, *_MODULES]

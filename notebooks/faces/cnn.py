@@ -176,11 +176,12 @@ print("chosen:", best)
 # alike, so the intervals come from drawing whole people, not pictures.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.faces import baselines
 
 evaluations = {name: network.evaluate(data.test, data.test.groups) for name, network in networks.items()}
 for name, floor in {"floor: HOG + logistic regression": "hog-lr", "floor: majority class": "majority"}.items():
-    answers = baselines.faces(floor).fit(data.train.inputs, data.train.labels).predict(data.test.inputs)
+    answers = baselines.build(floor).fit(data.train.inputs, data.train.labels).predict(data.test.inputs)
     evaluations[name] = metrics.evaluate(data.test.labels, answers, data.label_set, groups=data.test.groups)
 rows = [{"label": name, "estimate": 100 * e.accuracy, "low": 100 * e.accuracy_interval[0], "high": 100 * e.accuracy_interval[1]} for name, e in evaluations.items()]
 plots.forest(rows, reference=None, xlabel="accuracy on the test part (%), with 95 % interval");

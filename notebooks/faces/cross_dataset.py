@@ -237,9 +237,10 @@ plots.history(classifier.history_, metrics=["loss", "accuracy"]);
 # The floor takes no epochs:
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.faces import baselines
 
-floor = baselines.faces("hog-lr").fit(data.train.inputs, data.train.labels)
+floor = baselines.build("hog-lr").fit(data.train.inputs, data.train.labels)
 
 # %% [markdown]
 # ## Evaluate
@@ -380,7 +381,7 @@ for name, number in numbers.items():
 scores = {}
 for name, number in numbers.items():
     folds = [parts(number, fold) for fold in range(2 if fast else 5)]
-    scores[name] = [baselines.faces("hog-lr").fit(d.train.inputs, d.train.labels).score(d.test.inputs, d.test.labels) for d in folds]
+    scores[name] = [baselines.build("hog-lr").fit(d.train.inputs, d.train.labels).score(d.test.inputs, d.test.labels) for d in folds]
 leak = {name: metrics.mean_interval(values) for name, values in scores.items()}
 for name, value in leak.items():
     print(f"{name:10s}", emorec.reporting.show(tuple(value)))

@@ -257,7 +257,7 @@ models = {fusion: train(fusion) for fusion in methods}
 # over the two.
 
 # %%
-from emorec import baselines
+from emorec.faces.baselines import oriented_gradients
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs
 from emorec.text.tfidf import TfidfEncoder
 
@@ -270,7 +270,7 @@ encoder = TfidfEncoder(max_features=2000).fit(list(pairs.train.inputs["text"]))
 def features(texts, images):
     """TF-IDF (N, D) and histograms of oriented gradients (N, 900), and that both are there."""
     grey = FacePreprocessing(48, "grey")(check_inputs(images))[..., 0]
-    x = {"text": 10 * encoder.encode(list(texts)), "image": baselines.oriented_gradients(grey)}
+    x = {"text": 10 * encoder.encode(list(texts)), "image": oriented_gradients(grey)}
     return x | {"presence": np.ones((len(grey), 2), "float32")}
 
 

@@ -100,13 +100,14 @@ plots.images(data.train.inputs["image"][first], titles=list(data.label_set), col
 # All are plain functions of arrays, and take `presence` for missing modalities.
 
 # %%
-from emorec import baselines
+from emorec.faces import baselines as face_baselines
+from emorec.text import baselines as text_baselines
 from emorec.multimodal import decisions
 
 
 def models():
     """An untrained model for each modality."""
-    return {"text": baselines.text("tfidf-lr", data.label_set), "image": baselines.faces("hog-lr")}
+    return {"text": text_baselines.build("tfidf-lr", data.label_set), "image": face_baselines.build("hog-lr")}
 
 
 list(decisions.RULES)

@@ -147,10 +147,10 @@ for fold, part in enumerate(parts):
 import numpy as np
 import pandas as pd
 
-from emorec import baselines
+from emorec.text import baselines
 
 scores = pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
-linear = [baselines.text("tfidf-lr", data.label_set).fit(p.train.inputs, p.train.labels) for p in parts]
+linear = [baselines.build("tfidf-lr", data.label_set).fit(p.train.inputs, p.train.labels) for p in parts]
 floor = np.array([np.mean(m.predict(p.test.inputs) == p.test.labels) for m, p in zip(linear, parts)])
 
 # %% [markdown]

@@ -234,10 +234,10 @@ print(f"best epoch {tagger.history_.best_epoch + 1} of {len(tagger.history_.epoc
 # model on word and word-pair counts is the floor that matters.
 
 # %%
-from emorec import baselines
+from emorec.text import baselines
 
 evaluation = classifier.evaluate(data.test)
-floor = baselines.text("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
+floor = baselines.build("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
 floor = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
 print("TF-IDF + logistic regression, accuracy", emorec.reporting.show((floor.accuracy, *floor.accuracy_interval)),
       "macro-F1", emorec.reporting.show((floor.macro_f1, *floor.macro_f1_interval)))  # fmt: skip
@@ -300,7 +300,7 @@ pd.DataFrame({name: e.summary().iloc[0] for name, e in weighted.items()})
 # %%
 half = tagger.evaluate(several.test)
 tuned = tagger.calibrate(several.validation).evaluate(several.test)
-linear = baselines.text("tfidf-lr", several.label_set).fit(several.train.inputs, several.train.labels)
+linear = baselines.build("tfidf-lr", several.label_set).fit(several.train.inputs, several.train.labels)
 cuts = metrics.tune_thresholds(several.label_set.encode(several.validation.labels), linear.predict_proba(several.validation.inputs))
 linear = metrics.evaluate_multilabel(several.test.labels, linear.predict_proba(several.test.inputs), cuts, several.label_set)
 rows = {"network, 0.5": half, "network, tuned": tuned, "TF-IDF + logistic regression, tuned": linear}

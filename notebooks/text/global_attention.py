@@ -141,12 +141,13 @@ print(classifier.encoding_.report(data.test.inputs))
 # floors stand beside it: always answering with the commonest class, and a linear model on word and word-pair counts.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.text import baselines
 
 evaluation = classifier.evaluate(data.test)
 floors = {}
 for name in ("majority", "tfidf-lr"):
-    floor = baselines.text(name, data.label_set).fit(data.train.inputs, data.train.labels)
+    floor = baselines.build(name, data.label_set).fit(data.train.inputs, data.train.labels)
     floors[name] = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
 evaluation
 

@@ -199,10 +199,11 @@ print("sentence weights before:", before.round(3), "\nsentence weights after: ",
 # commonest class, and a linear model on word and word-pair counts.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.text import baselines
 
 evaluation, flat_evaluation = classifier.evaluate(data.test), flat.evaluate(data.test)
-floor = baselines.text("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
+floor = baselines.build("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
 floor = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
 evaluation
 

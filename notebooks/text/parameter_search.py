@@ -252,12 +252,12 @@ plots.history(classifier.history_);
 # Once, for this one classifier, and for two floors that were never tuned.
 
 # %%
-from emorec import baselines
+from emorec.text import baselines
 
 evaluation = classifier.evaluate(data.test)
 floors = {}
 for name in ("majority", "tfidf-lr"):
-    floor = baselines.text(name, data.label_set).fit(list(texts), labels)
+    floor = baselines.build(name, data.label_set).fit(list(texts), labels)
     floors[name] = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
 evaluation
 

@@ -215,11 +215,12 @@ costs.style.format("{:.1f}").format("{:,.0f}", subset=["weights", "ms an epoch"]
 # Two floors: the commonest class, and a linear model on counts of words and word pairs.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.text import baselines
 
 floors = {}
 for name in ("majority", "tfidf-lr"):
-    floor = baselines.text(name, data.label_set).fit(data.train.inputs, data.train.labels)
+    floor = baselines.build(name, data.label_set).fit(data.train.inputs, data.train.labels)
     floors[name] = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
     print(f"{name:>8}: accuracy {100 * floors[name].accuracy:.1f} %")
 

@@ -214,10 +214,11 @@ print(f"largest change of a probability: {np.abs(one.predict_proba([text]) - one
 # word-pair counts, and, as the dashed line, always answering with the commonest class.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.text import baselines
 
 evaluations = {name: model.evaluate(data.test) for name, model in models.items()}
-floor = baselines.text("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
+floor = baselines.build("tfidf-lr", data.label_set).fit(data.train.inputs, data.train.labels)
 evaluations["TF-IDF + logistic regression"] = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
 majority = evaluations["plain average"].majority["accuracy"]
 

@@ -203,9 +203,10 @@ for ax, (name, classifier) in zip(axes, classifiers.items()):
 # regression on word and word-pair counts with balanced classes.
 
 # %%
-from emorec import baselines, metrics
+from emorec import metrics
+from emorec.text import baselines
 
-linear = baselines.text("tfidf-lr", data.label_set).set_params(logisticregression__class_weight="balanced")
+linear = baselines.build("tfidf-lr", data.label_set).set_params(logisticregression__class_weight="balanced")
 linear.fit(data.train.inputs, data.train.labels)
 probabilities = classifiers["plain"].predict_proba(data.test.inputs)
 answers = {name: classifier.predict(data.test.inputs) for name, classifier in classifiers.items()}

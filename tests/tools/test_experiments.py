@@ -10,9 +10,10 @@ from scipy import stats
 
 import emorec
 import experiments
-from emorec import baselines, metrics
+from emorec import metrics
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
+from emorec.text import baselines
 from experiments import Run, attention, tables, text
 
 CALLS = []
@@ -229,7 +230,7 @@ def test_an_ensemble_weighs_its_members_on_validation_data():
     run = Run("demo", "sample-reviews", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "nbsvm"})
     outcome = text.run_ensemble(run)
     data = emorec.datasets.load("sample-reviews")
-    alone = baselines.text("nbsvm", data.label_set).fit(data.train.inputs, data.train.labels)
+    alone = baselines.build("nbsvm", data.label_set).fit(data.train.inputs, data.train.labels)
     alone = metrics.evaluate(data.test.labels, alone.predict(data.test.inputs), data.label_set)
     untrained, linear = np.abs(outcome["weights"][0])
     assert linear > 2 * untrained  # 32 reviews are enough to hear that the network has learnt nothing

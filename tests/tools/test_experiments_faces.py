@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import experiments
-from emorec import baselines, datasets
+from emorec import datasets
 from emorec.datasets import store
 from emorec.errors import BadInput
+from emorec.faces import baselines
 from emorec.faces.classifier import FaceClassifier
 from experiments import faces
 from experiments.runs import Run
@@ -111,4 +112,4 @@ def test_oriented_gradients_by_hand():
     turned = baselines.oriented_gradients(image.transpose(0, 2, 1), cell=8, bins=9).reshape(4, 9)
     np.testing.assert_allclose(turned[:, 4:6], np.sqrt(1 / 8), atol=1e-3)  # 90 degrees lies between two bins
     with pytest.raises(BadInput, match="majority or hog-lr"):
-        baselines.faces("svm")
+        baselines.build("svm")

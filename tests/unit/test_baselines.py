@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from emorec import baselines
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
+from emorec.text import baselines
 
 TEXTS = ["good film", "good fun", "fine good", "bad film", "bad mess", "dull bad"] * 4
 LABELS = (["positive"] * 3 + ["negative"] * 3) * 4
@@ -15,12 +15,12 @@ POLARITY = LabelSet("p", ("negative", "positive"))
 
 @pytest.mark.parametrize("name", ["tfidf-lr", "tfidf-svm", "nbsvm"])
 def test_planted_words_are_learnt(name):
-    model = baselines.text(name, POLARITY).fit(TEXTS, LABELS)
+    model = baselines.build(name, POLARITY).fit(TEXTS, LABELS)
     assert list(model.predict(["a GOOD thing", "bad, very"])) == ["positive", "negative"]
 
 
 def test_majority():
-    model = baselines.text("majority", POLARITY).fit(TEXTS + ["x"], [*LABELS, "negative"])
+    model = baselines.build("majority", POLARITY).fit(TEXTS + ["x"], [*LABELS, "negative"])
     assert set(model.predict(["good"])) == {"negative"}
 
 
@@ -33,20 +33,20 @@ def test_log_count_ratio_by_hand():
 
 def test_several_classes_and_several_labels():
     three = LabelSet("t", ("a", "b", "c"))
-    model = baselines.text("nbsvm", three).fit(["x x", "y y", "z z"] * 5, ["a", "b", "c"] * 5)
+    model = baselines.build("nbsvm", three).fit(["x x", "y y", "z z"] * 5, ["a", "b", "c"] * 5)
     assert list(model.predict(["z", "x"])) == ["c", "a"]
     multi = LabelSet("m", ("a", "b"), multi_label=True)
-    model = baselines.text("tfidf-lr", multi).fit(["x q", "y q", "x y", "q"] * 5, [("a",), ("b",), ("a", "b"), ()] * 5)
+    model = baselines.build("tfidf-lr", multi).fit(["x q", "y q", "x y", "q"] * 5, [("a",), ("b",), ("a", "b"), ()] * 5)
     assert model.predict(["x y"]) == [("a", "b")]
     assert model.predict_proba(["x"]).shape == (1, 2)
     with pytest.raises(BadInput, match="commonest tuple"):
-        baselines.text("majority", multi)
+        baselines.build("majority", multi)
     with pytest.raises(BadInput, match="no probabilities: take predict"):
-        baselines.text("tfidf-svm", multi).fit(["x q", "y q"] * 3, [("a",), ("b",)] * 3).predict_proba(["x"])
+        baselines.build("tfidf-svm", multi).fit(["x q", "y q"] * 3, [("a",), ("b",)] * 3).predict_proba(["x"])
 
 
 def test_bad_names():
     with pytest.raises(BadInput, match="majority, tfidf-lr"):
-        baselines.text("svm", POLARITY)
+        baselines.build("svm", POLARITY)
     with pytest.raises(BadInput, match="binary"):
         baselines.NBSVM().fit(csr_matrix(np.eye(3)), np.array([0, 1, 2]))

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import emorec.datasets as datasets
-from emorec.datasets import cards, store
+from emorec.datasets import archives, cache, cards, download, pickles, store
 from emorec.errors import DataCorrupt, DataMissing
 
 POSITIVE = "".join(f"a fine film number {i} .\n" for i in range(20)).encode()
@@ -102,10 +102,10 @@ def left_over(root):
 def test_download_once_then_from_the_cache(tmp_path, capsys):
     with Server(**{"rt-polarity_tar_gz": ARCHIVE}) as server:
         card = polarity(server)
-        place = store.fetch(card, tmp_path / "data", progress=False)
-        assert store.fetch(card, tmp_path / "data", progress=False) == place == tmp_path / "data" / "movie-polarity"
+        place = download.fetch(card, tmp_path / "data", progress=False)
+        assert download.fetch(card, tmp_path / "data", progress=False) == place == tmp_path / "data" / "movie-polarity"
         assert server.asked == ["rt-polarity.tar.gz"]
-        store.fetch(card, tmp_path / "data", force=True, progress=True)
+        download.fetch(card, tmp_path / "data", force=True, progress=True)
         assert len(server.asked) == 2 and "100%" in capsys.readouterr().err
     assert sorted(p.name for p in left_over(tmp_path / "data")) == ["movie-polarity", "rt-polarity.tar.gz"]
     with pytest.warns(UserWarning, match="20 rows of positive where 5,331"):
@@ -138,19 +138,19 @@ def test_what_arrives_broken_is_not_kept(tmp_path, kind):
     root = tmp_path / "data"
     with Server(**{"rt-polarity_tar_gz": page}) as server:
         with pytest.raises(DataCorrupt, match=message) as caught:
-            store.fetch(polarity(server, **change), root, progress=False)
+            download.fetch(polarity(server, **change), root, progress=False)
         assert left_over(root) == []
         assert any(word in str(caught.value) for word in ("again", "kept", "by hand"))
         server.pages["rt-polarity.tar.gz"] = ARCHIVE  # and the next try works
-        assert store.fetch(polarity(server), root, progress=False).is_dir()
+        assert download.fetch(polarity(server), root, progress=False).is_dir()
 
 
 def test_a_good_copy_survives_a_failed_refresh(tmp_path):
     with Server(**{"rt-polarity_tar_gz": ARCHIVE}) as server:
-        place = store.fetch(polarity(server), tmp_path, progress=False)
+        place = download.fetch(polarity(server), tmp_path, progress=False)
         server.pages["rt-polarity.tar.gz"] = ARCHIVE[:50]
         with pytest.raises(DataCorrupt):
-            store.fetch(polarity(server), tmp_path, force=True, progress=False)
+            download.fetch(polarity(server), tmp_path, force=True, progress=False)
     assert (place / "rt-polarity.tar.gz").read_bytes() == ARCHIVE
 
 
@@ -158,10 +158,10 @@ def test_no_page_and_no_server_give_the_four_parts(tmp_path):
     with Server() as server:
         card = polarity(server)
         with pytest.raises(DataMissing, match="404") as caught:
-            store.fetch(card, tmp_path, progress=False)
+            download.fetch(card, tmp_path, progress=False)
     assert card.home in str(caught.value) and "sample-reviews" in str(caught.value)
     with pytest.raises(DataMissing, match="no connection to 127.0.0.1"):
-        store.fetch(card, tmp_path, progress=False)
+        download.fetch(card, tmp_path, progress=False)
     assert left_over(tmp_path) == []
 
 
@@ -175,21 +175,21 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
     with Server() as server, pytest.raises((KeyboardInterrupt, OSError)):
-        store.fetch(polarity(server), tmp_path, progress=False)
+        download.fetch(polarity(server), tmp_path, progress=False)
     assert left_over(tmp_path) == []
 
 
 def test_leftovers_of_a_killed_process_are_swept(tmp_path):
     (tmp_path / ".movie-polarity-abc").mkdir()
     with Server(**{"rt-polarity_tar_gz": ARCHIVE}) as server:
-        store.fetch(polarity(server), tmp_path, progress=False)
+        download.fetch(polarity(server), tmp_path, progress=False)
     assert not (tmp_path / ".movie-polarity-abc").exists()
 
 
 def _fetch_in_process(url, root, queue):
     card = replace(cards.get("movie-polarity"), urls=[url], expected={}, sha256={})
     with contextlib.redirect_stderr(io.StringIO()):
-        queue.put(str(store.fetch(card, root, progress=False)))
+        queue.put(str(download.fetch(card, root, progress=False)))
 
 
 def test_two_processes_at_once_download_once(tmp_path):
@@ -213,12 +213,12 @@ def test_several_files_arrive_together_or_not_at_all(tmp_path):
     with Server(**pages) as server:
         card = replace(card, urls=[f"{server.url}{part}.tsv?raw=1" for part in ("train", "dev", "test")])
         with pytest.raises(DataMissing, match="404"):
-            store.fetch(card, tmp_path, progress=False)
+            download.fetch(card, tmp_path, progress=False)
         assert left_over(tmp_path) == []
         server.pages["test.tsv"] = row % 99
         (tmp_path / "goemotions").mkdir()  # a folder that is there already is filled, not replaced
         (tmp_path / "goemotions" / "notes.txt").write_text("mine")
-        store.fetch(card, tmp_path, progress=False)
+        download.fetch(card, tmp_path, progress=False)
     names = {p.name for p in (tmp_path / "goemotions").iterdir()}
     assert names == {"train.tsv", "dev.tsv", "test.tsv", "notes.txt"}
 
@@ -356,7 +356,7 @@ def test_one_changed_bit_in_an_archive_is_noticed(tmp_path, mode):
     raw[60_000] ^= 1
     archive = tmp_path / f"a.tar.{mode}"
     archive.write_bytes(raw)
-    for reads in (lambda: store.read(archive, "a.bin"), lambda: store.extract(archive, tmp_path / "out")):
+    for reads in (lambda: store.read(archive, "a.bin"), lambda: archives.extract(archive, tmp_path / "out")):
         with pytest.raises(DataCorrupt, match="damaged"):
             reads()
     assert not (tmp_path / "out").exists()
@@ -389,7 +389,7 @@ def test_hostile_and_broken_archives_write_nothing(tmp_path, name):
     archive.write_bytes(hostile()[name])
     target = tmp_path / "out" / "place"
     with contextlib.suppress(DataCorrupt):
-        store.extract(archive, target)
+        archives.extract(archive, target)
         # tarfile's filter may strip a leading slash instead of refusing: then everything lies inside.
         assert name == "absolute.tar.gz" and all(p.is_relative_to(target) for p in target.rglob("*"))
     assert not (tmp_path / "out" / "escaped.txt").exists() and not Path("/escaped-by-emorec.txt").exists()
@@ -400,11 +400,11 @@ def test_hostile_and_broken_archives_write_nothing(tmp_path, name):
 def test_unpacked_is_made_once_and_anew_when_the_archive_changes(tmp_path):
     archive = tmp_path / "faces.zip"
     archive.write_bytes(zipped({"a/b.txt": b"1"}))
-    first = store.unpacked(archive)
+    first = cache.unpacked(archive)
     assert (first / "a" / "b.txt").read_bytes() == b"1" and first.is_relative_to(tmp_path / "cache")
-    assert store.unpacked(archive) == first
+    assert cache.unpacked(archive) == first
     archive.write_bytes(zipped({"a/b.txt": b"22"}))
-    assert (store.unpacked(archive) / "a" / "b.txt").read_bytes() == b"22"
+    assert (cache.unpacked(archive) / "a" / "b.txt").read_bytes() == b"22"
 
 
 # --- pickles
@@ -417,7 +417,7 @@ def test_pickles_hold_arrays_and_containers_only():
         "o": np.array([[1], [2, 3]], object),
     }
     for protocol in (2, 4):
-        back = store.safe_unpickle(pickle.dumps(value, protocol=protocol))
+        back = pickles.safe_unpickle(pickle.dumps(value, protocol=protocol))
         assert np.array_equal(back["x"], value["x"]) and back["y"] == value["y"] and back["o"][1] == [2, 3]
 
     class Attack:
@@ -426,7 +426,7 @@ def test_pickles_hold_arrays_and_containers_only():
 
     for attack in (Attack(), np.testing.assert_equal, eval):
         with pytest.raises(DataCorrupt, match="asks for"):
-            store.safe_unpickle(pickle.dumps(attack) if not isinstance(attack, Attack) else pickle.dumps([attack]))
+            pickles.safe_unpickle(pickle.dumps(attack) if not isinstance(attack, Attack) else pickle.dumps([attack]))
 
 
 class Pickled:
@@ -447,17 +447,17 @@ def test_forged_states_of_arrays_are_refused():
         dtype = Pickled(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, flags))
         return pickle.dumps(Pickled(function, arguments, (1, (1,), dtype, False, content)))
 
-    assert store.safe_unpickle(array_of_objects(63, ["x"])).tolist() == ["x"]
+    assert pickles.safe_unpickle(array_of_objects(63, ["x"])).tolist() == ["x"]
     with pytest.raises(DataCorrupt, match="not plain"):
-        store.safe_unpickle(array_of_objects(0, b"AAAAAAAA"))
+        pickles.safe_unpickle(array_of_objects(0, b"AAAAAAAA"))
     with pytest.raises(DataCorrupt, match="structured"):
-        store.safe_unpickle(pickle.dumps(np.zeros(2, dtype=[("a", "f4")])))
+        pickles.safe_unpickle(pickle.dumps(np.zeros(2, dtype=[("a", "f4")])))
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", pickle.dumps(np.arange(10))[:-5]])
 def test_what_is_no_pickle_is_corrupt(data):
     with pytest.raises(DataCorrupt, match="no pickle, or a damaged one"):
-        store.safe_unpickle(data)
+        pickles.safe_unpickle(data)
 
 
 def test_drawn_data_are_verified_without_published_counts(capsys):

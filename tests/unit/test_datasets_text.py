@@ -430,7 +430,7 @@ def test_table_drops_blank_texts_and_says_so():
 def test_sample_reader_takes_csv_and_jsonl_with_or_without_a_split(tmp_path):
     sentences = [{"id": f"s{i}", "label": labels.EMOTIONS7.names[i % 7], "text": f"text {i}"} for i in range(140)]
     ids, names = ([s[column] for s in sentences] for column in ("id", "label"))
-    parts = [splits.PARTS[p] for p in splits.assign(ids, names, (0.8, 0.1, 0.1))]
+    parts = [splits.SPLITS[p] for p in splits.assign(ids, names, (0.8, 0.1, 0.1))]
     with_split = [row | {"split": part} for row, part in zip(sentences, parts)]
     put(tmp_path, sentences__csv=as_csv(with_split, columns=("id", "label", "text", "split")))
     read, made = rows("sample-sentences", tmp_path)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from emorec.datasets import store
 from emorec.errors import BadInput, LabelMismatch
 from emorec.faces.render import (
     ACTION_UNITS,
@@ -23,9 +24,9 @@ from emorec.faces.render import (
     gallery,
     random_face,
     render,
-    sample_faces,
     sample_units,
 )
+from emorec.faces.rendered import sample_faces
 from emorec.labels import EMOTIONS7
 
 WHO = Identity.from_seed((0, 4), hair_style="crop", beard="none", moustache=False, glasses=0)
@@ -269,6 +270,14 @@ def test_units_are_drawn_as_the_table_says():
     for units in (u for us in drawn.values() for u in us):
         assert all(k in ACTION_UNITS and 0 <= v <= 1 for k, v in units.items())
     assert set(EMOTION_UNITS) == set(EMOTIONS7) and set(DIFFICULTIES) == {"easy", "medium", "hard"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "user_cache", lambda: folder)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import cross_val_score
 
-from emorec import baselines, datasets
+from emorec import datasets
 from emorec.datasets.readers.sample import sample_root
+from emorec.text import baselines
 from emorec.text.tokens import sentence_spans, tokenise
 
 # Words that name a class outright, by stem.
@@ -72,6 +73,6 @@ def test_every_class_holds_what_people_type(sentences):
 
 
 def test_a_linear_model_finds_neither_noise_nor_a_give_away(sentences):
-    model = baselines.text("tfidf-lr", sentences[2].label_set)
+    model = baselines.build("tfidf-lr", sentences[2].label_set)
     accuracy = cross_val_score(model, sentences[0], sentences[1], cv=5).mean()
     assert 0.45 <= accuracy <= 0.80

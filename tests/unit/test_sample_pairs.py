@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import datasets
-from emorec.datasets.splits import PARTS
+from emorec.datasets.splits import SPLITS
 from emorec.errors import BadInput
 from emorec.faces.render import face_from_id
 
@@ -18,7 +18,7 @@ def own_cache(tmp_path, monkeypatch):
 def unseen(monkeypatch):
     """Nothing is drawn: a picture holds its place among the ids."""
     drawn = lambda ids, **_: np.arange(len(ids), dtype="int64")[:, None, None]  # noqa: E731
-    monkeypatch.setattr("emorec.datasets.readers.faces.drawn_faces", drawn)
+    monkeypatch.setattr("emorec.faces.rendered.faces", drawn)
 
 
 def halves(split):
@@ -29,7 +29,7 @@ def halves(split):
 
 def test_the_split_is_that_of_the_sentences(unseen):
     pairs, sentences = datasets.load("sample-pairs"), datasets.load("sample-sentences")
-    for part in PARTS:
+    for part in SPLITS:
         pair, sentence = getattr(pairs, part), getattr(sentences, part)
         assert list(pair.inputs["text"]) == list(sentence.inputs)
         assert list(pair.labels) == list(sentence.labels)
@@ -40,15 +40,15 @@ def test_the_split_is_that_of_the_sentences(unseen):
 
 def test_nobody_is_met_twice_nor_in_sample_faces(unseen):
     data = datasets.load("sample-pairs")
-    people = [halves(getattr(data, part))[1] for part in PARTS]
-    assert sum(map(len, people)) == len(set.union(*people)) == sum(len(getattr(data, part)) for part in PARTS)
+    people = [halves(getattr(data, part))[1] for part in SPLITS]
+    assert sum(map(len, people)) == len(set.union(*people)) == sum(len(getattr(data, part)) for part in SPLITS)
     assert min(int(p) for p in set.union(*people)) == 10_000  # sample-faces counts from 0
 
 
 @pytest.mark.parametrize("congruence", [1.0, 0.7, 0.0])
 def test_congruence_is_the_share_of_pairs_that_agree_in_every_part(unseen, congruence):
     data = datasets.load("sample-pairs", congruence=congruence, seed=3)
-    for part in PARTS:
+    for part in SPLITS:
         split = getattr(data, part)
         agree = halves(split)[0] == split.labels
         assert agree.sum() == round(congruence * len(split))
@@ -64,8 +64,8 @@ def test_congruence_is_the_share_of_pairs_that_agree_in_every_part(unseen, congr
 
 def test_pictures_stand_beside_their_ids_and_are_drawn_once(monkeypatch):
     data = datasets.load("sample-pairs", limit=14, size=32)
-    assert [len(getattr(data, part)) for part in PARTS] == [14, 14, 14]
-    for part in PARTS:
+    assert [len(getattr(data, part)) for part in SPLITS] == [14, 14, 14]
+    for part in SPLITS:
         split = getattr(data, part)
         assert split.inputs["image"].shape == (14, 32, 32, 3) and split.inputs["image"].dtype == np.uint8
         for k in (0, 13):

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import store
-from emorec.datasets.readers.multimodal import MODALITIES, finite, polarity3
+from emorec.datasets import pickles, store
+from emorec.datasets.base import SPLIT_NAMES, SPLITS
+from emorec.datasets.readers.features import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -35,7 +36,6 @@ CMU_FOLDS = {
         ob23OKe5a9Q cXypl4FnoZo vvZ4IcEtiZc f9O3YtZ2VfI c7UH_rxdZv4""".split(),
 }
 FOLD_OF = {video: part for part, videos in CMU_FOLDS.items() for video in videos}
-PARTS = {"train": "train", "valid": "validation", "dev": "validation", "validation": "validation", "test": "test"}
 
 
 def mosi(path, steps=50, zero="positive"):
@@ -103,13 +103,13 @@ def read(path, steps=50, videos=CMU_FOLDS):
         rows = _hdf5(path, part_of)
     else:
         name, data = store.read_one(path, "*.pkl", "*.pickle", what="aligned sequences", any_name=True)
-        rows = _pickle(name, store.safe_unpickle(data))
+        rows = _pickle(name, pickles.safe_unpickle(data))
     if not rows:
         raise DataCorrupt(
             f"{path} holds no segment that is in train, validation or test. Files of the CMU SDK do not say which is "
             "where: for other data than MOSI give videos={'train': [...], 'validation': [...], 'test': [...]}."
         )
-    order = {part: i for i, part in enumerate(("train", "validation", "test"))}
+    order = {part: i for i, part in enumerate(SPLITS)}
     rows.sort(key=lambda row: order[row["part"]])  # stable: time order inside a part stays
     inputs = {m: _padded([row[m] for row in rows], steps) for m in MODALITIES}
     lengths = np.array([min(len(row["text"]), steps) for row in rows])
@@ -142,16 +142,16 @@ def _pickle(name, content):
     if not isinstance(content, dict) or "train" not in content:
         raise DataCorrupt(f"{name} is no dict of train, valid and test.")
     rows = []
-    for given, part in PARTS.items():
-        if given not in content:
+    for key, split in content.items():
+        part = SPLIT_NAMES.get(key)
+        if part is None:
             continue
-        split = content[given]
         keys = {"text": ("text",), "audio": ("audio",), "video": ("vision", "video"),
                 "score": ("regression_labels", "labels")}  # fmt: skip
-        found = {key: next((split[k] for k in names if k in split), None) for key, names in keys.items()}
-        absent = [key for key, value in found.items() if value is None]
+        found = {what: next((split[k] for k in names if k in split), None) for what, names in keys.items()}
+        absent = [what for what, value in found.items() if value is None]
         if absent:
-            raise DataCorrupt(f"{name}: {given} has no {', '.join(absent)}; it has {', '.join(sorted(split))}.")
+            raise DataCorrupt(f"{name}: {key} has no {', '.join(absent)}; it has {', '.join(sorted(split))}.")
         lengths = {np.shape(found[m])[1] for m in MODALITIES}
         if len(lengths) > 1:
             raise BadInput(f"{name} is not aligned: sequences of {sorted(lengths)} steps. Take the aligned file.")

@@ -7,26 +7,23 @@ The readers take ``size``, ``grey`` and ``crop`` as `emorec.datasets.readers.fol
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from emorec import images as pictures
 from emorec import labels as sets
 from emorec.datasets import cards, store
-from emorec.datasets.base import Dataset, Split, objects
-from emorec.datasets.readers import fer, folders
+from emorec.datasets.base import SPLITS, Split, objects
+from emorec.datasets.readers import folders
 from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.readers.folders import Item, from_folder
-from emorec.datasets.splits import PARTS, carve, k_fold
+from emorec.datasets.splits import carve, k_fold
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 __all__ = [
     "affectnet", "ckplus", "fer2013", "ferplus", "ferplus_distributions", "from_folder", "jaffe", "kdef", "rafdb",
-    "sample_faces", "sfew", "subject_folds",
+    "sfew", "subject_folds",
 ]  # fmt: skip
 
 # --- posed faces: the name of a file says who and what
@@ -201,62 +198,6 @@ def _affectnet_tables(tables, found, codes):
     return items, (*notes, f"{lost} pictures of the tables are not there") if lost else notes
 
 
-# --- rendered faces
-
-
-def sample_faces(path=None, *, crop=None, **options):
-    """Faces rendered from action units, the offline default; drawn at the first call, then kept in the user's cache.
-
-    Args:
-        path: Not used; every reader has one.
-        crop: See `emorec.datasets.readers.folders`.
-        **options: Of `emorec.faces.render.sample_faces`, e.g. n_identities, seed, size, difficulty, grey, jobs.
-    """
-    from emorec.faces import render  # from a room above, and only if rendered faces are asked for
-
-    cards.check_options("sample-faces", render.sample_faces, options)
-    options = {key: value for key, value in options.items() if value is not None}
-    wanted = repr(sorted((key, value) for key, value in options.items() if key != "jobs"))
-    keys = ("inputs", "labels", "ids", "groups")
-
-    def draw():
-        data = render.sample_faces(**options)
-        arrays = {f"{part}_{key}": getattr(getattr(data, part), key) for part in PARTS for key in keys}
-        arrays = {name: a.astype(str) if a.dtype == object else a for name, a in arrays.items()}
-        return {**arrays, "protocol": np.array(data.protocol), "notes": np.array(data.notes, dtype=str)}
-
-    arrays = _kept_drawing("sample", wanted, draw)
-    splits = {}
-    for part in PARTS:
-        inputs, *rest = (arrays[f"{part}_{key}"] for key in keys)
-        if crop is not None:
-            inputs = folders.stacked([pictures.as_picture(crop(image)) for image in inputs])
-        splits[part] = Split(part, inputs, *(objects(values.tolist()) for values in rest))
-    notes = tuple(arrays["notes"].tolist())
-    card = cards.get("sample-faces")
-    return Dataset(
-        card.name, **splits, label_set=sets.EMOTIONS7, card=card, protocol=str(arrays["protocol"]), notes=notes
-    )
-
-
-def drawn_faces(ids, **options):
-    """Pictures of `emorec.faces.render.faces_from_ids`, kept in the user's cache like those of `sample_faces`."""
-    from emorec.faces import render
-
-    wanted = repr((list(ids), sorted((key, value) for key, value in options.items() if key != "jobs")))
-    draw = lambda: {"pictures": render.faces_from_ids(ids, **options)}  # noqa: E731
-    return _kept_drawing("pairs", wanted, draw)["pictures"]
-
-
-def _kept_drawing(stem, wanted, draw):
-    """The arrays that ``draw`` returns, from the cache for as long as the renderer's code does not change."""
-    from emorec.faces import render
-
-    source = b"".join(file.read_bytes() for file in sorted(Path(render.__file__).parent.glob("*.py")))
-    version = hashlib.sha256(source).hexdigest()[:12]
-    return fer.kept(f"{stem}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}", version, draw)
-
-
 # --- protocols
 
 
@@ -275,7 +216,7 @@ def subject_folds(data, folds=None, *, seed=0, validation=0.1):
     Raises:
         BadInput: No groups, fewer than three subjects, or more folds than subjects.
     """
-    whole = [getattr(data, part) for part in PARTS]
+    whole = [getattr(data, part) for part in SPLITS]
     if any(split.groups is None for split in whole):
         raise BadInput(f"{data.name!r} does not say who is in a picture (groups), so it cannot be split by person.")
     inputs, labels, ids, groups = (
@@ -292,7 +233,7 @@ def subject_folds(data, folds=None, *, seed=0, validation=0.1):
     for fold in range(folds or len(people)):
         parts = objects(np.where(number == fold, "test", "train"))
         parts = carve(parts, ids, labels, share=validation, seed=f"{seed}/{fold}", groups=groups)
-        split = {part: whole.take(np.flatnonzero(parts == part), part) for part in PARTS}
+        split = {part: whole.take(np.flatnonzero(parts == part), part) for part in SPLITS}
         if not all(map(len, split.values())):
             raise BadInput(f"{data.name!r}: fold {fold} leaves a part empty; take fewer folds or more validation.")
         words = f"fold {fold} of {folds} by subject" if folds else f"leave one subject out, {people[fold]}"

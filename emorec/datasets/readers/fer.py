@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import hashlib
 import io
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -15,14 +12,15 @@ import numpy as np
 
 from emorec import images as pictures
 from emorec import labels as sets
-from emorec.datasets import cards, store
-from emorec.datasets.base import objects
+from emorec.datasets import cache, cards, store
+from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
 from emorec.datasets.readers import folders
-from emorec.datasets.splits import PARTS, Rows
+from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 _USAGE = {b"training": 0, b"publictest": 1, b"privatetest": 2}
 _TABLES = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz", "fer2013*.tar.gz")
+TABLE_VERSION = 1  # of what `_parse` returns: another number makes cached tables anew
 _PROTOCOL = "Training to train, PublicTest to validate, PrivateTest to test"
 _NO_TEST_LABELS = (
     "{} is the competition's train.csv or test.csv: it has no column Usage, and no labels for the test pictures. "
@@ -48,7 +46,7 @@ def fer2013(path, *, skip_corrupt=False, size=None, grey=False, crop=None):
     file = _table_file(Path(path).expanduser())
     if file is None:
         return _pictures(path, size=size, grey=grey, crop=crop)
-    table = cached(file, lambda: _parse(*_bytes(file)))
+    table = cache.of_file("faces", file, TABLE_VERSION, lambda: _parse(*_bytes(file)))
     corrupt = table["corrupt"].tolist()
     if corrupt and not skip_corrupt:
         more = f" (and {len(corrupt) - 1} more rows)" if len(corrupt) > 1 else ""
@@ -64,7 +62,7 @@ def fer2013(path, *, skip_corrupt=False, size=None, grey=False, crop=None):
         labels=sets.EMOTIONS7.decode(table["emotion"]).tolist(),
         ids=[f"fer{row:07d}" for row in table["row"].tolist()],
         label_set=sets.EMOTIONS7,
-        parts=objects(PARTS)[table["part"]].tolist(),
+        parts=objects(SPLITS)[table["part"]].tolist(),
         content=[folders.fingerprint(image) for image in table["pixels"]],
         notes=tuple(f"left out: {reason}" for reason in corrupt),
         protocol=_PROTOCOL,
@@ -158,7 +156,7 @@ def _pictures(path, **how):
     notes, extra = folders.left_out(unknown, "in folders of no class"), {"protocol": _PROTOCOL}
     told = [re.match(r"(Training|PublicTest|PrivateTest)_", Path(item.path).name) for item in items]
     if all(told):
-        items = [item._replace(part=folders.PART_NAMES[match[1].lower()]) for item, match in zip(items, told)]
+        items = [item._replace(part=SPLIT_NAMES[match[1].lower()]) for item, match in zip(items, told)]
     else:
         extra = {"protocol": "the folders' own split", "expected": {}}
         if all(item.part != "validation" for item in items):
@@ -170,37 +168,6 @@ def _pictures(path, **how):
         items, more = folders.with_test(items)
         notes += more
     return folders.rows(items, sets.EMOTIONS7, f"FER-2013 in {path}", notes, **how, **extra)
-
-
-# --- a cache of parsed tables
-
-
-def cached(file, make):
-    """The arrays that ``make`` returns, kept in the user's cache for as long as the file does not change."""
-    stat, where = Path(file).stat(), str(Path(file).resolve())
-    stem = f"{Path(file).name.split('.')[0]}-{hashlib.sha256(where.encode()).hexdigest()[:12]}"
-    return kept(stem, f"{stat.st_size}-{stat.st_mtime_ns}", make)
-
-
-def kept(stem, version, make):
-    """The arrays that ``make`` returns, kept under a name; another version of the same name replaces them."""
-    folder = store.user_cache() / "faces"
-    target, temporary = folder / f"{stem}-{version}.npz", folder / f".{stem}-{os.getpid()}.npz"
-    try:
-        with np.load(target) as arrays:  # zip files carry a checksum of every array, and it is verified
-            return {name: arrays[name] for name in arrays.files}
-    except Exception:  # absent, or damaged in one of many ways
-        arrays = make()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **arrays)
-        for old in folder.glob(f"{stem}-*.npz"):
-            old.unlink(missing_ok=True)
-        os.replace(temporary, target)
-    except OSError:  # no room, or a read-only disk: it is made again next time
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return arrays
 
 
 # --- FER+
@@ -264,7 +231,7 @@ def _votes(path):
     table = list(csv.DictReader(io.StringIO(store.decode(data), newline=""), restval=""))
     try:
         votes = np.array([[int(row[name]) for name in _VOTED] for row in table])
-        return votes, [folders.PART_NAMES[row["Usage"].strip().lower()] for row in table]
+        return votes, [SPLIT_NAMES[row["Usage"].strip().lower()] for row in table]
     except (ValueError, KeyError) as error:
         raise DataCorrupt(f"{file} ends within a row, or holds something else ({error!r}). Get it again.") from error
 

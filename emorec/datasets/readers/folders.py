@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec import images as pictures
-from emorec.datasets import store
-from emorec.datasets.base import objects
+from emorec.datasets import archives, cache
+from emorec.datasets.base import SPLIT_NAMES, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import EMOTIONS7, LabelSet
@@ -26,11 +26,6 @@ from emorec.labels import EMOTIONS7, LabelSet
 WHOLE = 2**30  # bytes of pictures that are read into memory when no size is asked for
 
 Item = namedtuple("Item", "id path label group part box", defaults=(None, None, None))
-
-PART_NAMES = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "publictest": "validation", "test": "test", "testing": "test", "privatetest": "test",
-}  # fmt: skip
 
 
 # --- finding
@@ -40,13 +35,13 @@ def files(path):
     """Pairs (relative name, path) of the pictures below a folder, or in an archive, which is unpacked once."""
     path = Path(path).expanduser()
     if path.is_file():
-        if not path.name.endswith(store.ARCHIVES):
+        if not path.name.endswith(archives.ARCHIVES):
             raise BadInput(f"{path} is a file; give the folder of the pictures, or an archive of it.")
-        path = store.unpacked(path)
+        path = cache.unpacked(path)
     found = list(_walk(path))
     if not found:
-        archives = sorted(p for p in path.rglob("*") if p.name.endswith(store.ARCHIVES))
-        found = [pair for archive in archives for pair in _walk(store.unpacked(archive), f"{archive.name}/")]
+        packed = sorted(p for p in path.rglob("*") if p.name.endswith(archives.ARCHIVES))
+        found = [pair for archive in packed for pair in _walk(cache.unpacked(archive), f"{archive.name}/")]
     return found
 
 
@@ -67,7 +62,7 @@ def _back(folder):
 def part_of(name):
     """The part that a path stands for by its nearest folder named like ``train_set`` or ``Val_Aligned_Faces``."""
     words = (re.split(r"[_ .-]", folder.lower())[0] for folder in reversed(name.split("/")[:-1]))
-    return next((PART_NAMES[word] for word in words if word in PART_NAMES), None)
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
 def by_class(found, label_set, codes=None):

@@ -1,8 +1,7 @@
-"""Readers of multimodal features in the formats of their authors: mosi, mosei, iemocap, meld in dialogues; and pairs of
-rendered faces with the bundled sentences.
+"""Readers of multimodal features in the formats of their authors: mosi, mosei, iemocap, meld in dialogues.
 
 Every example is an utterance with one vector a modality (`aligned` reads sequences); rows are in the order of time
-inside a group, which is a video or a dialogue. Pickles go through `store.safe_unpickle` only.
+inside a group, which is a video or a dialogue. Pickles go through `pickles.safe_unpickle` only.
 """
 
 from __future__ import annotations
@@ -10,17 +9,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from dataclasses import replace
 
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import store
+from emorec.datasets import pickles, store
 from emorec.datasets.base import objects
-from emorec.datasets.splits import PARTS, Rows, assemble
+from emorec.datasets.readers.features import MODALITIES, finite, polarity3
+from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-
-MODALITIES = ("text", "audio", "video")
 
 # The videos of the 62/31 split, in the order of the published pickles, which name none; utterance k of a video is
 # its segment k of the transcripts.
@@ -53,7 +50,7 @@ BLOBS = {
 }
 
 MOSI_LEAK = (
-    "the text and video features were evidently extracted with the training labels (audits.leaked_features): scores "
+    "the text and video features were evidently extracted with the training labels (leaks.leaked_features): scores "
     "inside the training part mean nothing, so train for a fixed number of epochs"
 )
 
@@ -74,11 +71,6 @@ def blob_notes(files):
 
 
 # --- what the readers share
-
-
-def finite(x):
-    """As float32, 0 in the place of what is no finite number."""
-    return np.nan_to_num(np.asarray(x, dtype="float32"), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _found(path, pattern):
@@ -145,7 +137,7 @@ def mosi(path, split="mosi-62/31", **options):
 
 
 def _mosi_pickles(files):
-    read = {m: _seven(name, store.safe_unpickle(data)) for m, (name, data) in files.items()}
+    read = {m: _seven(name, pickles.safe_unpickle(data)) for m, (name, data) in files.items()}
     for m in MODALITIES[1:]:
         if [list(x) for x in read[m][5:]] != [list(x) for x in read["text"][5:]]:
             raise DataCorrupt(f"The pickles of text and {m} have videos of different lengths: not of one data set.")
@@ -240,16 +232,11 @@ def _class_names(labels, names):
     return np.array(names, dtype=object)[labels.astype(int)]
 
 
-def polarity3(scores):
-    """``negative``, ``neutral`` and ``positive`` for scores below, at and above 0, in their shape."""
-    return np.array(("negative", "neutral", "positive"), dtype=object)[np.sign(scores).astype(int) + 1]
-
-
 def _padded_family(files):
     """`unimodal` content from three pickles of seven things (`_seven`), one a modality."""
     content = {}
     for m, (name, data) in files.items():
-        x, y, x_test, y_test, _, lengths, lengths_test = _seven(name, store.safe_unpickle(data))
+        x, y, x_test, y_test, _, lengths, lengths_test = _seven(name, pickles.safe_unpickle(data))
         content |= {f"{m}_train": x, f"{m}_test": x_test, "train_label": y, "test_label": y_test}
         for part, array, n in (("train", x, lengths), ("test", x_test, lengths_test)):
             content[f"{part}_mask"] = np.arange(array.shape[1]) < np.asarray(n)[:, None]
@@ -263,7 +250,7 @@ def mosei(path, **options):
     an utterance), else aligned sequences (`aligned.mosei`, with ``options``).
     """
     if found := _found(path, "unimodal_mosei_3way.pickle"):
-        name, content = found[0], store.safe_unpickle(found[1])
+        name, content = found[0], pickles.safe_unpickle(found[1])
     elif files := _each(path, "{}_3way.pickle"):
         name, content = "*_3way.pickle", _padded_family(files)
     else:
@@ -297,9 +284,9 @@ def iemocap(path, classes=6):
     found = _found(path, "IEMOCAP_features*.pkl")
     if not found:
         name, data = store.read_one(path, f"unimodal_iemocap_{classes}way.pickle", what="IEMOCAP")
-        content, notes = store.safe_unpickle(data), blob_notes({name: data})
+        content, notes = pickles.safe_unpickle(data), blob_notes({name: data})
         return unimodal(content, name, label_set.names, label_set, "iemocap_", notes=notes)
-    name, content = found[0], store.safe_unpickle(found[1])
+    name, content = found[0], pickles.safe_unpickle(found[1])
     if not isinstance(content, (list, tuple)) or len(content) < 9:
         raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test part.")
     ids, speakers, labels, *features, sentences, train, test = content[:9]
@@ -317,11 +304,6 @@ def iemocap(path, classes=6):
     return _as_rows(kept, label_set, notes=(IEMOCAP_SCRIPTS,), protocol=protocol)
 
 
-def iemocap_scripted(groups):
-    """Which dialogues (N group names of `iemocap`) follow a script, as bool (N,)."""
-    return np.array(["script" in str(g) for g in groups])
-
-
 def meld_dialogues(path=None, root=None):
     """MELD as dialogues: a `Dataset` whose inputs are ``text`` and ``speaker``, in order of time inside a group."""
     from emorec.datasets import cards
@@ -337,58 +319,3 @@ def meld_dialogues(path=None, root=None):
         groups=[f"{r['split']}_dia{r['dialogue']}" for r in rows],
     )
     return assemble("meld", made, card=cards.get("meld"))
-
-
-# --- the bundled sample
-
-FIRST_PERSON = 10_000  # people of sample-pairs are numbered from here: nobody in sample-faces is met again
-
-
-def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficulty="easy", grey=False, jobs=1):
-    """A rendered face for each bundled sentence: split first, by the sentences' own split, then paired by label.
-
-    Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the
-    sentence's emotion. An id names both halves, ``anger-001+easy-0-10000-0-anger``: what stands behind the ``+`` goes
-    into `emorec.faces.render.face_from_id` and ends in the face's emotion.
-
-    Args:
-        path: Folder of the bundled sample.
-        seed: Seeds the people, their pictures and which pairs are incongruent.
-        congruence: Share of pairs in which the face shows the sentence's emotion, 0 to 1. The others show one of the
-            other six, drawn at even odds: an unreliable witness, not sarcasm, which would have a meaning.
-        limit: At most so many training pairs, and a quarter as many to validate and to test.
-        size, difficulty, grey, jobs: See `emorec.faces.render.sample_faces`. Drawn at the first call, then kept in the
-            user's cache.
-    """
-    from emorec.datasets import cards
-    from emorec.datasets.readers import faces, sample
-
-    if not 0 <= congruence <= 1:
-        raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
-    rows = sample.sentences(path)
-    shown = _shown_emotions(rows, congruence, seed)
-    drawn = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
-    rows.inputs = {"image": objects(drawn), "text": rows.inputs}
-    rows.ids = [f"{i}+{face}" for i, face in zip(rows.ids, drawn)]
-    rows.protocol = f"the sentences' own split, a face for each, paired by label ({100 * congruence:g} % congruent)"
-    data = assemble("sample-pairs", rows, card=cards.get("sample-pairs"))
-    data = data if limit is None else data.smaller(limit)
-    parts = [getattr(data, part) for part in PARTS]
-    ids = np.concatenate([part.inputs["image"] for part in parts])
-    images = faces.drawn_faces(ids.tolist(), size=size, grey=grey, jobs=jobs)
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    parts = [replace(p, inputs={**p.inputs, "image": x}) for p, x in zip(parts, np.split(images, ends))]
-    return replace(data, **dict(zip(PARTS, parts)))
-
-
-def _shown_emotions(rows, congruence, seed):
-    """The emotion of the face beside each sentence; in every part the given share is the sentence's own."""
-    rng = np.random.default_rng([seed, 505])
-    own = rows.label_set.encode(objects(rows.labels))
-    turned = (own + rng.integers(1, len(rows.label_set), len(own))) % len(rows.label_set)
-    shown, parts = own.copy(), objects(rows.parts)
-    for part in PARTS:
-        where = rng.permutation(np.flatnonzero(parts == part))
-        where = where[round(congruence * len(where)) :]
-        shown[where] = turned[where]
-    return rows.label_set.decode(shown)

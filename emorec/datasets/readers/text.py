@@ -13,17 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import cards, store
-from emorec.datasets.base import objects
-from emorec.datasets.splits import PARTS, Rows, assemble
+from emorec.datasets import cards, pickles, store
+from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
+from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import LabelSet
-
-PART_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 
 def _lines(data):
@@ -116,7 +110,7 @@ def _npy(data):
     file = io.BytesIO(data)
     formats = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     dtype = formats[np.lib.format.read_magic(file)](file)[2]
-    return store.safe_unpickle(file.read()) if dtype.hasobject else np.load(io.BytesIO(data))
+    return pickles.safe_unpickle(file.read()) if dtype.hasobject else np.load(io.BytesIO(data))
 
 
 # --- sentences of reviews
@@ -324,7 +318,7 @@ def _meld_rows(path):
                 "season": int(cells["Season"]), "episode": int(cells["Episode"]),
                 "start": cells["StartTime"], "end": cells["EndTime"],
             })  # fmt: skip
-    order = {part: i for i, part in enumerate(PARTS)}
+    order = {part: i for i, part in enumerate(SPLITS)}
     return sorted(rows, key=lambda row: (order[row["split"]], row["dialogue"], row["utterance"]))
 
 
@@ -436,7 +430,7 @@ def _label_set(given, labels, name, multi_label):
 
 
 def _part(value, name, number):
-    part = PART_NAMES.get(_cell(value).lower())
+    part = SPLIT_NAMES.get(_cell(value).lower())
     if part is None:
-        raise BadInput(f"{name}: row {number} belongs to part {value!r}; use {', '.join(PARTS)}.")
+        raise BadInput(f"{name}: row {number} belongs to part {value!r}; use {', '.join(SPLITS)}.")
     return part

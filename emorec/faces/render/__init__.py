@@ -14,16 +14,17 @@ from emorec.faces.render.sample import (
     DIFFICULTIES,
     EMOTION_UNITS,
     face_from_id,
+    face_ids,
     faces_from_ids,
     gallery,
     random_face,
-    sample_faces,
     sample_units,
+    split_people,
 )
 from emorec.faces.render.scene import Face, Nuisance, render
 
 __all__ = [
     "ACTION_UNITS", "BEARDS", "DIFFICULTIES", "EMOTION_UNITS", "Face", "HAIR_COLOURS", "HAIR_STYLES", "Identity",
-    "Light", "MONK_TONES", "Nuisance", "face_from_id", "faces_from_ids", "gallery", "random_face", "render",
-    "sample_faces", "sample_units",
+    "Light", "MONK_TONES", "Nuisance", "face_from_id", "face_ids", "faces_from_ids", "gallery", "random_face", "render",
+    "sample_units", "split_people",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Emotions as action units, faces at three levels of difficulty, and the dataset ``sample-faces``."""
+"""Emotions as action units, faces at three levels of difficulty, and who is in which split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from emorec.datasets.base import Dataset, Split, objects
 from emorec.errors import BadInput
 from emorec.faces.render.identity import Identity
 from emorec.faces.render.light import Light
@@ -159,7 +158,7 @@ def face_from_id(face_id, size=48):
     """Draws a face of ``sample-faces`` again, with its landmarks, regions and action units.
 
     Args:
-        face_id: An id of `sample_faces`: ``difficulty-seed-identity-repeat-emotion``, e.g. ``"medium-0-0012-1-fear"``.
+        face_id: An id of `face_ids`: ``difficulty-seed-identity-repeat-emotion``, e.g. ``"medium-0-0012-1-fear"``.
         size: Edge of the picture in pixels; the picture equals the dataset's at the dataset's size.
 
     Returns:
@@ -178,41 +177,46 @@ def _person(seed, number):
     return Identity.from_seed((seed, number))
 
 
-def sample_faces(n_identities=300, per_identity=4, seed=0, size=48, difficulty="medium", grey=False, jobs=1):
-    """A dataset of rendered faces, split by person: nobody in one split appears in another.
+def split_people(n_identities=300, seed=0):
+    """The numbers of the people in each split: 70 % train, 15 % validation, 15 % test, and at least one each.
 
     Args:
-        n_identities: Number of people, at least 3; 70 % train, 15 % validation, 15 % test.
-        per_identity: Pictures of each person in each of the seven emotions.
-        seed: Seeds people, expressions and pictures; the same seed gives the same bytes.
-        size: Edge of the pictures in pixels.
-        difficulty: ``easy``, ``medium`` or ``hard``.
-        grey: Grey pictures, uint8 (N, size, size), instead of RGB (N, size, size, 3).
-        jobs: Processes to draw with; the result does not depend on it.
+        n_identities: Number of people, at least 3.
+        seed: Seeds the shuffle.
 
     Returns:
-        A `Dataset` with the label set ``EMOTIONS7`` and ``groups`` naming the person; `face_from_id` turns an id into
-        landmarks, regions and action units.
+        dict of split name to a sorted list of ints.
 
     Raises:
-        BadInput: An argument out of range.
+        BadInput: Fewer than 3 people.
     """
-    _level(difficulty)
-    if n_identities < 3 or per_identity < 1:
-        raise BadInput(f"At least 3 people and 1 picture each are needed, not {n_identities!r} and {per_identity!r}.")
+    if n_identities < 3:
+        raise BadInput(f"At least 3 people are needed, one for each split; received {n_identities!r}.")
     order = np.random.default_rng([seed, 404]).permutation(n_identities)
     held = max(1, round(0.15 * n_identities))
-    parts = {"train": order[2 * held :], "validation": order[:held], "test": order[held : 2 * held]}
-    splits = {}
-    for name, people in parts.items():
-        faces = list(itertools.product(np.sort(people).tolist(), range(per_identity), EMOTIONS7))
-        ids = objects(f"{difficulty}-{seed}-{i:04d}-{k}-{emotion}" for i, k, emotion in faces)
-        groups = objects(f"{seed}-{i:04d}" for i, _, _ in faces)
-        pictures = faces_from_ids(ids, size, grey, jobs)
-        splits[name] = Split(name, pictures, objects(emotion for _, _, emotion in faces), ids, groups)
-    people = ", ".join(f"{len(v)} {k}" for k, v in parts.items())
-    protocol = f"rendered faces, {difficulty}, seed {seed}; split by identity ({people})"
-    return Dataset("sample-faces", **splits, label_set=EMOTIONS7, protocol=protocol)
+    splits = {"train": order[2 * held :], "validation": order[:held], "test": order[held : 2 * held]}
+    return {name: np.sort(numbers).tolist() for name, numbers in splits.items()}
+
+
+def face_ids(people, per_identity=4, seed=0, difficulty="medium"):
+    """Ids for `face_from_id`: every person of a list in every emotion, a number of times.
+
+    Args:
+        people: Numbers of the people.
+        per_identity: Pictures of each person in each of the seven emotions, at least 1.
+        seed, difficulty: Part of the ids; see `face_from_id`.
+
+    Returns:
+        List of str, such as ``"medium-0-0012-1-fear"``.
+
+    Raises:
+        BadInput: An unknown difficulty, or no picture of each.
+    """
+    _level(difficulty)
+    if per_identity < 1:
+        raise BadInput(f"At least 1 picture of each person and emotion is needed; received {per_identity!r}.")
+    faces = itertools.product(people, range(per_identity), EMOTIONS7)
+    return [f"{difficulty}-{seed}-{person:04d}-{repeat}-{emotion}" for person, repeat, emotion in faces]
 
 
 def faces_from_ids(face_ids, size=48, grey=False, jobs=1):

@@ -1,4 +1,4 @@
-"""Linear floors for texts and faces: no claim for a neural model without them."""
+"""Linear baselines for texts: no claim for a neural model without them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, StandardScaler
+from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.svm import LinearSVC
 
 from emorec.errors import BadInput
@@ -21,7 +21,7 @@ NAMES = ("majority", "tfidf-lr", "tfidf-svm", "nbsvm")
 class NBSVM(ClassifierMixin, BaseEstimator):
     """Linear SVM on binarised n-grams scaled by naive Bayes' log-count ratios (Wang & Manning 2012, eq. 3-5).
 
-    Binary; `text` wraps it one-versus-rest. The weights are interpolated with their mean magnitude.
+    Binary; `build` wraps it one-versus-rest. The weights are interpolated with their mean magnitude.
 
     Args:
         C: Inverse regularisation of the SVM.
@@ -73,7 +73,7 @@ class _MultiLabel(BaseEstimator):
         return self.pipeline.predict_proba(texts)
 
 
-def text(name, label_set):
+def build(name, label_set):
     """An untrained scikit-learn pipeline from raw texts to class names.
 
     Args:
@@ -105,47 +105,3 @@ def text(name, label_set):
     if name == "nbsvm" and len(label_set) > 2:
         steps[-1] = OneVsRestClassifier(steps[-1])
     return make_pipeline(*steps)
-
-
-def faces(name, C=1e-2):
-    """An untrained scikit-learn pipeline from pictures, as `FaceClassifier` takes them, to class names.
-
-    Args:
-        name: ``majority``, or ``hog-lr``: logistic regression on `oriented_gradients` of the pictures at 48 x 48.
-        C: Inverse regularisation; its default was chosen on PublicTest of FER-2013, among 1e-4, 1e-3 and 1e-2.
-    """
-    if name == "majority":
-        return DummyClassifier(strategy="most_frequent")
-    if name != "hog-lr":
-        raise BadInput(f"There is no baseline {name!r} for faces; choose majority or hog-lr.")
-    return make_pipeline(FunctionTransformer(_gradients), StandardScaler(), LogisticRegression(C=C, max_iter=300))
-
-
-def _gradients(images):
-    from emorec.faces.preprocessing import FacePreprocessing, check_inputs
-
-    grey = FacePreprocessing(48, "grey")(check_inputs(images))[..., 0]
-    return np.concatenate([oriented_gradients(grey[i : i + 1024]) for i in range(0, len(grey), 1024)])
-
-
-def oriented_gradients(images, cell=8, bins=9):
-    """Histograms of oriented gradients (Dalal & Triggs 2005): which way edges run, cell by cell.
-
-    Args:
-        images: (N, H, W) grey; H and W multiples of ``cell``.
-        cell: Edge of a cell in pixels; blocks of 2 x 2 cells are normalised together.
-        bins: Directions over half a circle; a gradient is shared between the two nearest.
-
-    Returns:
-        float32 (N, (H / cell - 1) (W / cell - 1) 4 bins).
-    """
-    dy, dx = np.gradient(np.asarray(images, dtype="float32"), axis=(1, 2))
-    strength, place = np.hypot(dx, dy), np.arctan2(dy, dx) % np.pi / np.pi * bins
-    n, rows, columns = len(strength), strength.shape[1] // cell, strength.shape[2] // cell
-    share, low, cells = place % 1, np.floor(place).astype(int) % bins, np.empty((n, rows, columns, bins), "float32")
-    for k in range(bins):
-        votes = strength * np.where(low == k, 1 - share, np.where((low + 1) % bins == k, share, 0))
-        cells[..., k] = votes.reshape(n, rows, cell, columns, cell).sum(axis=(2, 4))
-    corners = (cells[:, :-1, :-1], cells[:, 1:, :-1], cells[:, :-1, 1:], cells[:, 1:, 1:])
-    blocks = np.concatenate(corners, axis=-1)
-    return (blocks / np.sqrt((blocks**2).sum(axis=-1, keepdims=True) + 1)).reshape(n, -1)

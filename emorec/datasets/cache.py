@@ -1,0 +1,92 @@
+"""What is made once and then kept in the user's cache: parsed tables, rendered pictures, unpacked archives."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from emorec.datasets import store
+from emorec.datasets.archives import extract
+
+
+@contextlib.contextmanager
+def lock(target):
+    """Holds a lock on a path between processes, and says so on stderr while another process has it."""
+    import filelock
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(target.parent / f".{target.name}.lock")
+    try:
+        lock.acquire(timeout=0.5)
+    except filelock.Timeout:
+        print(f"waiting for another process that is getting {target.name} ...", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def unpacked(archive):
+    """The folder in the user cache that holds the unpacked archive; unpacks it at the first call."""
+    archive = Path(archive).resolve()
+    stat = archive.stat()
+    key = hashlib.sha256(f"{archive}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    folder = store.user_cache() / "unpacked" / f"{archive.name.split('.')[0]}-{key}"
+    with lock(folder):
+        return folder if folder.is_dir() else extract(archive, folder)
+
+
+def of_file(folder, file, version, make):
+    """The arrays that ``make`` returns, kept for as long as neither the file's bytes nor the version changes.
+
+    Args:
+        folder: Of the user's cache.
+        file: The file that ``make`` reads.
+        version: Of the code of ``make``, an int.
+        make: A function without arguments that returns a dict of name to array (no object arrays).
+
+    Returns:
+        The dict.
+    """
+    file = Path(file)
+    with open(file, "rb") as opened:
+        content = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+    where = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
+    return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{content}", make)
+
+
+def arrays(folder, stem, version, make):
+    """The arrays that ``make`` returns, kept under a name; another version of the same name replaces them.
+
+    Args:
+        folder: Of the user's cache.
+        stem: The name.
+        version: What else decides the content, in letters that a file name may have.
+        make: A function without arguments that returns a dict of name to array (no object arrays).
+
+    Returns:
+        The dict.
+    """
+    folder = store.user_cache() / folder
+    target, temporary = folder / f"{stem}-{version}.npz", folder / f".{stem}-{os.getpid()}.npz"
+    try:
+        with np.load(target) as kept:  # zip files carry a checksum of every array, and it is verified
+            return {name: kept[name] for name in kept.files}
+    except Exception:  # absent, or damaged in one of many ways
+        made = make()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, **made)
+        for old in folder.glob(f"{stem}-*.npz"):
+            old.unlink(missing_ok=True)
+        os.replace(temporary, target)
+    except OSError:  # no room, or a read-only disk: it is made again next time
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return made

@@ -1,0 +1,63 @@
+"""The dataset ``sample-pairs``: the bundled sentences, each with a rendered face."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from emorec.datasets import cards
+from emorec.datasets.base import SPLITS, objects
+from emorec.datasets.readers import sample
+from emorec.datasets.splits import assemble
+from emorec.errors import BadInput
+from emorec.faces import rendered
+
+FIRST_PERSON = 10_000  # people of sample-pairs are numbered from here: nobody in sample-faces is met again
+
+
+def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficulty="easy", grey=False, jobs=1):
+    """A rendered face for each bundled sentence: split first, by the sentences' own split, then paired by label.
+
+    Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the
+    sentence's emotion. An id names both halves, ``anger-001+easy-0-10000-0-anger``: what stands behind the ``+`` goes
+    into `emorec.faces.render.face_from_id` and ends in the face's emotion.
+
+    Args:
+        path: Folder of the bundled sample.
+        seed: Seeds the people, their pictures and which pairs are incongruent.
+        congruence: Share of pairs in which the face shows the sentence's emotion, 0 to 1. The others show one of the
+            other six, drawn at even odds: an unreliable witness, not sarcasm, which would have a meaning.
+        limit: At most so many training pairs, and a quarter as many to validate and to test.
+        size, difficulty, grey, jobs: See `emorec.faces.render.sample_faces`. Drawn at the first call, then kept in the
+            user's cache.
+    """
+    if not 0 <= congruence <= 1:
+        raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
+    rows = sample.sentences(path)
+    shown = _shown_emotions(rows, congruence, seed)
+    drawn = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
+    rows.inputs = {"image": objects(drawn), "text": rows.inputs}
+    rows.ids = [f"{i}+{face}" for i, face in zip(rows.ids, drawn)]
+    rows.protocol = f"the sentences' own split, a face for each, paired by label ({100 * congruence:g} % congruent)"
+    data = assemble("sample-pairs", rows, card=cards.get("sample-pairs"))
+    data = data if limit is None else data.smaller(limit)
+    parts = [getattr(data, part) for part in SPLITS]
+    ids = np.concatenate([part.inputs["image"] for part in parts])
+    images = rendered.faces(ids.tolist(), size=size, grey=grey, jobs=jobs)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    parts = [replace(p, inputs={**p.inputs, "image": x}) for p, x in zip(parts, np.split(images, ends))]
+    return replace(data, **dict(zip(SPLITS, parts)))
+
+
+def _shown_emotions(rows, congruence, seed):
+    """The emotion of the face beside each sentence; in every part the given share is the sentence's own."""
+    rng = np.random.default_rng([seed, 505])
+    own = rows.label_set.encode(objects(rows.labels))
+    turned = (own + rng.integers(1, len(rows.label_set), len(own))) % len(rows.label_set)
+    shown, parts = own.copy(), objects(rows.parts)
+    for part in SPLITS:
+        where = rng.permutation(np.flatnonzero(parts == part))
+        where = where[round(congruence * len(where)) :]
+        shown[where] = turned[where]
+    return rows.label_set.decode(shown)
