@@ -24,7 +24,7 @@ def build(name, C=1e-2):
     if name == "majority":
         return DummyClassifier(strategy="most_frequent")
     if name != "hog-lr":
-        raise BadInput(f"There is no baseline {name!r} for faces; choose majority or hog-lr.")
+        raise BadInput(f"There is no baseline {name!r} for faces; choose one of {', '.join(NAMES)}.")
     return make_pipeline(FunctionTransformer(_gradients), StandardScaler(), LogisticRegression(C=C, max_iter=300))
 
 

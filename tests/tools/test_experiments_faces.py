@@ -111,5 +111,5 @@ def test_oriented_gradients_by_hand():
     assert np.all(blocks[:, 1:] == 0)
     turned = baselines.oriented_gradients(image.transpose(0, 2, 1), cell=8, bins=9).reshape(4, 9)
     np.testing.assert_allclose(turned[:, 4:6], np.sqrt(1 / 8), atol=1e-3)  # 90 degrees lies between two bins
-    with pytest.raises(BadInput, match="majority or hog-lr"):
+    with pytest.raises(BadInput, match="majority, hog-lr"):
         baselines.build("svm")

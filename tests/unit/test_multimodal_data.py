@@ -99,7 +99,6 @@ def test_iemocap(tmp_path):
     assert rows.ids[3] == "Ses05M_script01_1_F000" and rows.parts[2:4] == ["train", "test"]
     assert list(rows.inputs["speaker"]) == ["M", "F", "M", "M", "F"] and rows.inputs["sentence"][1] == "word 1"
     np.testing.assert_allclose(rows.inputs["video"][1], content[5]["Ses01F_impro01"][1], rtol=1e-6)
-    assert multimodal.iemocap_scripted(rows.groups).tolist() == [False] * 3 + [True] * 2
     four = multimodal.iemocap(tmp_path, classes=4)
     assert four.labels == ["happiness", "happiness", "anger", "neutral"]  # excitement merged, frustration gone
     assert four.inputs["text"].shape == (4, 4) and four.ids[2] == rows.ids[3]
