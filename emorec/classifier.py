@@ -1,109 +1,196 @@
-"""What every classifier shares: scikit-learn's verbs, labels by name, and one file that holds all a model needs."""
+"""What every classifier shares: scikit-learn's contract, labels by name, and one file that holds all a model needs."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import warnings
 import zipfile
-from dataclasses import asdict, is_dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from emorec import metrics, training
+from emorec.checks import real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import carve
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
+from emorec.files import replacing
 from emorec.labels import LabelSet
 from emorec.version import __version__
 
 FORMAT = 2
 
 
-class Classifier(BaseEstimator):
+class NotTrained(BadInput, NotFittedError):
+    """A classifier that is asked before `fit` or `load`; scikit-learn's ``NotFittedError`` catches it too."""
+
+
+@dataclass
+class Examples:
+    """Checked inputs, their targets, and what each weighs.
+
+    Attributes:
+        inputs: N raw inputs.
+        targets: float32 (N, C): one-hot, or 0 and 1 for each of several labels.
+        weights: float64 (N,), or None where all weigh the same.
+    """
+
+    inputs: list
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+
+    def take(self, mask: np.ndarray) -> Examples:
+        """The examples where a boolean mask (N,) is true."""
+        weights = None if self.weights is None else self.weights[mask]
+        return Examples([self.inputs[i] for i in np.flatnonzero(mask)], self.targets[mask], weights)
+
+
+class Classifier(ClassifierMixin, BaseEstimator):
     """Base of the classifiers; subclasses say how inputs are checked, encoded and modelled.
 
     A subclass implements ``_check(inputs)``, ``_fit_encoding(inputs)``, ``_encode(inputs)``, ``_build(classes)``,
-    ``_state()`` and ``_restore(state)``.
+    ``_state()`` and ``_restore(state)``; where training takes more than one network, ``_learn`` in place of the three
+    in the middle.
+
+    Attributes:
+        classes_: What `predict` answers with, (C,) in the order of the probabilities: str, int64 or bool, as the
+            labels were. Without ``label_set`` they are sorted, which scikit-learn's scorers count on.
+        label_set_: The same by name, an `emorec.labels.LabelSet`.
+        model_: The trained ``keras.Model``: encoded inputs to logits.
+        encoding_: From raw inputs to arrays.
+        history_: `emorec.training.History`; not after `load`.
+        temperature_: Logits are divided by it; 1 before `calibrate`.
+        thresholds_: float64 (C,) of a multi-label task after `calibrate`, else None.
+
+    There is no ``n_features_in_``: a text or a picture is one input, of no fixed width.
     """
 
-    def fit(self, inputs, labels=None, *, validation=None, label_set=None, checkpoint=None, progress=print):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.classifier_tags.poor_score = True  # a network with default settings, on a handful of rows
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return getattr(self, "model_", None) is not None
+
+    def fit(
+        self, inputs, labels=None, *, sample_weight=None, validation=None, label_set: LabelSet | None = None,
+        checkpoint=None, progress: Callable[[str], None] | None = print,
+    ) -> Classifier:  # fmt: skip
         """Trains on inputs and labels.
 
         Args:
             inputs: N raw inputs, or a `Split` (then leave `labels` out).
-            labels: N class names; N tuples of names for a multi-label task.
+            labels: N class names, whole numbers or booleans; N tuples of names for a multi-label task.
+            sample_weight: (N,) numbers of at least 0: what each example's loss weighs in training. Where an epoch is
+                chosen, all count alike.
             validation: A `Split`, or ``(inputs, labels)``, to stop early and choose the best epoch on. None sets a
                 tenth of the training data aside, whole groups of a `Split`. A test split is refused.
-            label_set: The classes and their order; None takes the sorted names found in `labels`.
+            label_set: The classes and their order; None takes the sorted ones found in `labels`.
             checkpoint: Folder from which a killed run resumes.
             progress: Receives a line per epoch; None is silent.
 
         Returns:
-            self, with ``history_`` (`emorec.training.History`) and ``label_set_``. Where fitting fails or is
-            interrupted, the classifier stays as it was before.
+            self, with the attributes of the class. Where fitting fails or is interrupted, the classifier stays as it
+            was before. The global generators of Python and NumPy go on as if nothing had been.
         """
         before = self.__dict__.copy()
         try:
-            return self._fit(inputs, labels, validation, label_set, checkpoint=checkpoint, progress=progress)
+            training.refuse_test_split(validation)
+            training.TrainingOptions.of(self)  # refuses numbers out of range before anything is read
+            train, validation = self._examples(inputs, labels, sample_weight, validation, label_set)
+            self._class_weights(train)  # refuses too
+            self.temperature_, self.thresholds_ = 1.0, None
+            with training.seeded(self.seed):
+                self._learn(train, validation, checkpoint=checkpoint, progress=progress)
+            return self
         except BaseException:
             self.__dict__ = before
             raise
 
-    def _fit(self, inputs, labels, validation, label_set, **options):
-        training.refuse_test_split(validation)
+    def _examples(self, inputs, labels, sample_weight, validation, label_set):
+        """Training and validation `Examples`; sets the classes."""
         groups = inputs.groups if isinstance(inputs, Split) else None
         inputs, labels = self._pair(inputs, labels)
-        self.label_set_ = label_set or infer_label_set(labels)
+        self.label_set_, self.classes_ = infer_classes(labels) if label_set is None else _classes_of(label_set)
         if len(self.label_set_) < 2:
             raise BadInput(f"Training needs at least two classes; received only {list(self.label_set_)}.")
-        targets = self._targets(labels)
-        if validation is None:
-            ids = [f"{i:08d}" for i in range(len(labels))]
-            content = self._content(inputs)
-            parts = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=content, groups=groups)
-            keep, aside = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
-            if not len(keep) or not len(aside):
-                raise BadInput(f"{len(labels)} examples are too few to set a tenth aside: give validation=...")
-            validation = ([inputs[i] for i in aside], labels[aside])
-            inputs, targets = [inputs[i] for i in keep], targets[keep]
-        else:
+        train = Examples(inputs, self._targets(labels), _check_weights(sample_weight, len(labels)))
+        if validation is not None:
             validation = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
-        training.set_seed(self.seed)
-        self._fit_encoding(inputs)
-        x, x_validation = self._encode(inputs), self._encode(validation[0])
-        self.model_ = self._build(len(self.label_set_))
-        self.history_ = self._train((x, targets), (x_validation, self._targets(validation[1])), **options)
-        self.temperature_, self.thresholds_ = 1.0, None
-        return self
+            return train, Examples(validation[0], self._targets(validation[1]))
+        aside = self._set_aside(inputs, labels, groups)
+        return train.take(~aside), train.take(aside)
 
-    def _train(self, train, validation, **options):
-        weights = None
-        if self.class_weight == "balanced":
-            weights = metrics.balanced_weights(train[1].sum(axis=0), len(train[1]), self.label_set_.multi_label)
-        elif self.class_weight is not None:
-            raise BadInput(f"class_weight={self.class_weight!r} is unknown; choose 'balanced' or None.")
-        return training.fit(
-            self.model_,
-            train,
-            validation,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimizer=getattr(self, "optimizer", "adam"),
-            learning_rate=float(self.learning_rate),
-            schedule=self.schedule,
-            weight_decay=self.weight_decay,
-            label_smoothing=self.label_smoothing,
-            class_weight=weights,
-            multi_label=self.label_set_.multi_label,
-            patience=self.patience,
-            monitor=self.monitor,
-            seed=self.seed,
-            **options,
+    def _set_aside(self, inputs, labels, groups):
+        """Mask (N,) of a stratified tenth for validation, which tears neither duplicates nor groups apart."""
+        ids = [f"{i:08d}" for i in range(len(labels))]
+        content = self._content(inputs)
+        splits = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=content, groups=groups)
+        aside = splits != "train"
+        if aside.all() or not aside.any():
+            raise BadInput(f"{len(labels)} examples are too few to set a tenth aside: give validation=...")
+        return aside
+
+    def _learn(self, train: Examples, validation: Examples, *, checkpoint=None, progress=print) -> None:
+        """Fits the encoding and the network: what a classifier of several networks has in another form."""
+        self._fit_encoding(train.inputs)
+        x, x_validation = self._encode(train.inputs), self._encode(validation.inputs)
+        self.model_ = self._build(len(self.label_set_))
+        encoded = Examples(x, train.targets, train.weights)
+        self.history_ = self._train(
+            encoded, (x_validation, validation.targets), checkpoint=checkpoint, progress=progress
         )
+
+    def _train(self, train: Examples, validation, *, model=None, checkpoint=None, progress=print) -> training.History:
+        """Trains ``model_``, or another one, on encoded examples."""
+        return training.fit(
+            self.model_ if model is None else model,
+            self._epochs_of(train),
+            validation,
+            training.TrainingOptions.of(self),
+            stages=self._stages(),
+            class_weight=self._class_weights(train),
+            multi_label=self.label_set_.multi_label,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+
+    def _epochs_of(self, train: Examples):
+        """What `training.fit` takes: arrays, or a function of the epoch where examples change (augmentation)."""
+        arrays = (train.inputs, train.targets)
+        return arrays if train.weights is None else (*arrays, train.weights)
+
+    def _stages(self) -> list[training.Stage] | None:
+        """The stages of training; None for a single one."""
+        return None
+
+    def _class_weights(self, train: Examples) -> np.ndarray | None:
+        """Weights (C,) from the parameter ``class_weight``: None, ``balanced``, or a dict of class to weight."""
+        chosen = self.class_weight
+        if chosen is None:
+            return None
+        if isinstance(chosen, dict):
+            weights = np.ones(len(self.label_set_))
+            for label, weight in chosen.items():
+                weights[self.label_set_.index(label)] = real_number(f"class_weight[{label!r}]", weight, 0, 1e6)
+            return weights
+        if not isinstance(chosen, str) or chosen != "balanced":
+            raise BadInput(
+                f"class_weight={chosen!r} is unknown; choose 'balanced', a dict of class to weight, or None."
+            )
+        counts, n = train.targets.sum(axis=0), len(train.targets)
+        if train.weights is not None:
+            counts, n = train.weights @ train.targets, train.weights.sum()
+        return metrics.balanced_weights(counts, n, self.label_set_.multi_label)
 
     def _content(self, inputs):
         """Keys that are equal for duplicates, which must not be torn apart; None where they are not looked for."""
@@ -113,8 +200,8 @@ class Classifier(BaseEstimator):
         if isinstance(inputs, Split):
             inputs, labels = inputs.inputs, inputs.labels
         if labels is None:
-            raise BadInput("Labels are missing: give inputs and labels, or one Split.")
-        inputs, labels = self._check(inputs), objects(labels)
+            raise BadInput("Labels are missing: give inputs and labels (y must not be None), or one Split.")
+        inputs, labels = self._check(inputs), objects(_one_column(labels))
         if len(inputs) != len(labels):
             raise BadInput(f"{len(inputs)} inputs, but {len(labels)} labels.")
         if len(inputs) == 0:
@@ -145,8 +232,8 @@ class Classifier(BaseEstimator):
     def _probabilities(self, logits):
         return metrics.probabilities(logits, self.label_set_.multi_label, self.temperature_)
 
-    def predict(self, inputs, **how):
-        """Class names, object array (N,); tuples of names, above ``thresholds_`` (0.5), for a multi-label task.
+    def predict(self, inputs, **how) -> np.ndarray:
+        """The most probable of ``classes_``, (N,); tuples of names, above ``thresholds_`` (0.5), for a multi-label task.
 
         Arguments: see `predict_proba`.
         """
@@ -154,20 +241,26 @@ class Classifier(BaseEstimator):
 
     def _names(self, probabilities):
         if self.label_set_.multi_label:
-            return self.label_set_.decode(probabilities >= (0.5 if self.thresholds_ is None else self.thresholds_))
-        return self.label_set_.decode(probabilities.argmax(axis=1))
+            return self.label_set_.decode(probabilities >= self._thresholds())
+        return self.classes_[probabilities.argmax(axis=1)]
 
-    def score(self, inputs, labels=None):
-        """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1)."""
+    def _thresholds(self):
+        return 0.5 if self.thresholds_ is None else self.thresholds_
+
+    def score(self, inputs, labels=None, sample_weight=None) -> float:
+        """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1).
+
+        Args:
+            inputs, labels: As for `fit`.
+            sample_weight: (N,) numbers of at least 0, what each example counts; None counts all alike.
+        """
         inputs, labels = self._pair(inputs, labels)
         self._check_fitted()
+        weights, truth = _check_weights(sample_weight, len(labels)), self.label_set_.encode(labels)
+        probabilities = self.predict_proba(inputs)
         if self.label_set_.multi_label:
-            from sklearn.metrics import f1_score
-
-            chosen, truth = self.label_set_.encode(self.predict(inputs)), self.label_set_.encode(labels)
-            occurring = np.flatnonzero((chosen + truth).any(axis=0))
-            return float(f1_score(truth, chosen, labels=occurring, average="macro", zero_division=0))
-        return float(np.mean(self.label_set_.encode(labels) == self.predict_proba(inputs).argmax(axis=1)))
+            return metrics.macro_f1(truth, probabilities >= self._thresholds(), weights)
+        return float(np.average(truth == probabilities.argmax(axis=1), weights=weights))
 
     def evaluate(self, split, groups=None):
         """Accuracy with interval, macro-F1, the per-class table and more of one split.
@@ -184,9 +277,9 @@ class Classifier(BaseEstimator):
         inputs, labels = self._pair(split, None)
         probabilities = self.predict_proba(inputs)
         if self.label_set_.multi_label:
-            thresholds = 0.5 if self.thresholds_ is None else self.thresholds_
+            thresholds = self._thresholds()
             return metrics.evaluate_multilabel(labels, probabilities, thresholds, self.label_set_, groups=groups)
-        predicted = self._names(probabilities)
+        predicted = self.label_set_.decode(probabilities.argmax(axis=1))
         names = self.label_set_.decode(self.label_set_.encode(labels))
         return metrics.evaluate(names, predicted, self.label_set_, probabilities=probabilities, groups=groups)
 
@@ -202,8 +295,10 @@ class Classifier(BaseEstimator):
         return self
 
     def _check_fitted(self):
-        if getattr(self, "model_", None) is None:
-            raise BadInput(f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file.")
+        if not self.__sklearn_is_fitted__():
+            raise NotTrained(
+                f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
+            )
 
     def check_labels(self, label_set):
         """Raises `LabelMismatch` where another label set, or another order, is about to be used with this model."""
@@ -223,19 +318,18 @@ class Classifier(BaseEstimator):
             "class": type(self).__name__,
             "emorec": __version__,
             "params": _json(self.get_params(deep=False)),
+            "classes": self.classes_.tolist(),
             "label_set": {f: getattr(self.label_set_, f) for f in ("name", "names", "multi_label")},
             "temperature": float(self.temperature_),
             "thresholds": None if self.thresholds_ is None else np.asarray(self.thresholds_).tolist(),
             "state": self._state(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            weights, archive = Path(folder) / "model.keras", Path(folder) / "classifier.zip"
+        with replacing(path) as archive, TemporaryDirectory(dir=archive.parent) as folder:
+            weights = Path(folder) / "model.keras"
             _save_without_optimizer(self.model_, weights)
             with zipfile.ZipFile(archive, "w") as file:
                 file.writestr("config.json", json.dumps(config))
                 file.write(weights, "model.keras")
-            os.replace(archive, path)
         return path
 
     @classmethod
@@ -253,7 +347,7 @@ class Classifier(BaseEstimator):
                 f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})"
             )
         try:
-            with zipfile.ZipFile(path) as file, tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(path) as file, TemporaryDirectory() as folder:
                 config = json.loads(file.read("config.json"))
                 if config["class"] != cls.__name__:
                     raise BadInput(f"{path} holds a {config['class']}: load it with emorec.{config['class']}.load.")
@@ -263,22 +357,67 @@ class Classifier(BaseEstimator):
         except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
             raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
         classifier = cls(**_from_json(config["params"]))
-        classifier.label_set_ = LabelSet(**config["label_set"])
+        classifier.label_set_, classifier.classes_ = _classes_of(LabelSet(**config["label_set"]), config.get("classes"))
         classifier.temperature_, classifier.thresholds_ = config["temperature"], config["thresholds"]
         classifier.model_ = model
         classifier._restore(config["state"])
         return classifier
 
 
-def infer_label_set(labels):
-    """The sorted names found in labels; multi-label where they come as tuples, lists or sets."""
-    kinds = {isinstance(x, str) for x in labels}
-    if kinds == {True}:
-        return LabelSet("inferred", tuple(sorted(set(labels))))
-    if kinds == {False} and all(isinstance(x, (tuple, list, set, frozenset)) for x in labels):
-        return LabelSet("inferred", tuple(sorted({n for x in labels for n in x})), multi_label=True)
-    odd = next(x for x in labels if not isinstance(x, str))
-    raise LabelMismatch(f"Labels are class names, or tuples of names; received {odd!r} ({type(odd).__name__}).")
+def infer_classes(labels) -> tuple[LabelSet, np.ndarray]:
+    """The sorted classes found in labels, by name and as they came: str, whole numbers or booleans.
+
+    Multi-label where labels come as tuples, lists or sets of names.
+
+    Raises:
+        LabelMismatch: Labels of another kind, or of several.
+
+    Example:
+        >>> infer_classes([10, 2, 10])
+        (LabelSet(name='inferred', names=('2', '10'), multi_label=False), array([ 2, 10]))
+    """
+    values = [x.item() if isinstance(x, np.generic) else x for x in labels]
+    if values and all(isinstance(x, (tuple, list, set, frozenset)) for x in values):
+        return _classes_of(LabelSet("inferred", tuple(sorted({n for x in values for n in x})), multi_label=True))
+    for kind in (str, bool, int):
+        if values and all(type(x) is kind for x in values):
+            classes = sorted(set(values))
+            return _classes_of(LabelSet("inferred", tuple(map(str, classes))), classes)
+    unexpected = next((x for x in values if type(x) not in (str, bool, int)), values[0] if values else None)
+    raise LabelMismatch(
+        "Unknown label type: labels are class names, whole numbers or booleans, all of one kind, or tuples of names; "
+        f"received {unexpected!r} ({type(unexpected).__name__})."
+    )
+
+
+def _classes_of(label_set, classes=None):
+    """A label set and its classes as an array; None takes the names."""
+    classes = label_set.names if classes is None else classes
+    return label_set, objects(classes) if isinstance(classes[0], str) else np.array(classes)
+
+
+def _one_column(labels):
+    """Labels that come as a column (N, 1) are taken for a list, as scikit-learn has it, with a warning."""
+    shape = np.shape(labels) if hasattr(labels, "shape") else ()
+    if len(shape) != 2 or shape[1] != 1:
+        return labels
+    message = "A column-vector y was passed when a 1d array was expected. Give the labels as a list."
+    warnings.warn(message, DataConversionWarning, stacklevel=4)
+    return np.asarray(labels)[:, 0]
+
+
+def _check_weights(weights, n):
+    """Sample weights as float64 (N,), or None."""
+    if weights is None:
+        return None
+    weights = np.asarray(weights, dtype="float64")
+    weights = np.full(n, float(weights)) if weights.ndim == 0 else weights
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        shape, low = weights.shape, weights.min() if weights.size else None
+        raise BadInput(
+            f"sample_weight must be {n} finite numbers of at least 0, not all 0; got shape {shape}, lowest {low}."
+        )
+    return weights
 
 
 def _save_without_optimizer(model, path):
@@ -300,7 +439,9 @@ def _json(value):
     if is_dataclass(value):
         return asdict(value)
     if isinstance(value, dict):
-        return {k: _json(v) for k, v in value.items()}
+        if all(isinstance(k, str) for k in value):
+            return {k: _json(v) for k, v in value.items()}
+        return {"pairs": [[_json(k), _json(v)] for k, v in value.items()]}  # JSON has no keys but strings
     if isinstance(value, (list, tuple)):
         return [_json(v) for v in value]
     return value.item() if isinstance(value, np.generic) else str(value) if isinstance(value, Path) else value
@@ -308,10 +449,13 @@ def _json(value):
 
 def _from_json(params):
     """The settings that `_json` wrote."""
-    kinds = {kind.__name__: kind for kind in Classifier.__subclasses__()}
-    return {
-        name: kinds[value["classifier"]](**_from_json(value["params"]))
-        if isinstance(value, dict) and "classifier" in value
-        else value
-        for name, value in params.items()
-    }
+    return {name: _setting(value) for name, value in params.items()}
+
+
+def _setting(value):
+    if isinstance(value, dict) and "classifier" in value:
+        kinds = {kind.__name__: kind for kind in Classifier.__subclasses__()}
+        return kinds[value["classifier"]](**_from_json(value["params"]))
+    if isinstance(value, dict) and set(value) == {"pairs"}:
+        return {key: _setting(item) for key, item in value["pairs"]}
+    return value

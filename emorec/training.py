@@ -2,62 +2,132 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import re
+import random
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import log_softmax
 
+from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
+from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
+from emorec.metrics import macro_f1
+
+__all__ = [
+    "Batches", "History", "Stage", "TrainingOptions", "compile_model", "fit", "one_hot", "predict", "random_state",
+    "refuse_test_split", "seeded", "set_random_state", "set_seed", "validation_scores",
+]  # fmt: skip
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
+SCHEDULES = ("constant", "cosine")
 MONITORS = {"loss": -1, "accuracy": 1, "macro_f1": 1}  # and whether more is better
+LARGEST_SEED = 2**32 - 1
 
 
-def set_seed(seed):
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained; every classifier has these as keyword arguments of its own.
+
+    Args:
+        epochs: Limit of the run, at least 1.
+        batch_size: Examples a step, at least 1.
+        optimizer: ``adam``, ``rmsprop`` or ``sgd`` (with Nesterov momentum 0.9, and a learning rate of its own).
+        learning_rate: Above 0, to 10.
+        schedule: ``constant``, or ``cosine``: to zero over the run, after a linear warm-up over the first 5 %.
+        weight_decay: Decoupled (AdamW; Loshchilov & Hutter 2019), 0 to 1.
+        label_smoothing: Share of the target that goes to all classes alike, 0 to 1.
+        patience: Epochs without improvement before stopping; None never stops early. One epoch always trains, so 0
+            stops as 1 does, after the first epoch without improvement.
+        monitor: ``loss``, ``accuracy`` or ``macro_f1`` of validation data: what chooses the best epoch.
+        seed: Of the order of the examples, 0 to 2**32 - 1.
+
+    Raises:
+        BadInput: A value outside of its range, by name.
+
+    Example:
+        >>> TrainingOptions(epochs=5, learning_rate=0.01).batch_size
+        64
+    """
+
+    epochs: int = 10
+    batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    patience: int | None = None
+    monitor: str = "loss"
+    seed: int = 0
+
+    def __post_init__(self):
+        clean = {name: whole_number(name, getattr(self, name), 1) for name in ("epochs", "batch_size")}
+        clean["seed"] = whole_number("seed", self.seed, 0, LARGEST_SEED)
+        if self.patience is not None:
+            clean["patience"] = whole_number("patience", self.patience, 0)
+        clean["learning_rate"] = real_number("learning_rate", self.learning_rate, 0, 10, above=True)
+        for name in ("weight_decay", "label_smoothing"):
+            clean[name] = real_number(name, getattr(self, name), 0, 1)
+        choice("optimizer", self.optimizer, OPTIMIZERS)
+        choice("schedule", self.schedule, SCHEDULES)
+        choice("monitor", self.monitor, tuple(MONITORS))
+        for name, value in clean.items():  # plain numbers, whatever type they came in
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, estimator) -> TrainingOptions:
+        """The options among an estimator's attributes; one that it lacks keeps its default."""
+        return cls(**{f.name: getattr(estimator, f.name) for f in fields(cls) if hasattr(estimator, f.name)})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training run with an optimizer, a schedule and a patience of its own.
+
+    It starts from the best weights so far; the best epoch of all stages is kept.
+
+    Args:
+        epochs: Its share of the run's epochs; a stage of 0 epochs is left out.
+        rate: Times the learning rate.
+        before: Called with the model when the stage begins, e.g. to make layers trainable.
+    """
+
+    epochs: int
+    rate: float = 1.0
+    before: Callable[[keras.Model], None] | None = None
+
+
+def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and the backend: two CPU runs of one seed agree to the bit."""
     keras.utils.set_random_seed(int(seed))
 
 
-def refuse_test_split(split):
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """`set_seed` for a block; the global generators of Python and NumPy go on afterwards as if nothing had been."""
+    python, numpy = random.getstate(), np.random.get_state()
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def refuse_test_split(split) -> None:
     """Raises where a test split is about to be used for choosing."""
     if isinstance(split, Split) and split.name == "test":
         raise BadInput(
             "A test split was given as validation data. It is opened once, to report; choose on `data.validation`."
         )
-
-
-@dataclass
-class History:
-    """What a training run did, one entry an epoch.
-
-    Attributes:
-        epochs: Dicts with ``loss``, ``seconds``, and with validation data ``val_loss``, ``val_accuracy``,
-            ``val_macro_f1`` (fractions, 0 to 1).
-        best_epoch: Index of the epoch whose weights the model holds; the last one without validation data.
-        best_value: Its monitored value.
-    """
-
-    epochs: list = field(default_factory=list)
-    best_epoch: int = -1
-    best_value: float | None = None
-
-    def __getitem__(self, name):
-        return [row[name] for row in self.epochs]
-
-    @property
-    def seconds(self):
-        return sum(row["seconds"] for row in self.epochs)
 
 
 @runtime_checkable
@@ -76,7 +146,7 @@ def one_hot(indices, classes):
     return np.eye(classes, dtype="float32")[np.asarray(indices)]
 
 
-def validation_scores(targets, logits, multi_label=False):
+def validation_scores(targets, logits, multi_label: bool = False) -> dict[str, float]:
     """Loss (mean cross-entropy, nats), accuracy and macro-F1 of logits (N, C) against 0/1 targets (N, C).
 
     Macro-F1 is over the classes that occur in truth or answers.
@@ -87,57 +157,46 @@ def validation_scores(targets, logits, multi_label=False):
         chosen, true = logits > 0, targets > 0.5
         accuracy = float(np.mean(chosen == true))
     else:
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        loss = -np.mean((targets * log_probabilities).sum(axis=1))
+        loss = -np.mean((targets * log_softmax(logits, axis=1)).sum(axis=1))
         chosen = one_hot(logits.argmax(axis=1), targets.shape[1]) > 0
         true = one_hot(targets.argmax(axis=1), targets.shape[1]) > 0
         accuracy = float(np.mean((chosen & true).any(axis=1)))
-    hits, sizes = (chosen & true).sum(axis=0), chosen.sum(axis=0) + true.sum(axis=0)
-    occur = sizes > 0  # as in `emorec.metrics`, classes that are neither there nor named do not count
-    macro_f1 = float(np.mean(2 * hits[occur] / sizes[occur])) if occur.any() else 0.0
-    return {"loss": float(loss), "accuracy": accuracy, "macro_f1": macro_f1}
+    return {"loss": float(loss), "accuracy": accuracy, "macro_f1": macro_f1(true, chosen)}
 
 
 def compile_model(
-    model,
-    *,
-    steps,
-    learning_rate,
-    schedule,
-    weight_decay,
-    label_smoothing,
-    multi_label,
-    class_weight=None,
-    clipnorm=1.0,
-    optimizer="adam",
-):
-    """Cross-entropy from logits under an optimizer with decoupled weight decay (AdamW; Loshchilov & Hutter 2019).
+    model, options: TrainingOptions | None = None, *, steps: int = 1, rate: float = 1.0, multi_label: bool = False,
+    class_weight=None, **settings,
+) -> None:  # fmt: skip
+    """Cross-entropy from logits under the optimizer of the options, with decoupled weight decay; `fit` does it itself.
 
-    `optimizer` is ``adam``, ``rmsprop`` or ``sgd`` (with Nesterov momentum 0.9, and a learning rate of its own).
-    `schedule` is ``constant`` or ``cosine`` (to zero over `steps`, after a linear warm-up over the first 5 %).
-    `class_weight` acts here with several labels to an example: on the part of a class's loss where it is there.
+    Args:
+        model: A keras model whose output is logits (B, C).
+        options, settings: See `fit`.
+        steps: Of the schedule ``cosine``.
+        rate: Times the learning rate.
+        multi_label: Binary cross-entropy of each class in the place of one over all.
+        class_weight: (C,) or None. It acts here with several labels to an example: on the part of a class's loss where
+            it is there.
     """
-    if schedule == "cosine":
+    options = _options(options, settings)
+    learning_rate = options.learning_rate * rate
+    if options.schedule == "cosine":
         warmup = max(1, steps // 20)
-        rate = keras.optimizers.schedules.CosineDecay(
+        learning_rate = keras.optimizers.schedules.CosineDecay(
             learning_rate / 25, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
         )
-    elif schedule == "constant":
-        rate = learning_rate
-    else:
-        raise BadInput(f"schedule={schedule!r} is unknown; choose constant or cosine.")
-    if optimizer not in OPTIMIZERS:
-        raise BadInput(f"optimizer={optimizer!r} is unknown; choose one of {', '.join(OPTIMIZERS)}.")
-    options = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
-    kind = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}[optimizer]
-    optimizer = kind(rate, weight_decay=weight_decay or None, clipnorm=clipnorm, **options)
-    if weight_decay:
+    kinds = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
+    momentum = {"momentum": 0.9, "nesterov": True} if options.optimizer == "sgd" else {}
+    optimizer = kinds[options.optimizer](
+        learning_rate, weight_decay=options.weight_decay or None, clipnorm=1.0, **momentum
+    )
+    if options.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if multi_label:
-        loss = _binary_crossentropy(label_smoothing, 1.0 if class_weight is None else class_weight)
+        loss = _binary_crossentropy(options.label_smoothing, 1.0 if class_weight is None else class_weight)
     else:
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, jit_compile="auto" if keras.backend.backend() == "jax" else False)
     if model.trainable_variables:
         # Variables that are made inside the first step would have TensorFlow trace that step twice.
@@ -159,91 +218,140 @@ def fit(
     model,
     train,
     validation=None,
+    options: TrainingOptions | None = None,
     *,
-    epochs=10,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=1e-3,
-    schedule="constant",
-    weight_decay=0.0,
-    label_smoothing=0.0,
+    stages: Sequence[Stage] | None = None,
     class_weight=None,
-    multi_label=False,
-    patience=None,
-    monitor="loss",
-    seed=0,
+    multi_label: bool = False,
     checkpoint=None,
-    progress=print,
-):
+    progress: Callable[[str], None] | None = print,
+    **settings,
+) -> History:
     """Trains a model that gives logits.
 
     Args:
         model: A keras model whose output is logits (B, C).
-        train: ``(x, y)`` with float targets (N, C), one-hot, soft or multi-label; or a function of the epoch
-            number that returns such a pair (augmentation). x is an array, a dict of arrays, or a `Batches`.
+        train: ``(x, y)``, or ``(x, y, weights)`` with the weight (N,) of each example's loss. y are float targets (N,
+            C), one-hot, soft or multi-label; x is an array, a dict of arrays, or a `Batches`. Or a function of the
+            epoch number (of its stage) that returns such a tuple (augmentation).
         validation: ``(x, y)`` to choose on, or None. Never a test split: the classifiers check that.
-        epochs, batch_size: Limits of the run, and examples a step.
-        optimizer, learning_rate, schedule, weight_decay, label_smoothing: See `compile_model`.
+        options, settings: A `TrainingOptions`, and fields of it by name, such as ``epochs=3``. The weights of the best
+            epoch are restored whenever there is validation data. Epoch e always has the same order of examples, also
+            after a resumed run.
+        stages: `Stage` objects whose epochs sum up to those of the options; None is a single stage.
         class_weight: Weight per class (C,) or None: of the examples of a class; with several labels to an example, of
             the positive part of the class's loss.
-        patience: Epochs without improvement before stopping; None never stops early. The weights of the best
-            epoch are restored whenever there is validation data.
-        monitor: ``loss``, ``accuracy`` or ``macro_f1``, on validation data.
-        seed: Order of the examples; epoch e always has the same order, also after a resumed run.
-        checkpoint: Folder to resume from after a kill, if network, settings and data are the same; what was written
-            there is removed when the run is done.
+        multi_label: Whether an example may have several classes.
+        checkpoint: Folder to resume from after a kill, in any stage, if network, settings and data are the same; what
+            was written there is removed when the run is done.
         progress: Receives a line per epoch; None is silent.
 
     Returns:
-        `History`; the model holds the best epoch's weights.
+        `History` of all stages; the model holds the best epoch's weights.
 
     Raises:
-        BadInput: An unknown option, or numbers that are not finite, in training or on validation data.
+        BadInput: An unknown option or a value out of range; numbers that are not finite, in training or on validation
+            data.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> x, y = np.eye(4, dtype="float32"), one_hot([0, 1, 0, 1], 2)
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> len(fit(model, (x, y), epochs=2, progress=None).epochs)
+        2
     """
-    if monitor not in MONITORS:
-        raise BadInput(f"monitor={monitor!r} is unknown; choose one of {', '.join(MONITORS)}.")
-    arrays = train(0) if callable(train) else train
-    size = len(arrays[1])
-    settings = dict(
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        multi_label=multi_label,
-        class_weight=None if class_weight is None else np.asarray(class_weight, dtype="float32").tolist(),
-    )
-    run = _Checkpoint(checkpoint, model)
-    run.sign(settings | dict(epochs=epochs, batch=batch_size, monitor=monitor, seed=seed), arrays, validation)
-    compile_model(model, steps=epochs * -(-size // batch_size), **settings)
+    options = _options(options, settings)
+    stages = _check_stages(stages, options.epochs)
+    data = train(0) if callable(train) else train
+    steps = -(-len(data[1]) // options.batch_size)  # of an epoch
+    weight = None if class_weight is None else np.asarray(class_weight, dtype="float32")
+    checkpoint = Checkpoint(checkpoint, model)
+    facts = {"multi_label": multi_label, "class_weight": None if weight is None else weight.tolist()}
+    facts["stages"] = [[stage.epochs, stage.rate] for stage in stages]
+    checkpoint.sign(asdict(options) | facts, data, validation)
+    run = checkpoint.find(progress)
+    for number, stage in enumerate(stages):
+        if stage.before is not None:
+            stage.before(model)
+        if number < run.stage:
+            continue
+        compile_model(
+            model, options, steps=stage.epochs * steps, rate=stage.rate, multi_label=multi_label, class_weight=weight
+        )
+        if number > run.stage:
+            run.stage, run.first = number, len(run.history.epochs)
+        checkpoint.restore(run, progress)
+        _one_stage(model, train, validation, options, stage.epochs, weight, multi_label, run, checkpoint, progress)
+        if run.best is not None:
+            model.set_weights(run.best)
+    checkpoint.done()
+    return run.history
+
+
+def _options(options, settings):
+    """The options with fields replaced by name."""
+    known = [f.name for f in fields(TrainingOptions)]
+    if unknown := set(settings) - set(known):
+        raise BadInput(f"Training has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}.")
+    return replace(options or TrainingOptions(), **settings)
+
+
+def _check_stages(stages, epochs):
+    """The stages that have epochs; a single one of all epochs for None."""
+    if stages is None:
+        return [Stage(epochs)]
+    total = sum(whole_number("Stage: epochs", stage.epochs, 0) for stage in stages)
+    if total != epochs:
+        raise BadInput(f"The stages have {total} epochs together, but epochs={epochs}: make them agree.")
+    return [stage for stage in stages if stage.epochs]
+
+
+def _one_stage(model, train, validation, options, epochs, class_weight, multi_label, run, checkpoint, progress):
+    """The epochs of a stage that are left; ``run`` and the checkpoint follow."""
+    history, sign = run.history, MONITORS[options.monitor]
     class_weight = None if multi_label else class_weight
-    history, best = run.resume(progress)
-    sign = MONITORS[monitor]
-    for epoch in range(len(history.epochs), epochs):
-        if patience is not None and validation is not None and epoch - history.best_epoch > patience:
+    for epoch in range(len(history.epochs) - run.first, epochs):
+        if validation is not None and _is_stuck(history["val_" + options.monitor][run.first :], sign, options.patience):
             break
         started = time.perf_counter()
-        x, y = train(epoch) if callable(train) else train
-        loss = _one_epoch(model, x, y, batch_size, class_weight, np.random.default_rng([seed, epoch]))
-        row = {"loss": loss}
+        x, y, *weights = train(epoch) if callable(train) else train
+        weights = _example_weights(y, class_weight, *weights)
+        row = {
+            "loss": _one_epoch(model, x, y, options.batch_size, weights, np.random.default_rng([options.seed, epoch]))
+        }
         if validation is not None:
             scores = validation_scores(validation[1], predict(model, validation[0]), multi_label)
             row |= {f"val_{name}": value for name, value in scores.items()}
         row["seconds"] = time.perf_counter() - started
         history.epochs.append(row)
-        value = row.get(f"val_{monitor}")
+        value = row.get(f"val_{options.monitor}")
         if value is not None and not np.isfinite(value):
-            raise BadInput(f"The validation {monitor} is {value}: look for NaN in the validation inputs.")
-        if value is None or history.best_value is None or sign * value > sign * history.best_value:
-            history.best_epoch, history.best_value = epoch, value
-            best = model.get_weights() if validation is not None else None
-        run.save(history, best)
+            raise BadInput(f"The validation {options.monitor} is {value}: look for NaN in the validation inputs.")
+        is_best = value is None or history.best_value is None or sign * value > sign * history.best_value
+        if is_best:
+            history.best_epoch, history.best_value = len(history.epochs) - 1, value
+            run.best = model.get_weights() if validation is not None else None
+        checkpoint.save(run)
         if progress is not None:
-            progress(_line(epoch, epochs, row, history.best_epoch == epoch and validation is not None))
-    if best is not None:
-        model.set_weights(best)
-    run.done()
-    return history
+            progress(_line(len(history.epochs), options.epochs, row, is_best and validation is not None))
+
+
+def _is_stuck(values, sign, patience):
+    """Whether the monitored values of a stage have not improved for more epochs than patience allows."""
+    if patience is None or not values:
+        return False
+    since = len(values) - 1 - int(np.argmax(sign * np.asarray(values)))
+    return since >= max(patience, 1)
+
+
+def _example_weights(y, class_weight, weights=None):
+    """The weight of each example's loss, float32 (N,), or None where all weigh the same."""
+    if weights is not None:
+        weights = np.asarray(weights, dtype="float32")
+    if class_weight is None:
+        return weights
+    of_classes = y @ class_weight
+    return of_classes if weights is None else weights * of_classes
 
 
 @contextmanager
@@ -272,8 +380,7 @@ def predict(model, x, batch_size=512):
 
 
 @quiet_retracing()
-def _one_epoch(model, x, y, batch_size, class_weight, rng):
-    weights = None if class_weight is None else (y @ np.asarray(class_weight, dtype="float32"))
+def _one_epoch(model, x, y, batch_size, weights, rng):
     if isinstance(x, Batches):
         return _finite(x.train(model, y, weights, batch_size, rng), model)
     order = rng.permutation(len(y))
@@ -295,103 +402,10 @@ def _finite(loss, model):
 
 
 def _line(epoch, epochs, row, best):
-    text = f"epoch {epoch + 1:>2}/{epochs} · {row['seconds']:5.1f} s · loss {row['loss']:.4f}"
+    text = f"epoch {epoch:>2}/{epochs} · {row['seconds']:5.1f} s · loss {row['loss']:.4f}"
     if "val_loss" in row:
         text += (
             f" · validation: loss {row['val_loss']:.4f}, accuracy {100 * row['val_accuracy']:.1f} %, "
             f"macro-F1 {100 * row['val_macro_f1']:.1f} %"
         )
     return text + (" · best" if best else "")
-
-
-class _Checkpoint:
-    """State of a run after each epoch: written to temporary files, then moved into place at once."""
-
-    FILES = ("epoch-*.weights.h5", "best-*.npz", "writing.npz", "state.json", "state.json.writing")
-
-    def __init__(self, folder, model):
-        self.folder = None if folder is None else Path(folder)
-        self.model = model
-        self.fingerprint = None
-
-    def sign(self, settings, *data):
-        """Fingerprints all that decides how a run goes on: the network, the settings and the examples."""
-        if self.folder is None:
-            return
-        text = json.dumps([self.model.get_config(), settings], sort_keys=True, default=float)
-        text = re.sub(r"_\d+\b", "", text)  # Keras numbers layers on, from model to model
-        digest = hashlib.sha256(text.encode())
-        for part in keras.tree.flatten(data):
-            for array in keras.tree.flatten(vars(part) if isinstance(part, Batches) else part):
-                if array is not None:
-                    digest.update(np.ascontiguousarray(array))
-        self.fingerprint = digest.hexdigest()
-
-    def resume(self, progress):
-        state_file = self.folder / "state.json" if self.folder else None
-        if state_file is None or not state_file.exists():
-            return History(), None
-        state = json.loads(state_file.read_text())
-        if state.pop("fingerprint") != self.fingerprint:
-            if progress is not None:
-                progress(f"{self.folder} belongs to another run; starting anew.")
-            self._clear()
-            return History(), None
-        history = History(**state["history"])
-        # The optimizer's variables must exist before its state can be loaded.
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.model.load_weights(self.folder / state["last"])
-        set_random_state(self.model, state["random"])
-        best = None
-        if state["best"]:
-            with np.load(self.folder / state["best"]) as arrays:
-                best = [arrays[name] for name in sorted(arrays.files)]
-        if progress is not None:
-            progress(f"resumed after epoch {len(history.epochs)} from {self.folder}")
-        return history, best
-
-    def save(self, history, best):
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        epoch = len(history.epochs)
-        last = f"epoch-{epoch}.weights.h5"
-        self.model.save_weights(self.folder / last)
-        best_name = f"best-{history.best_epoch}.npz" if best is not None else None
-        if best_name and history.best_epoch == epoch - 1:
-            temporary = self.folder / "writing.npz"
-            np.savez(temporary, **{f"{i:05d}": w for i, w in enumerate(best)})
-            os.replace(temporary, self.folder / best_name)
-        state = dict(fingerprint=self.fingerprint, history=asdict(history), last=last, best=best_name)
-        state["random"] = random_state(self.model)
-        temporary = self.folder / "state.json.writing"
-        temporary.write_text(json.dumps(state))
-        os.replace(temporary, self.folder / "state.json")
-        self._clear(keep={last, best_name, "state.json"})
-
-    def _clear(self, keep=frozenset()):
-        for pattern in self.FILES:
-            for file in self.folder.glob(pattern):
-                if file.name not in keep:
-                    file.unlink()
-
-    def done(self):
-        if self.folder is not None and self.folder.exists():
-            self._clear()
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
-
-
-def random_state(model):
-    """The state of dropout's generators, which weight files leave out, as lists ready for JSON."""
-    return [np.asarray(v).tolist() for v in _generators(model)]
-
-
-def set_random_state(model, state):
-    """Puts back what `random_state` gave of the same model."""
-    for variable, value in zip(_generators(model), state):
-        variable.assign(np.array(value, dtype="uint32"))
-
-
-def _generators(model):
-    return [v for v in model.variables if "seed_generator_state" in v.path]

@@ -210,23 +210,29 @@ class Augmenter:
         labels: Float targets (N, classes).
         options: As for `augment_batch`.
         seed: Epoch e always has the same pictures.
+        weights: (N,) of the examples' losses, or None; where pictures are mixed, so are their weights.
 
     Call arguments:
         epoch: Number of the epoch.
 
     Returns:
-        ``(images, labels)`` as of `augment_batch`.
+        ``(images, labels)`` as of `augment_batch`, and with weights ``(images, labels, weights)``.
     """
 
-    def __init__(self, images, labels, options="standard", seed=0):
-        self.images, self.labels = images, labels
+    def __init__(self, images, labels, options="standard", seed=0, weights=None):
+        self.images, self.labels, self.weights = images, labels, weights
         self.options, self.seed = options_of(options), seed
 
     def __getitem__(self, position):
         return (self.images, self.labels)[position]
 
     def __call__(self, epoch):
-        return augment_batch(self.images, self.labels, np.random.default_rng([self.seed, 77, epoch]), self.options)
+        rng = np.random.default_rng([self.seed, 77, epoch])
+        if self.weights is None:
+            return augment_batch(self.images, self.labels, rng, self.options)
+        columns = np.column_stack([self.labels, self.weights])
+        images, columns = augment_batch(self.images, columns, rng, self.options)
+        return images, columns[:, :-1], columns[:, -1]
 
 
 def augmenter(options="standard", seed=0):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,8 +50,8 @@ class FaceClassifier(Classifier):
             ``flips``, it and its mirror image; ``flips-and-crops``, those two of the whole and of four crops of 11/12
             of it. Say which beside a number.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
-            `emorec.training.fit`.
-        class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+            `emorec.training.TrainingOptions`.
+        class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         seed: Of weights, dropout, augmentation and the order of examples.
     """
 
@@ -100,6 +98,11 @@ class FaceClassifier(Classifier):
 
     # What the base class asks for
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
     def _check(self, inputs):
         return check_inputs(inputs)
 
@@ -129,54 +132,18 @@ class FaceClassifier(Classifier):
             backbone_size=self.backbone_size,
         )
 
-    def _train(self, train, validation, *, checkpoint=None, progress=print):
+    def _epochs_of(self, train):
         options = self._augmentation()
-        if options.changes:
-            train = Augmenter(*train, options, self.seed)
-        if self.model not in BACKBONES or self.weights is None:
-            return super()._train(train, validation, checkpoint=checkpoint, progress=progress)
-        total, rate, frozen = self.epochs, self.learning_rate, min(self.frozen_epochs, self.epochs)
-        try:
-            self.epochs = frozen
-            first = self._frozen_stage(train, validation, checkpoint, progress)
-            before = self.model_.get_weights()
-            fine_tune(self.model_, self.fine_tuned)
-            self.epochs, self.learning_rate = total - frozen, rate / 10
-            second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
-        finally:
-            self.epochs, self.learning_rate = total, rate
-        if checkpoint is not None:
-            shutil.rmtree(Path(checkpoint) / "frozen")
-            if not any(Path(checkpoint).iterdir()):
-                Path(checkpoint).rmdir()
-        epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
-        if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
-            self.model_.set_weights(before)
-            return training.History(epochs, first.best_epoch, first.best_value)
-        return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
+        if not options.changes:
+            return super()._epochs_of(train)
+        return Augmenter(train.inputs, train.targets, options, self.seed, train.weights)
 
-    def _frozen_stage(self, train, validation, checkpoint, progress):
-        """The epochs with a frozen backbone; a resumed run finds them done, or goes on in their middle."""
-        if checkpoint is None:
-            return super()._train(train, validation, progress=progress)
-        folder, size = Path(checkpoint) / "frozen", len(train(0)[1] if callable(train) else train[1])
-        weights, done = folder / "done.weights.h5", folder / "done.json"
-        settings = repr((sorted(self.get_params().items()), size))
-        kept = json.loads(done.read_text()) if done.is_file() else {}
-        if kept.pop("settings", None) == settings:
-            self.model_.load_weights(weights)
-            training.set_random_state(self.model_, kept.pop("random"))
-            if progress is not None:
-                progress(f"resumed after the epochs with a frozen backbone, from {folder}")
-            return training.History(**kept)
-        first = super()._train(train, validation, checkpoint=folder, progress=progress)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model_.save_weights(weights)
-        random = training.random_state(self.model_)
-        temporary = done.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(first) | {"settings": settings, "random": random}))
-        os.replace(temporary, done)
-        return first
+    def _stages(self):
+        if self.model not in BACKBONES or self.weights is None:
+            return None
+        frozen = min(self.frozen_epochs, self.epochs)
+        tune = training.Stage(self.epochs - frozen, rate=0.1, before=lambda model: fine_tune(model, self.fine_tuned))
+        return [training.Stage(frozen), tune]
 
     def _state(self):
         return {"encoding": asdict(self.encoding_)}

@@ -21,6 +21,7 @@ from emorec.metrics.evaluation import (
     class_weights,
     evaluate,
     evaluate_multilabel,
+    macro_f1,
 )
 from emorec.metrics.intervals import (
     Estimate,
@@ -45,6 +46,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "holm",
+    "macro_f1",
     "mcnemar",
     "mean_interval",
     "probabilities",

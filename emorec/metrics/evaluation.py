@@ -156,6 +156,24 @@ def _count_scores(hits, called, n):
     return scores
 
 
+def macro_f1(true, chosen, weights=None) -> float:
+    """Mean F1 of the classes that occur in truth or answers, 0 to 1; 0 where none does.
+
+    Args:
+        true, chosen: bool (N, C): the classes of each example, and those that were answered.
+        weights: (N,), or None where all examples count alike.
+
+    Example:
+        >>> macro_f1([[True, False], [False, True]], [[True, False], [True, False]])
+        0.3333333333333333
+    """
+    true, chosen = np.asarray(true, dtype=bool), np.asarray(chosen, dtype=bool)
+    weights = np.ones(len(true)) if weights is None else np.asarray(weights, dtype="float64")
+    with np.errstate(invalid="ignore"):
+        score = _count_scores(weights @ (true & chosen), weights @ chosen, weights @ true)["macro_f1"]
+    return float(np.nan_to_num(score))
+
+
 def _per_class(scores, label_set):
     import pandas as pd
 

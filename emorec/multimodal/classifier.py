@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from emorec import images as pictures
 from emorec import training
-from emorec.classifier import Classifier
+from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput, DataCorrupt
@@ -51,8 +51,8 @@ class MultimodalClassifier(Classifier):
         modality_dropout: Rate at which each half of a pair is hidden in training, never both.
         encoder_units, hidden, dropout, hybrid: See `emorec.multimodal.models.build_fusion_model`.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: Of
-            the fusion, see `emorec.training.fit`.
-        class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+            the fusion, see `emorec.training.TrainingOptions`.
+        class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         seed: Of weights, dropout and the order of examples.
 
     After `fit`: ``face_`` and ``text_``, the two classifiers, which also answer alone.
@@ -115,53 +115,60 @@ class MultimodalClassifier(Classifier):
         images = iter(FaceClassifier()._content([image for image, text in pairs if text is None]))
         return [next(images) if text is None else normalise(text) for _, text in pairs]
 
-    def _fit_encoding(self, pairs):
+    def _learn(self, train, validation, *, checkpoint=None, progress=print):
+        """The classifiers of the modalities first, then the fusion of their features."""
+        self.prior_ = train.targets.mean(axis=0)
+        towers, untrained = self._towers(train.inputs)
+        self.face_, self.text_ = towers.values()
+        self._encodings = {name: tower.encoding_ for name, tower in towers.items()}
+        for name in untrained:
+            towers[name].label_set_, towers[name].classes_ = self.label_set_, self.classes_
+            towers[name].model_ = towers[name]._build(len(self.label_set_))
+        train = Examples(self._encode(train.inputs), train.targets, train.weights)
+        validation = Examples(self._encode(validation.inputs), validation.targets)
+        for name in untrained:
+            folder = checkpoint and f"{checkpoint}/{name}"
+            self._train_tower(name, towers[name], train, validation, folder, progress)
+        features = {name: _features(tower.model_) for name, tower in towers.items()}
+        head = self._train_head(features, train, validation, checkpoint and f"{checkpoint}/fusion", progress)
+        self.model_ = _joined(features, head)
+
+    def _towers(self, pairs):
+        """Classifiers by modality, with their encodings, and the names of those to train."""
         own = {"image": (self.face, FaceClassifier, FACE), "text": (self.text, TextClassifier, TEXT)}
-        self._towers, self._encodings, self._untrained = {}, {}, []
-        for k, (name, (given, kind, settings)) in enumerate(own.items()):
-            if given is not None and not isinstance(given, kind):
-                raise BadInput(f"The {name} model is a {kind.__name__}, not {type(given).__name__}.")
-            trained = getattr(given, "model_", None) is not None
-            tower = given if trained else kind(**settings, seed=self.seed) if given is None else clone(given)
-            if not trained:
-                there = [pair[k] for pair in pairs if pair[k] is not None]
-                if not there:
+        towers, untrained = {}, []
+        for k, (name, (tower, kind, settings)) in enumerate(own.items()):
+            if tower is not None and not isinstance(tower, kind):
+                raise BadInput(f"The {name} model is a {kind.__name__}, not {type(tower).__name__}.")
+            if getattr(tower, "model_", None) is None:
+                present = [pair[k] for pair in pairs if pair[k] is not None]
+                if not present:
                     raise BadInput(f"No training pair has {name}: a {kind.__name__} alone is what such data need.")
-                tower._fit_encoding(there)
-                self._untrained.append(name)
-            self._towers[name], self._encodings[name] = tower, tower.encoding_
-        self.face_, self.text_ = self._towers.values()
+                tower = kind(**settings, seed=self.seed) if tower is None else clone(tower)
+                tower._fit_encoding(present)
+                untrained.append(name)
+            towers[name] = tower
+        return towers, untrained
 
-    def _encode(self, pairs):
-        faces, texts = (self._encodings[name] for name in MODALITIES)
-        images = np.zeros((len(pairs), *faces.shape), dtype="uint8")
-        for i, (picture, _) in enumerate(pairs):
-            if picture is not None:
-                try:
-                    images[i] = faces.one(pictures.as_picture(picture), faces.detect)
-                except (BadInput, DataCorrupt) as error:
-                    raise type(error)(f"Picture {i}: {error}") from error
-        tokens = [[] if text is None else texts.tokenise(text) for _, text in pairs]
-        presence = np.array([[part is not None for part in pair] for pair in pairs], dtype="float32")
-        return {"image": images, "text": texts.encode_tokens(tokens), "presence": presence.reshape(-1, 2)}
+    def _train_tower(self, name, tower, train, validation, checkpoint, progress):
+        """Trains the classifier of one modality on the pairs that have it."""
+        k = MODALITIES.index(name)
+        train, validation = (_of_modality(examples, name, k) for examples in (train, validation))
+        if not len(validation.targets):
+            raise BadInput(f"No validation pair has {name}: its model could not be chosen.")
+        training.set_seed(tower.seed)
+        tell = None if progress is None else lambda line: progress(f"{name}: {line}")
+        pair = validation.inputs, validation.targets
+        tower.history_ = tower._train(train, pair, checkpoint=checkpoint, progress=tell)
+        tower.temperature_, tower.thresholds_ = 1.0, None
 
-    def _build(self, classes):
-        """Only the two classifiers: the fusion is built in `_train`, from the features that they will have."""
-        for name in self._untrained:
-            tower = self._towers[name]
-            tower.label_set_, tower.model_ = self.label_set_, tower._build(classes)
+    def _train_head(self, features, train, validation, checkpoint, progress):
+        """The fusion, trained on the features that the classifiers give."""
 
-    def _train(self, train, validation, *, checkpoint=None, progress=print):
-        self.prior_ = train[1].mean(axis=0)
-        for k, (name, tower) in enumerate(self._towers.items()):
-            if name in self._untrained:
-                self._train_tower(name, k, tower, train, validation, checkpoint, progress)
-        features = {name: _features(tower.model_) for name, tower in self._towers.items()}
-
-        def seen(x):
+        def encoded(x):
             return {"presence": x["presence"]} | {n: training.predict(f, x[n]) for n, f in features.items()}
 
-        x, x_validation = seen(train[0]), seen(validation[0])
+        x, x_validation = encoded(train.inputs), encoded(validation.inputs)
         vectors = {name: x[name] for name in MODALITIES}
         head = build_fusion_model(
             {name: v.shape[1] for name, v in vectors.items()},
@@ -175,25 +182,24 @@ class MultimodalClassifier(Classifier):
             modality_dropout=self.modality_dropout,
             hybrid=self.hybrid,
         )
-        self.model_ = head
-        folder = checkpoint and f"{checkpoint}/fusion"
-        history = super()._train((x, train[1]), (x_validation, validation[1]), checkpoint=folder, progress=progress)
-        self.model_ = _joined(features, head)
-        return history
+        self.history_ = self._train(
+            Examples(x, train.targets, train.weights), (x_validation, validation.targets),
+            model=head, checkpoint=checkpoint, progress=progress,
+        )  # fmt: skip
+        return head
 
-    def _train_tower(self, name, k, tower, train, validation, checkpoint, progress):
-        (x, y), (x_validation, y_validation) = (
-            (part[0][name][rows], part[1][rows])
-            for part in (train, validation)
-            for rows in [part[0]["presence"][:, k] > 0]
-        )
-        if not len(y_validation):
-            raise BadInput(f"No validation pair has {name}: its model could not be chosen.")
-        training.set_seed(tower.seed)
-        said = None if progress is None else lambda line: progress(f"{name}: {line}")
-        folder = checkpoint and f"{checkpoint}/{name}"
-        tower.history_ = tower._train((x, y), (x_validation, y_validation), checkpoint=folder, progress=said)
-        tower.temperature_, tower.thresholds_ = 1.0, None
+    def _encode(self, pairs):
+        faces, texts = (self._encodings[name] for name in MODALITIES)
+        images = np.zeros((len(pairs), *faces.shape), dtype="uint8")
+        for i, (picture, _) in enumerate(pairs):
+            if picture is not None:
+                try:
+                    images[i] = faces.one(pictures.as_picture(picture), faces.detect)
+                except (BadInput, DataCorrupt) as error:
+                    raise type(error)(f"Picture {i}: {error}") from error
+        tokens = [[] if text is None else texts.tokenise(text) for _, text in pairs]
+        presence = np.array([[part is not None for part in pair] for pair in pairs], dtype="float32")
+        return {"image": images, "text": texts.encode_tokens(tokens), "presence": presence.reshape(-1, 2)}
 
     # Scoring
 
@@ -421,6 +427,13 @@ def _chosen(inputs, images, texts):
     if images is not None or texts is not None:
         raise BadInput("Give either a Split or images=... and texts=..., not both.")
     return inputs
+
+
+def _of_modality(examples, name, k):
+    """Encoded examples of one modality: those pairs that have it."""
+    rows = examples.inputs["presence"][:, k] > 0
+    weights = None if examples.weights is None else examples.weights[rows]
+    return Examples(examples.inputs[name][rows], examples.targets[rows], weights)
 
 
 def _features(model):

@@ -48,8 +48,8 @@ class TextClassifier(Classifier):
         max_words, min_count, max_length, max_sentences, lowercase, keep, tweets: See
             `emorec.text.tokens.TextEncoder`; `max_sentences` acts with hierarchical attention only.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
-            `emorec.training.fit`.
-        class_weight: ``balanced`` weighs classes by inverse frequency, or None.
+            `emorec.training.TrainingOptions`.
+        class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         bucketing: Whether texts of similar length share a batch (`emorec.text.buckets.BucketedIds`), which
             saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.
@@ -118,6 +118,11 @@ class TextClassifier(Classifier):
         )
         self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = tags.input_tags.string = True
+        return tags
+
     def _check(self, texts):
         return check_texts(texts)
 
@@ -131,7 +136,7 @@ class TextClassifier(Classifier):
     def _check_settings(self):
         choice("encoder", self.encoder, (*ENCODERS, "tfidf-mlp"))
         choice("bucketing", self.bucketing, ("auto", True, False))
-        for name in ("units", "layers", "max_words", "min_count", "epochs", "batch_size"):
+        for name in ("units", "layers", "max_words", "min_count"):
             positive_int("TextClassifier", name, getattr(self, name))
         frozen = self.embedding_trainable
         if not isinstance(frozen, (bool, int)) or frozen < 0:
@@ -202,24 +207,11 @@ class TextClassifier(Classifier):
             seed=self.seed,
         )
 
-    def _train(self, train, validation, *, checkpoint=None, progress=print):
+    def _stages(self):
         if isinstance(self.embedding_trainable, bool) or self._tfidf:
-            return super()._train(train, validation, checkpoint=checkpoint, progress=progress)
-        total, frozen = self.epochs, min(self.embedding_trainable, self.epochs)
-        try:
-            self.epochs = frozen
-            first = super()._train(train, validation, progress=progress)  # a resumed run repeats these epochs
-            before = self.model_.get_weights()
-            self.model_.get_layer("embedding").trainable = True
-            self.epochs = total - frozen
-            second = super()._train(train, validation, checkpoint=checkpoint, progress=progress)
-        finally:
-            self.epochs = total
-        epochs, sign = first.epochs + second.epochs, training.MONITORS[self.monitor]
-        if not second.epochs or (first.epochs and sign * first.best_value >= sign * second.best_value):
-            self.model_.set_weights(before)
-            return training.History(epochs, first.best_epoch, first.best_value)
-        return training.History(epochs, len(first.epochs) + second.best_epoch, second.best_value)
+            return None
+        frozen = min(self.embedding_trainable, self.epochs)
+        return [training.Stage(frozen), training.Stage(self.epochs - frozen, before=_thaw)]
 
     # Explanations
 
@@ -331,3 +323,8 @@ class TextClassifier(Classifier):
             from emorec.text.vectors import Coverage
 
             self.coverage_ = Coverage(**state["coverage"])
+
+
+def _thaw(model):
+    """Word vectors are trained from here on."""
+    model.get_layer("embedding").trainable = True

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,7 +83,8 @@ for path in sorted(p for p in __import__("os").listdir(".") if p.endswith(".emor
 
 def untrained(clf, data):
     """The classifier with the weights that it begins with, which is quicker than training it."""
-    clf.label_set_, clf.temperature_, clf.thresholds_ = data.label_set, 1.0, None
+    clf.label_set_, clf.classes_ = data.label_set, objects(data.label_set)
+    clf.temperature_, clf.thresholds_ = 1.0, None
     clf._fit_encoding(list(data.train.inputs))
     clf.model_ = clf._build(len(data.label_set))
     return clf
@@ -192,24 +194,40 @@ def loss(clf, pair):
     return training.validation_scores(clf._targets(objects(pair[1])), clf.logits(pair[0]))["loss"]
 
 
-def test_the_best_epoch_of_both_phases_is_kept():
-    """Thawed at a rate that ruins it, the classifier goes back to the frozen phase."""
+def test_the_best_epoch_of_both_stages_is_kept(monkeypatch):
+    """Thawed at a rate that ruins it, the classifier goes back to the frozen stage."""
     texts, labels = planted(60)
     clf = classifier("mlp-average", "none", embedding="cbow", embedding_trainable=2, epochs=4, learning_rate=0.05)
-    plain = type(clf).__mro__[1]._train
-    calls = []
-
-    def train(self, *arguments, **options):
-        self.learning_rate = 0.05 if not calls else 50.0
-        calls.append(self.epochs)
-        return plain(self, *arguments, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(clf).__mro__[1], "_train", train)
-        clf.fit(texts, labels, validation=planted(40, 1), progress=None)
-    assert calls == [2, 2] and clf.epochs == 4
-    assert clf.history_.best_epoch < 2
+    plain = clf._stages()
+    assert [stage.epochs for stage in plain] == [2, 2]
+    monkeypatch.setattr(type(clf), "_stages", lambda self: [plain[0], replace(plain[1], rate=1000.0)])
+    clf.fit(texts, labels, validation=planted(40, 1), progress=None)
+    assert clf.epochs == 4 and clf.history_.best_epoch < 2 and len(clf.history_.epochs) == 4
     assert clf.history_.best_value == pytest.approx(loss(clf, planted(40, 1)), abs=1e-6)
+
+
+def test_a_killed_run_goes_on_in_either_stage(tmp_path):
+    texts, labels = planted(40)
+    options = dict(embedding="learned", embedding_trainable=2, epochs=4, learning_rate=0.05, dropout=0.3)
+    data = dict(inputs=texts, labels=labels, validation=planted(30, 1))
+    whole = classifier("mlp-average", "none", **options).fit(**data, progress=None)
+    for killed_after in (1, 2, 3):
+        lines = []
+
+        def stop(line, lines=lines, after=killed_after):
+            lines.append(line)
+            if len(lines) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            classifier("mlp-average", "none", **options).fit(**data, checkpoint=tmp_path / "run", progress=stop)
+        lines = []
+        clf = classifier("mlp-average", "none", **options)
+        clf.fit(**data, checkpoint=tmp_path / "run", progress=lines.append)
+        assert f"resumed after epoch {killed_after}" in lines[0] and len(lines) == 1 + 4 - killed_after
+        assert clf.history_["loss"] == whole.history_["loss"]
+        np.testing.assert_array_equal(clf.logits(texts), whole.logits(texts))
+        assert not (tmp_path / "run").exists()
 
 
 def test_more_frozen_epochs_than_epochs_are_all_frozen():
@@ -383,8 +401,9 @@ def test_an_empty_list_has_no_rows(trained):
         (["a"], None, "2 inputs, but 1 labels"),
         (["a", "a"], None, "at least two classes"),
         (["anger", "boredom"], EMOTIONS7, "Unknown label 'boredom'"),
-        ([0, 1], None, "Labels are class names"),
-        (["a", ("b",)], None, "Labels are class names"),
+        ([0.5, 1.5], None, "labels are class names.*received 0.5"),
+        (["a", 1], None, "all of one kind"),
+        (["a", ("b",)], None, "labels are class names.*received \\('b',\\)"),
         (None, None, "Labels are missing"),
     ],
 )
@@ -424,6 +443,8 @@ def test_a_test_split_is_no_validation_data(trained, sample):
         ({"keep": "middle"}, "keep='middle'"),
         ({"units": 0}, "units must be .* got 0"),
         ({"batch_size": 0}, "batch_size must be .* got 0"),
+        ({"class_weight": {"positive": 2, "neutral": 1}}, "Unknown label 'neutral'"),
+        ({"class_weight": {"positive": -2}}, "class_weight\\['positive'\\] must be .* got -2"),
     ],
 )
 def test_settings_that_do_not_exist_are_named(options, message):

@@ -1,0 +1,53 @@
+"""Checks of the numbers and names that users type: each error names the value and the range it must lie in."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from collections.abc import Sequence
+
+from emorec.errors import BadInput
+
+
+def positive_int(owner: str, name: str, value) -> int:
+    """``value`` as an int, or BadInput: it must be a whole number of at least 1."""
+    return whole_number(name, value, 1, owner=owner)
+
+
+def whole_number(name: str, value, low: int, high: int | None = None, owner: str = "") -> int:
+    """``value`` as an int, or BadInput: it must be a whole number from ``low`` to ``high``; None is no upper limit."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or number < low or (high is not None and number > high):
+        limits = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise BadInput(f"{_prefix(owner)}{name} must be a whole number {limits}, got {value!r}.")
+    return number
+
+
+def fraction(owner: str, name: str, value) -> float:
+    """``value`` as a float, or BadInput: it must lie in [0, 1), as a dropout rate does."""
+    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise BadInput(f"{_prefix(owner)}{name} must be a number from 0 to below 1, got {value!r}.")
+    return float(value)
+
+
+def real_number(name: str, value, low: float, high: float, *, above: bool = False, owner: str = "") -> float:
+    """``value`` as a float, or BadInput: it must lie in [low, high], or with ``above`` in (low, high]."""
+    fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high
+    if not fits or (above and value == low):
+        raise BadInput(
+            f"{_prefix(owner)}{name} must be a number {'above' if above else 'from'} {low:g} to {high:g}, got {value!r}."
+        )
+    return float(value)
+
+
+def choice(name: str, value, known: Sequence) -> None:
+    """BadInput unless ``value`` is one of ``known``."""
+    if value not in known:
+        raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")
+
+
+def _prefix(owner: str) -> str:
+    return f"{owner}: " if owner else ""

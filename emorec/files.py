@@ -1,0 +1,34 @@
+"""Files that are whole or not there: written beside their place, then moved into it at once."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path that takes the place of ``path`` when the block ends well, and is removed where it fails.
+
+    A reader, or a run that starts after a kill, sees the old file or the new one, never half of one. Folders above
+    ``path`` are made. The temporary file has the suffix of ``path``, since some writers look at it.
+
+    Example:
+        >>> with replacing("results/table.csv") as temporary:  # doctest: +SKIP
+        ...     frame.to_csv(temporary)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text file in UTF-8, with the line ends it has, at once: see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
