@@ -37,9 +37,8 @@ def real_number(name: str, value, low: float, high: float, *, above: bool = Fals
     """``value`` as a float, or BadInput: it must lie in [low, high], or with ``above`` in (low, high]."""
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high
     if not fits or (above and value == low):
-        raise BadInput(
-            f"{_prefix(owner)}{name} must be a number {'above' if above else 'from'} {low:g} to {high:g}, got {value!r}."
-        )
+        limits = f"above {low:g}, to {high:g}" if above else f"from {low:g} to {high:g}"
+        raise BadInput(f"{_prefix(owner)}{name} must be a number {limits}, got {value!r}.")
     return float(value)
 
 

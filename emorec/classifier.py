@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -233,7 +232,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return metrics.probabilities(logits, self.label_set_.multi_label, self.temperature_)
 
     def predict(self, inputs, **how) -> np.ndarray:
-        """The most probable of ``classes_``, (N,); tuples of names, above ``thresholds_`` (0.5), for a multi-label task.
+        """The most probable of ``classes_``, (N,); of a multi-label task tuples of names, above ``thresholds_`` (0.5).
 
         Arguments: see `predict_proba`.
         """
