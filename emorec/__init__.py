@@ -17,7 +17,10 @@ _MODULES = (
     "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
 )  # fmt: skip
 
-__all__ = ["__version__", "load_model", *_CLASSES, *_MODULES]
+# Functions that stand in rooms of their own.
+_FUNCTIONS = {"load": "emorec.pretrained", "models": "emorec.pretrained"}
+
+__all__ = ["__version__", "load_model", *_FUNCTIONS, *_CLASSES, *_MODULES]
 
 
 # Modules that define Keras layers: importing them is what makes a saved model readable.
@@ -35,6 +38,8 @@ def load_model(path, **options):
 def __getattr__(name):
     if name in _CLASSES:
         return getattr(import_module(_CLASSES[name]), name)
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
     if name in _MODULES:
         return import_module(f"emorec.{name}")
     raise AttributeError(f"module 'emorec' has no attribute {name!r}")

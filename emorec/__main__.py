@@ -1,4 +1,4 @@
-"""python -m emorec data | run"""
+"""python -m emorec score | models | data | run"""
 
 from __future__ import annotations
 
@@ -64,10 +64,11 @@ def _without_checkout(options):
 
 
 def main(arguments=None):
+    from emorec import scoring
     from emorec.datasets import commands
 
-    adders = (commands.add_parser, _add_run)
-    return command_line("python -m emorec", "Emotion recognition: data and notebooks.", adders, arguments)
+    adders = (scoring.add_parsers, commands.add_parser, _add_run)
+    return command_line("python -m emorec", "Emotion recognition: score, models, data, notebooks.", adders, arguments)
 
 
 if __name__ == "__main__":

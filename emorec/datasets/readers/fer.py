@@ -225,6 +225,20 @@ def ferplus_distributions(ids, *, path=None, root=None, rule="probability"):
     return (emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-9)).astype("float32")
 
 
+def ferplus_votes(ids, *, path=None, root=None):
+    """The votes of FER+ themselves.
+
+    Args:
+        ids: N ids of the dataset ``ferplus`` or ``fer2013``. path, root: As in `emorec.datasets.load`.
+
+    Returns:
+        int64 (N, 10): votes for neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, and
+        not a face.
+    """
+    votes, _ = _votes(store.locate(cards.get("ferplus"), path, root))
+    return votes[[int(str(i).removeprefix("fer")) for i in ids]]
+
+
 def _votes(path):
     """Votes, int64 (N, 10), and the part of every row of fer2013new.csv."""
     file, data = store.read_one(path, "fer2013new.csv", what="the labels of FER+", any_name=True)

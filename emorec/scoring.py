@@ -1,0 +1,275 @@
+"""``python -m emorec score`` and ``models``: sentences, tables of texts, pictures, sounds and films, from the terminal.
+
+A table is read and written in blocks, so that its length does not matter, and an interrupted run goes on where it
+stopped: beside the unfinished output lies a note of how far it is complete.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+SOUNDS = (".wav", ".flac", ".ogg")
+FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
+BLOCK = 512
+
+
+def add_parsers(subparsers):
+    """Adds ``score`` and ``models`` to the command line."""
+    parser = subparsers.add_parser("score", help="read sentences, a table of texts, pictures, a sound or a film")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="sentences, or one or more files")
+    parser.add_argument("--model", help="a name of `python -m emorec models`, or the file of a saved classifier")
+    parser.add_argument("--text", metavar="COLUMN", help="of a table: the column that holds the texts")
+    parser.add_argument("--out", metavar="FILE", help="of a table: where the scored table goes (.csv or .tsv)")
+    parser.add_argument("--encoding", default="utf-8-sig", help="of a table; UTF-8 where left out")
+    parser.add_argument("--subtitles", metavar="FILE", help="of a film: its .srt or .vtt")
+    parser.add_argument("--explain", action="store_true", help="of sentences: which words the answer came from")
+    parser.set_defaults(run=_score)
+    parser = subparsers.add_parser("models", help="the models that come along; with a name, the card of one")
+    parser.add_argument("name", nargs="?")
+    parser.set_defaults(run=_models)
+
+
+def _models(options):
+    from emorec import pretrained
+
+    if options.name:
+        print(pretrained.card(options.name))
+        return 0
+    print(pretrained.models().drop(columns="terms").to_string(index=False))
+    return 0
+
+
+def _score(options):
+    kind = _kind(options.inputs)
+    return {"text": _sentences, "table": _table, "face": _faces, "voice": _sounds, "film": _film}[kind](options)
+
+
+def _kind(inputs):
+    """What the inputs are: by the ending of files that exist; everything else is a sentence."""
+    kinds = set()
+    for name in inputs:
+        suffix = Path(name).suffix.lower()
+        for kind, endings in (("table", TABLES), ("face", PICTURES), ("voice", SOUNDS), ("film", FILMS)):
+            if suffix in endings and " " not in suffix:
+                if not Path(name).is_file():
+                    raise DataMissing(f"The file {name!r}", [Path(name).absolute()], "check the name and the folder")
+                kinds.add(kind)
+                break
+        else:
+            kinds.add("text")
+    if len(kinds) > 1:
+        raise BadInput(f"The inputs are of several kinds ({', '.join(sorted(kinds))}): score them one kind at a time.")
+    return kinds.pop()
+
+
+def _load(options, kind):
+    from emorec import pretrained
+
+    return pretrained.load(options.model or DEFAULTS[kind])
+
+
+def _sentences(options):
+    classifier = _load(options, "text")
+    probabilities = classifier.predict_proba(options.inputs)
+    for text, answer, row in zip(options.inputs, classifier.names_of(probabilities), probabilities):
+        order = (-row).argsort()[:3]
+        shares = ", ".join(f"{classifier.label_set_.names[i]} {100 * row[i]:.1f} %" for i in order)
+        print(f"{_plain(answer):<12} {text}\n{'':<12} {shares}")
+        if options.explain:
+            words = classifier.explain(text).top(8)
+            print(f"{'':<12} " + ", ".join(f"{word} {weight:.2f}" for word, weight in words))
+    return 0
+
+
+def _plain(answer):
+    return answer if isinstance(answer, str) else ", ".join(map(str, answer)) or "none"
+
+
+def _faces(options):
+    import pandas as pd
+
+    classifier, tables = _load(options, "face"), []
+    for name in options.inputs:
+        table = classifier.predict_faces(name)
+        table.insert(0, "file", name)
+        tables.append(table)
+    print(pd.concat(tables).to_string(index=False, float_format="%.3f"))
+    return 0
+
+
+def _sounds(options):
+    import pandas as pd
+
+    classifier = _load(options, "voice")
+    table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))
+    table.insert(0, "emotion", classifier.names_of(table.to_numpy()))
+    table.insert(0, "file", options.inputs)
+    print(table.to_string(index=False, float_format="%.3f"))
+    return 0
+
+
+def _film(options):
+    from emorec.multimodal.clip import read_clip
+
+    if len(options.inputs) != 1:
+        raise BadInput("Give one film at a time.")
+    print(read_clip(options.inputs[0], subtitles=options.subtitles).to_string(index=False, float_format="%.3f"))
+    return 0
+
+
+# --- tables
+
+
+def _table(options):
+    if len(options.inputs) != 1 or not options.text or not options.out:
+        raise BadInput("For a table: python -m emorec score reviews.csv --text COLUMN --out scored.csv")
+    classifier = _load(options, "text")
+    rows = score_table(
+        options.inputs[0], options.text, options.out, classifier, options.model or DEFAULTS["text"], options.encoding
+    )
+    print(f"{rows:,} rows scored: {options.out}")
+    return 0
+
+
+def score_table(source, column, target, classifier, model="", encoding="utf-8-sig", progress=True):
+    """Scores the texts of a table and writes the table with the answers; memory does not grow with its length.
+
+    Args:
+        source: A .csv or .tsv file with a header. column: The name of the column that holds the texts.
+        target: The file to write: all columns of the source, then ``emotion``, a column for each class
+            (``p_anger`` ...), and ``unknown_words``, the share of words (0 to 1) that the model does not know. A row
+            without text is kept, its new columns stay empty.
+        classifier: A text classifier. model: Its name, so that a run is not taken up with another one.
+        encoding: Of the source.
+        progress: Whether a bar is shown.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        BadInput: No such column, or the target is the source. DataCorrupt: A row with another number of cells than the
+            header (its line is named), or bytes that the encoding has not. What was scored before stays; a second call
+            goes on from there.
+    """
+    source, target = Path(source), Path(target)
+    for path in (source, target):
+        if path.suffix.lower() not in TABLES:
+            raise BadInput(f"{str(path)!r} is not a .csv or .tsv file.")
+    if source.resolve() == target.resolve():
+        raise BadInput(f"{str(target)!r} is the table itself: give another file for the result.")
+    part, note = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
+    identity = {"source": str(source.resolve()), "size": source.stat().st_size, "mtime": source.stat().st_mtime_ns,
+                "column": column, "model": model, "classes": list(classifier.label_set_)}  # fmt: skip
+    done, size = _progress_of(note, part, identity)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(source, encoding=encoding, newline="") as opened, open(part, "r+b" if size else "wb") as output:
+        reader = _checked(csv.reader(opened, delimiter=TABLES[source.suffix.lower()], strict=True), source, encoding)
+        header = next(reader, None)
+        if header is None or column not in header:
+            raise BadInput(f"{source} has no column {column!r}; it has {', '.join(header or ()) or 'no header'}.")
+        output.truncate(size)
+        output.seek(size)
+        writer = _Writer(output, TABLES[target.suffix.lower()])
+        if not size:
+            writer.rows([[*header, "emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]])
+        for _ in islice(reader, done):
+            pass
+        done = _blocks(reader, header, column, classifier, writer, note, identity, done, progress)
+    os.replace(part, target)
+    note.unlink(missing_ok=True)
+    return done
+
+
+class _Writer:
+    """Rows to a file that is open in bytes, so that its size is known exactly."""
+
+    def __init__(self, file, delimiter):
+        self.file, self.delimiter = file, delimiter
+
+    def rows(self, rows):
+        csv.writer(self, delimiter=self.delimiter, lineterminator="\n").writerows(rows)
+        self.file.flush()
+
+    def write(self, text):
+        self.file.write(text.encode("utf-8"))
+
+
+def _blocks(reader, header, column, classifier, writer, note, identity, done, progress):
+    from tqdm import tqdm
+
+    position = header.index(column)
+    with tqdm(initial=done, unit=" rows", disable=not progress, file=sys.stderr) as bar:
+        while block := list(islice(reader, BLOCK)):
+            writer.rows(_scored(block, position, classifier))
+            done += len(block)
+            _write_note(note, identity | {"rows": done, "bytes": writer.file.tell()})
+            bar.update(len(block))
+    return done
+
+
+def _scored(block, position, classifier):
+    """The rows of a block with their answers; classified together."""
+    texts = [row[position] for row in block]
+    usable = [i for i, text in enumerate(texts) if classifier.readable(text)]
+    answers = {}
+    if usable:
+        probabilities, unknown = classifier.score_texts([texts[i] for i in usable])
+        names = classifier.names_of(probabilities)
+        for i, name, row, share in zip(usable, names, probabilities, unknown):
+            answers[i] = [_plain(name), *(f"{p:.4f}" for p in row), f"{share:.3f}"]
+    empty = [""] * (2 + len(classifier.label_set_))
+    return [[*row, *answers.get(i, empty)] for i, row in enumerate(block)]
+
+
+def _checked(reader, source, encoding):
+    """The rows of a reader, each with as many cells as the header; faults name their line."""
+    width = None
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except UnicodeDecodeError as error:
+            raise DataCorrupt(
+                f"{source} is not in {encoding} (after line {reader.line_num}: {error.reason}): give its --encoding, "
+                "such as cp1252."
+            ) from error
+        except csv.Error as error:
+            raise DataCorrupt(f"{source}, line {reader.line_num}: {error}; look at the quotes there.") from error
+        if not row:
+            continue
+        width = width or len(row)
+        if len(row) != width:
+            raise DataCorrupt(
+                f"{source}, line {reader.line_num}, has {len(row)} cells where the header has {width}: a text with the "
+                "separator in it must stand in quotes."
+            )
+        yield row
+
+
+def _progress_of(note, part, identity):
+    """(rows, bytes) of an earlier run of the same task that are complete, or zeros."""
+    try:
+        state = json.loads(note.read_text())
+        rows, size = int(state.pop("rows")), int(state.pop("bytes"))
+        if state == identity and part.stat().st_size >= size >= 0 <= rows:
+            return rows, size
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return 0, 0
+
+
+def _write_note(note, state):
+    temporary = note.with_name(note.name + ".writing")
+    temporary.write_text(json.dumps(state))
+    os.replace(temporary, note)
