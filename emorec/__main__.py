@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -47,9 +48,8 @@ def _add_run(subparsers):
     if (checkout / "tools" / "notebooks.py").is_file():
         if str(checkout) not in sys.path:
             sys.path.insert(0, str(checkout))
-        from tools import notebooks
-
-        notebooks.add_run_parser(subparsers)
+        # By name, since the package imports nothing that stands above it.
+        importlib.import_module("tools.notebooks").add_run_parser(subparsers)
         return
     parser = subparsers.add_parser("run", help="execute a notebook (in a checkout of the project)")
     parser.add_argument("notebook", nargs="*")

@@ -11,7 +11,7 @@ from conftest import ROOT
 import emorec.__main__
 from emorec import reporting
 from emorec.errors import BadInput
-from tools import notebooks, readme
+from tools import notebooks
 
 # Refuses every connection that leaves the machine; loaded by each Python that finds it first.
 BLOCK_NETWORK = """
@@ -196,12 +196,12 @@ def test_the_readme_tells_what_the_notebooks_tell(monkeypatch, tmp_path):
     monkeypatch.setattr(notebooks, "script", lambda name: tmp_path / "mine.py")
     row = "| [text/mine](notebooks/text/mine.ipynb) | Why? | own | stale | stale | stale |\n"
     told = "1.5 | f1: 0.500 [0.400, 0.600] | 2026-01-02 · Python 3.11 · Keras 3.15 |\n"
-    assert readme.filled(row) == f"| [text/mine](notebooks/text/mine.ipynb) | Why? | own | {told}"
+    assert notebooks.filled_readme(row) == f"| [text/mine](notebooks/text/mine.ipynb) | Why? | own | {told}"
     (tmp_path / "mine.ipynb").unlink()
-    assert "not built yet" in readme.filled(row)
+    assert "not built yet" in notebooks.filled_readme(row)
 
 
 def test_the_readme_has_a_fresh_row_for_every_notebook():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text) == text, "run `python -m tools notebooks sync`"
-    assert sorted(m["name"] for m in readme.ROW.finditer(text)) == notebooks.names()
+    assert notebooks.filled_readme(text) == text, "run `python -m tools notebooks sync`"
+    assert sorted(m["name"] for m in notebooks.README_ROW.finditer(text)) == notebooks.names()

@@ -1,0 +1,142 @@
+"""The order of the package's folders, who imports whom, and how many lines there are to read."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Ground floor first: a folder (or a module beside them) imports only what stands before it. experiments and tools are
+# not in the wheel.
+ORDER = (
+    "version", "errors", "labels", "images", "weights", "attention", "datasets", "metrics", "gradients", "plots",
+    "reporting", "training", "classifier", "text", "faces", "voice", "multimodal", "pretrained", "__main__",
+    "experiments", "tools",
+)  # fmt: skip
+
+# The renderer could be a package of its own.
+RENDERER = ("errors", "labels", "images")
+
+_SHARED = ("attention", "training", "classifier", "labels", "errors", "metrics")
+PATHS = {
+    "text": ("text", *_SHARED),
+    "faces": ("faces", "images", *_SHARED),
+    "voice": ("voice", *_SHARED),
+    "multimodal": ("multimodal", *_SHARED),
+}
+
+
+def modules(root=ROOT):
+    """Dotted name to path of every module of emorec, experiments and tools."""
+    files = (file for base in ("emorec", "experiments", "tools") for file in sorted((root / base).rglob("*.py")))
+    return {".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+
+
+def imports(files):
+    """Which of these modules each one imports, inside of functions too.
+
+    Args:
+        files: Dict of dotted name to path.
+
+    Returns:
+        Dict of dotted name to the set of dotted names that it imports; a package that a name is looked up in counts,
+        the packages around an imported module do not.
+    """
+    return {name: _imported(file, files) - {name} for name, file in files.items()}
+
+
+def _imported(file, known):
+    wanted = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            wanted |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                wanted.add(inside if inside in known else node.module)
+    return wanted & set(known)
+
+
+def folder(module):
+    """The entry of `ORDER` that a module belongs to; the empty string for ``emorec`` itself."""
+    base, *rest = module.split(".")
+    return base if base != "emorec" else rest[0] if rest else ""
+
+
+def upward(graph):
+    """Sentences on imports of something that stands higher in `ORDER`, or nowhere in it.
+
+    Args:
+        graph: As `imports` gives it.
+    """
+    place = {name: i for i, name in enumerate(ORDER)} | {"": 0}
+    wrong = []
+    for module, others in graph.items():
+        for other in sorted(others):
+            here, there = folder(module), folder(other)
+            absent = [name for name in (here, there) if name not in place]
+            if absent:
+                wrong.append(f"{module} or {other}: {absent[0]!r} has no place in ORDER")
+            elif place[there] > place[here]:
+                wrong.append(f"{module} imports {other}, which stands above it")
+            elif module.startswith("emorec.faces.render.") and not _for_the_renderer(other):
+                wrong.append(f"{module} imports {other}: the renderer stands on {', '.join(RENDERER)} alone")
+    return wrong
+
+
+def _for_the_renderer(module):
+    return folder(module) in RENDERER or module.startswith("emorec.faces.render")
+
+
+def circles(graph):
+    """Lists of modules each of which imports the next, and the last the first; one for every way back that is met.
+
+    Args:
+        graph: As `imports` gives it.
+    """
+    met, done = [], set()
+
+    def visit(module, path):
+        if module in path:
+            met.append(path[path.index(module) :])
+        elif module not in done:
+            for other in sorted(graph[module]):
+                visit(other, [*path, module])
+            done.add(module)
+
+    for module in graph:
+        visit(module, [])
+    return met
+
+
+def count(root=ROOT):
+    """Lines of Python by entry of `ORDER`; ``emorec/__init__.py`` counts with ``version``."""
+    lines = dict.fromkeys(ORDER, 0)
+    for module, file in modules(root).items():
+        lines[folder(module) or "version"] += len(file.read_text(encoding="utf-8").splitlines())
+    return lines
+
+
+def in_wheel(lines):
+    """Sum of the lines that the wheel holds, of what `count` returns."""
+    return sum(n for name, n in lines.items() if name not in ("experiments", "tools"))
+
+
+def add_parser(subparsers):
+    """Adds ``lines`` to a command line."""
+    parser = subparsers.add_parser("lines", help="lines of each folder, of each modality's path, and of the wheel")
+    parser.set_defaults(run=_run)
+
+
+def _run(options):
+    lines = count()
+    for name in ORDER:
+        if lines[name]:
+            print(f"{name:14}{lines[name]:8,}")
+    print()
+    for modality, names in PATHS.items():
+        if lines[modality]:
+            print(f"{modality:14}{sum(lines[name] for name in names):8,}   {' + '.join(names)}")
+    print(f"\n{'wheel':14}{in_wheel(lines):8,}")
+    return 0
