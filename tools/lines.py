@@ -10,15 +10,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # Ground floor first: a folder (or a module beside them) imports only what stands before it. experiments and tools are
 # not in the wheel.
 ORDER = (
-    "version", "errors", "labels", "images", "weights", "attention", "datasets", "metrics", "gradients", "plots",
-    "reporting", "training", "classifier", "text", "faces", "voice", "multimodal", "pretrained", "__main__",
-    "experiments", "tools",
+    "version", "errors", "labels", "checks", "files", "images", "weights", "attention", "datasets", "metrics",
+    "gradients", "plots", "reporting", "checkpoints", "training", "classifier", "text", "faces", "voice", "multimodal",
+    "pretrained", "scoring", "__main__", "experiments", "tools",
 )  # fmt: skip
 
 # The renderer could be a package of its own.
 RENDERER = ("errors", "labels", "images")
 
-_SHARED = ("attention", "training", "classifier", "labels", "errors", "metrics")
+_SHARED = ("attention", "checkpoints", "training", "classifier", "labels", "errors", "metrics")
 PATHS = {
     "text": ("text", *_SHARED),
     "faces": ("faces", "images", *_SHARED),
