@@ -3,9 +3,12 @@
 Importing this package is cheap: parts of it, and the libraries they stand on, are imported when first used.
 """
 
+import os
 from importlib import import_module
 
 from emorec.version import __version__
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
 _CLASSES = {
     "TextClassifier": "emorec.text.classifier",
@@ -17,8 +20,8 @@ _MODULES = (
     "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
 )  # fmt: skip
 
-# Functions that stand in rooms of their own.
-_FUNCTIONS = {"load": "emorec.pretrained", "models": "emorec.pretrained"}
+# Functions that are imported from the module that defines them.
+_FUNCTIONS = {"about": "emorec.reporting", "load": "emorec.pretrained", "models": "emorec.pretrained"}
 
 __all__ = ["__version__", "load_model", *_FUNCTIONS, *_CLASSES, *_MODULES]
 

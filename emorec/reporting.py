@@ -1,16 +1,84 @@
-"""What a notebook says of itself: the device it runs on, and its results in a form that both people and checks read."""
+"""What a notebook says of itself: version and device, its results in a form that both people and checks read; and the
+folder for its working files."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import subprocess
 import sys
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import invalidate_caches, metadata
+from importlib.util import find_spec
 from numbers import Integral
+from pathlib import Path
+
+from emorec.errors import DataMissing
+from emorec.version import __version__
 
 RESULTS_MIME = "application/vnd.emorec.results+json"
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "scikit-learn", "gensim", "opencv-python")
+
+IMPORTED_AS = {"scikit-learn": "sklearn", "opencv-python": "cv2", "pillow": "PIL"}
+
+
+def about(install: bool = False) -> None:
+    """Prints the version of emorec, and the device that it runs on.
+
+    Args:
+        install: Whether packages that emorec needs and this Python lacks are installed by pip. Only a copy of the
+            project that was not installed itself, as an uploaded folder on Colab, can lack any.
+
+    Raises:
+        DataMissing: Packages are missing; names them, and the command that installs them.
+
+    Example:
+        >>> about()  # doctest: +SKIP
+        emorec 0.2.0 on CPU, 2 cores (tensorflow)
+    """
+    missing = _missing_packages()
+    if missing and install:
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", *missing])  # checked right below
+        invalidate_caches()
+        missing = _missing_packages()
+    if missing:
+        command = f"{sys.executable} -m pip install " + " ".join(f'"{name}"' for name in missing)
+        raise DataMissing(f"What emorec needs ({', '.join(missing)})", how_to_get=command)
+    print("emorec", __version__, "on", device())
+
+
+def _missing_packages():
+    """Lines of requirements.txt, such as ``gensim>=4.4``, whose package cannot be imported; none outside a checkout."""
+    path = Path(__file__).resolve().parents[1] / "requirements.txt"
+    if not (path.parent / "pyproject.toml").is_file() or not path.is_file():
+        return []
+    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    names = {line: re.match(r"[\w.-]*", line)[0] for line in lines if line}
+    return [line for line, name in names.items() if find_spec(IMPORTED_AS.get(name, name)) is None]
+
+
+def work_folder(name: str = "") -> Path:
+    """The folder for what a notebook writes (saved models, checkpoints, films), made where it is missing.
+
+    One folder for all: ``output/notebooks`` of the checkout that the notebook lies in, which version control ignores;
+    elsewhere ``output/notebooks`` in the working directory. The environment variable ``EMOREC_OUTPUT`` names another.
+
+    Args:
+        name: A folder below it, such as ``"cnn"``.
+
+    Returns:
+        Its path, relative to the working directory.
+
+    Example:
+        >>> classifier.save(work_folder() / "cnn.emorec")  # doctest: +SKIP
+    """
+    here = Path.cwd()
+    checkout = next((p for p in (here, *here.parents) if (p / "emorec" / "version.py").is_file()), here)
+    chosen = os.environ.get("EMOREC_OUTPUT")
+    folder = (Path(chosen) if chosen else Path(os.path.relpath(checkout), "output", "notebooks")) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def versions():

@@ -32,24 +32,19 @@ SECTIONS = (
 )  # fmt: skip
 
 SET_UP = """\
-# Installs the package where it is missing (on Colab, say); does nothing otherwise.
-import importlib.util, os, pathlib, subprocess, sys
+import glob, importlib.util, os, subprocess, sys
 
-repository = os.environ.get("EMOREC_REPOSITORY", "{repository}")
-clone = [p for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "emorec/version.py").exists()]
-if importlib.util.find_spec("emorec") is None and clone:
-    sys.path.insert(0, str(clone[0]))
-elif importlib.util.find_spec("emorec") is None:
-    assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
-    try:
-        subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{{repository}}"])
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"pip could not install emorec from {{repository}}: wrong address? no network?") from error
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
-
-import emorec
-
-print("emorec", emorec.__version__, "on", emorec.reporting.device())"""
+if not getattr(importlib.util.find_spec("emorec"), "origin", None):  # not installed, as on Colab: is it nearby?
+    tops = [a + b for a in ("", "/content/", "/content/drive/MyDrive/") for b in ("", "../", "../../", "*/", "*/*/")]
+    near = [f for t in tops for n in ("emorec/version.py", "emorec*.whl", "emorec*.zip") for f in glob.glob(t + n)]
+    source = [*near, "git+" + os.environ.get("EMOREC_REPOSITORY", "ADDRESS")][0]
+    if source.endswith(".py"): sys.path.insert(0, os.path.abspath(source + "/../.."))
+    elif subprocess.call([sys.executable, "-m", "pip", "install", "-q", source]): raise ImportError(f"SENTENCE")
+import emorec; emorec.about(install=True)"""
+WAY_OUT = (
+    "pip cannot install emorec from {source!r}: upload its folder or its wheel here, or set EMOREC_REPOSITORY to its "
+    "git address"
+)
 
 
 # What a row of the README's table keeps, its first three cells; the rest comes from the built notebook.
@@ -102,10 +97,9 @@ def read(name):
 
 
 def digest(name):
-    """sha256 of a notebook's code, the project's address aside: the stamp that tells whether its outputs are fresh."""
-    code = [c.source for c in read(name).cells if c.cell_type == "code"]
-    address = re.compile(r'(os\.environ\.get\("EMOREC_REPOSITORY", ").*?(?="\)$)', re.MULTILINE)
-    return hashlib.sha256(json.dumps([address.sub(r"\1", source) for source in code]).encode()).hexdigest()
+    """sha256 of a notebook's code, the set-up aside: the stamp that tells whether its outputs are fresh."""
+    cells = (c for c in read(name).cells if c.cell_type == "code" and "set-up" not in c.metadata.get("tags", []))
+    return hashlib.sha256(json.dumps([c.source for c in cells]).encode()).hexdigest()
 
 
 def tagged(notebook, tag):
@@ -164,7 +158,6 @@ def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kerne
         timeout=timeout,
         kernel_name=kernel,
         resources=where,
-        coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],  # the kernel's own start-up warnings are no news to the reader
     )
     section, count = "", sum(c.cell_type == "code" for c in notebook.cells)
@@ -191,6 +184,7 @@ def _clean(notebook):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
             for output in cell.outputs:
                 output.get("metadata", {}).clear()
                 if "image/png" in output.get("data", {}):
@@ -199,6 +193,24 @@ def _clean(notebook):
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+
+
+def _joined(outputs):
+    """Outputs with the printed text that comes in a row as one; of a progress bar, its last state.
+
+    What a loop prints stays in front of the figure that it prints it for.
+    """
+    kept = []
+    for output in outputs:
+        before = kept[-1] if kept else {}
+        if output["output_type"] == "stream" and before.get("name") == output["name"]:
+            before["text"] += output["text"]
+        else:
+            kept.append(output)
+    for output in kept:
+        if output["output_type"] == "stream":
+            output["text"] = re.sub(r".*\r(?=[^\n])", "", output["text"])
+    return kept
 
 
 def _smaller(png):
@@ -330,6 +342,16 @@ def to_html(notebook, title):
 # Static checks, in seconds
 
 
+def set_up(address=None):
+    """The code of the set-up cell, which is the same in all notebooks.
+
+    Args:
+        address: Of the git repository that it installs from where nothing is nearby; None takes the project's.
+    """
+    address = repository() if address is None else address
+    return SET_UP.replace("ADDRESS", address).replace("SENTENCE", WAY_OUT)
+
+
 def repository():
     """The project's public address from pyproject.toml, or an empty string while it has none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -349,13 +371,13 @@ def problems(name):
         found.append(f"sections out of order: {ordered}")
     found += [f"section {s!r} is missing" for s in ("Set-up", "Parameters", "Results") if s not in headings]
     found += [f"no cell is tagged {tag!r}" for tag in ("set-up", "parameters", "results") if not tagged(source, tag)]
-    lines = sorted(len(c.split("\n")) for c in code if c.strip() and "importlib.util" not in c)
+    lines = sorted(len(c.split("\n")) for c in code if c.strip())
     if lines and (lines[len(lines) // 2] > 6 or lines[-1] > 25):
         found.append(f"code cells too long: median {lines[len(lines) // 2]}, longest {lines[-1]} lines")
     if len(text) < len(code):
         found.append(f"{len(text)} text cells for {len(code)} code cells")
     for cell in tagged(source, "set-up"):
-        if cell.source != SET_UP.format(repository=repository()):
+        if cell.source != set_up():
             found.append("the set-up cell differs from the common one: run `python -m tools notebooks sync`")
     path = script(name).with_suffix(".ipynb")
     if not path.exists():
@@ -434,7 +456,7 @@ def _rewrite(path, change):
 def _common(text, name):
     """A script's text with the common parts written anew."""
     pattern = re.compile(r'(# %% tags=\["set-up"\]\n)(.*?)(?=\n# %%|\Z)', re.DOTALL)
-    text = pattern.sub(lambda m: m[1] + SET_UP.format(repository=repository()) + "\n", text)
+    text = pattern.sub(lambda m: m[1] + set_up() + "\n", text)
     launch = re.compile(r"^(# <!-- launch -->).*$", re.MULTILINE)
     return launch.sub(lambda m: f"{m[1]} {launch_button(name)}".rstrip(), text)
 

@@ -278,9 +278,9 @@ plots.images(means + truly, titles=[f"{n}\ndrawn" for n in data.label_set] + ["r
 # The generator is an ordinary Keras model.
 
 # %%
-os.makedirs("output", exist_ok=True)
-gan.generator.save("output/acgan-generator.keras")
-again = emorec.load_model("output/acgan-generator.keras")
+work = emorec.reporting.work_folder()
+gan.generator.save(work / "acgan-generator.keras")
+again = emorec.load_model(work / "acgan-generator.keras")
 noise, classes = np.random.default_rng(3).standard_normal((4, 32)).astype("float32"), np.eye(len(data.label_set), dtype="float32")[:4]
 print("largest change of a pixel:", abs(np.asarray(again([noise, classes])) - np.asarray(gan.generator([noise, classes]))).max())
 

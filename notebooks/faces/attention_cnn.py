@@ -166,9 +166,10 @@ kinds = ("convolutions only", "uniform attention", "attention")
 import pandas as pd
 
 trained = {(kind, seed): AttentionNetwork(augment={"flip": 0.5}, epochs=epochs, batch_size=16, seed=seed) for kind in kinds for seed in range(seeds)}
+work = emorec.reporting.work_folder()
 for (kind, seed), network in trained.items():
     network.kind = kind
-    network.fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=f"checkpoints/attention_cnn-{kind}-{seed}", progress=None)
+    network.fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=work / f"checkpoints/attention_cnn-{kind}-{seed}", progress=None)
 reached = pd.Series({key: 100 * network.history_.best_value for key, network in trained.items()}).unstack().loc[list(kinds)]
 reached.rename_axis(columns="validation accuracy (%), seed").assign(parameters=[trained[kind, 0].model_.count_params() for kind in kinds]).style.format("{:.1f}").format("{:,}", subset="parameters")
 
@@ -273,8 +274,8 @@ for method in ("attention", "grad-cam"):
 # The file holds the attention layers too, and gives the same answer and the same map.
 
 # %%
-looker.save("output/attention_cnn.emorec")
-same = AttentionNetwork.load("output/attention_cnn.emorec")
+looker.save(work / "attention_cnn.emorec")
+same = AttentionNetwork.load(work / "attention_cnn.emorec")
 face = probe.inputs[firsts[0]]
 abs(same.predict_proba(face) - looker.predict_proba(face)).max(), abs(same.explain(face, "attention").heat - looker.explain(face, "attention").heat).max()
 

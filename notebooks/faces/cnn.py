@@ -142,9 +142,10 @@ sizes.style.format({"parameters": "{:,}", "multiplications (million)": "{:.1f}"}
 
 # %%
 networks = {}
+work = emorec.reporting.work_folder()
 for name, width in widths.items():
     networks[name] = emorec.FaceClassifier(name, width=width, dropout=0.1, augment={"flip": 0.5}, epochs=epochs, batch_size=16, learning_rate=3e-3 if name != "lenet" else 2e-3, seed=seed)
-    networks[name].fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=f"checkpoints/cnn-{name}", progress=None)
+    networks[name].fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=work / f"checkpoints/cnn-{name}", progress=None)
     history = networks[name].history_
     print(f"{name:14} {history.seconds:5.1f} s, best epoch {history.best_epoch + 1:2}: validation accuracy {100 * history.best_value:.1f} %")
 
@@ -320,8 +321,8 @@ print(f"covering the brows costs anger {100 * brows.value:+.1f} points [{100 * b
 # One file holds the weights, the labels, and what the network expects of a picture: size, colour and range.
 
 # %%
-classifier.save("output/cnn.emorec")
-same = emorec.FaceClassifier.load("output/cnn.emorec")
+classifier.save(work / "cnn.emorec")
+same = emorec.FaceClassifier.load(work / "cnn.emorec")
 abs(same.predict_proba(data.test.inputs[:50]) - p[:50]).max()
 
 # %% [markdown]

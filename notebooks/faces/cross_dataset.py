@@ -132,7 +132,6 @@ for name, split in tests.items():
 
 # %%
 import shutil
-from pathlib import Path
 
 from PIL import Image
 
@@ -144,7 +143,8 @@ from PIL import Image
 words = dict(zip(emorec.labels.EMOTIONS7, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")))
 codes = dict(zip(emorec.labels.EMOTIONS7, ("AN", "DI", "FE", "HA", "SA", "SU", "NE")))
 written = load("sample-faces", n_identities=36, per_identity=1, seed=7, difficulty="medium").train.sample(84)
-root, lines = Path("output/cross_dataset"), ["emotion,pixels,Usage"]
+work = emorec.reporting.work_folder()
+root, lines = work / "cross_dataset", ["emotion,pixels,Usage"]
 shutil.rmtree(root, ignore_errors=True)
 for k, (image, label) in enumerate(zip(written.inputs, written.labels)):
     for place in (root / "folders" / words[label] / f"{k:02d}.png", root / "jaffe" / f"{'ABCDEFGHIJ'[k % 10]}A.{codes[label]}1.{k}.tiff"):
@@ -402,8 +402,8 @@ for split in (list(tests.values())[0], list(tests.values())[-1]):
 # The file holds the names of the classes in their order, the size and the colours: all that a test elsewhere needs.
 
 # %%
-classifier.save("output/cross_dataset.emorec")
-same = emorec.FaceClassifier.load("output/cross_dataset.emorec")
+classifier.save(work / "cross_dataset.emorec")
+same = emorec.FaceClassifier.load(work / "cross_dataset.emorec")
 same.check_labels(data.label_set)
 print("largest change of a probability:", abs(same.predict_proba(own.inputs) - classifier.predict_proba(own.inputs)).max())
 

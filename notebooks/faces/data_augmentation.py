@@ -324,8 +324,9 @@ ax.legend(frameon=False);
 # The file knows how its network was trained, augmentation included; predicting changes no picture.
 
 # %%
-trained["light", 0].save("output/data_augmentation.emorec")
-same = emorec.FaceClassifier.load("output/data_augmentation.emorec")
+work = emorec.reporting.work_folder()
+trained["light", 0].save(work / "data_augmentation.emorec")
+same = emorec.FaceClassifier.load(work / "data_augmentation.emorec")
 same.augment, abs(same.predict_proba(test.inputs[:50]) - trained["light", 0].predict_proba(test.inputs[:50])).max()
 
 # %% [markdown]

@@ -442,11 +442,10 @@ for (above, below), picture, offsets, result in zip(axes.T, moved["test"], read,
 # The sampler is a layer of this package; `emorec.load_model` knows it.
 
 # %%
-from pathlib import Path
 
-Path("output").mkdir(exist_ok=True)
-learnt.save("output/deep_emotion.keras")
-again = emorec.load_model("output/deep_emotion.keras")
+work = emorec.reporting.work_folder()
+learnt.save(work / "deep_emotion.keras")
+again = emorec.load_model(work / "deep_emotion.keras")
 print("largest change of a logit:", abs(training.predict(again, moved["test"]) - training.predict(learnt, moved["test"])).max())
 
 # %% [markdown]

@@ -357,8 +357,9 @@ classifier.explain(picture, method="occlusion", detect=[(find(picture, boxes) or
 # The margin travels with the weights, as do the size and the colours.
 
 # %%
-classifier.save("output/detect_and_classify.emorec")
-same = emorec.FaceClassifier.load("output/detect_and_classify.emorec")
+work = emorec.reporting.work_folder()
+classifier.save(work / "detect_and_classify.emorec")
+same = emorec.FaceClassifier.load(work / "detect_and_classify.emorec")
 before = classifier.predict_faces(picture, detect=boxes)[list(data.label_set)].to_numpy()
 after = same.predict_faces(picture, detect=boxes)[list(data.label_set)].to_numpy()
 print("margin", round(same.encoding_.margin, 2), "· largest change of a probability", abs(after - before).max())
@@ -370,7 +371,7 @@ print("margin", round(same.encoding_.margin, 2), "· largest change of a probabi
 
 # %%
 where = boxes if detector == "boxes" else "auto"
-classifier.annotate(picture, detect=where, output="output/annotated.png")
+classifier.annotate(picture, detect=where, output=work / "annotated.png")
 classifier.predict_faces(picture, detect=where).round(2)
 
 # %% [markdown]
@@ -380,11 +381,10 @@ classifier.predict_faces(picture, detect=where).round(2)
 # was cut off half-way, and a picture without a face. Nothing is skipped in silence.
 
 # %%
-from pathlib import Path
 
 from PIL import Image
 
-folder = Path("output/folder")
+folder = work / "folder"
 folder.mkdir(parents=True, exist_ok=True)
 for k in range(4):
     Image.fromarray(walls[k][3][0]).save(folder / f"face-{k}-{walls[k][2][0]}.jpg", quality=95)
@@ -411,7 +411,7 @@ table[["file", "label", "confidence"]].round(2)
 # %%
 person = render.Identity.from_seed((901 + seed, 0))
 acts = [({}, {}), ({}, {6: 0.9, 12: 1.0, 25: 0.8}), ({6: 0.9, 12: 1.0, 25: 0.8}, {}), ({}, {1: 0.9, 2: 0.9, 5: 0.8, 25: 1.0, 26: 1.0})]
-film = video.VideoFile("output/film.avi", rate=10)
+film = video.VideoFile(work / "film.avi", rate=10)
 
 
 def frame(t):
@@ -433,8 +433,8 @@ film.close()
 
 # %%
 how = dict(detect="auto" if detector == "auto" else "none")
-raw = classifier.predict_video("output/film.avi", smoothing=0, **how)
-smooth = classifier.predict_video("output/film.avi", output="output/film-annotated.avi", **how)
+raw = classifier.predict_video(work / "film.avi", smoothing=0, **how)
+smooth = classifier.predict_video(work / "film.avi", output=work / "film-annotated.avi", **how)
 smooth[["frame", "seconds", "face", "x", "y", "w", "h", "label", "confidence"]].iloc[:: max(1, len(smooth) // 6)].round(2)
 
 # %% [markdown]
@@ -452,7 +452,7 @@ ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1));
 # Three frames of the annotated film:
 
 # %%
-frames = list(video.VideoFrames("output/film-annotated.avi"))
+frames = list(video.VideoFrames(work / "film-annotated.avi"))
 figure, axes = plt.subplots(1, 3, figsize=(5.4, 2.0), layout="constrained")
 for ax, k in zip(axes, np.linspace(0.2, 0.97, 3) * (len(frames) - 1)):
     ax.imshow(frames[int(k)])

@@ -188,9 +188,10 @@ def transferred(source, classes, seed):
 # %%
 sources = {"hair": (styles, hair), "posed faces": (EMOTIONS7, lambda split: split)}
 learnt = {}
+work = emorec.reporting.work_folder()
 for name, (label_set, labelled) in sources.items():
     learnt[name] = emorec.FaceClassifier("vgg", width=8, dropout=0.1, augment={"flip": 0.5}, epochs=1 if fast else 12, batch_size=16, learning_rate=3e-3)
-    learnt[name].fit(labelled(posed.train), validation=labelled(posed.validation), label_set=label_set, checkpoint=f"checkpoints/transfer-{name}", progress=None)
+    learnt[name].fit(labelled(posed.train), validation=labelled(posed.validation), label_set=label_set, checkpoint=work / f"checkpoints/transfer-{name}", progress=None)
     majority = labelled(posed.validation).labels
     share = max(np.mean(majority == x) for x in set(majority))
     print(f"{name}: validation accuracy {100 * learnt[name].history_.best_value:.0f} % of {len(label_set)} classes; the commonest has {100 * share:.0f} %")
@@ -331,8 +332,8 @@ plots.images([face, seen], titles=["picture", f"{backbone}, {'random' if weights
 # One file holds the source network, and gives the same answer.
 
 # %%
-learnt["posed faces"].save("output/transfer_learning.emorec")
-same = emorec.FaceClassifier.load("output/transfer_learning.emorec")
+learnt["posed faces"].save(work / "transfer_learning.emorec")
+same = emorec.FaceClassifier.load(work / "transfer_learning.emorec")
 abs(same.predict_proba(test.inputs[:50]) - learnt["posed faces"].predict_proba(test.inputs[:50])).max()
 
 # %% [markdown]

@@ -330,9 +330,9 @@ if "MulT" in models:
 # %%
 import pathlib
 
-pathlib.Path("output").mkdir(exist_ok=True)
-models["early LSTM"].save("output/aligned_sequences.keras")
-same = emorec.load_model("output/aligned_sequences.keras")
+work = emorec.reporting.work_folder()
+models["early LSTM"].save(work / "aligned_sequences.keras")
+same = emorec.load_model(work / "aligned_sequences.keras")
 print("largest change of a logit:", abs(training.predict(same, few) - training.predict(models["early LSTM"], few)).max())
 
 # %% [markdown]

@@ -426,9 +426,9 @@ print(f"own weights {kept:.1f} %, one half each {even:.1f} %")
 # %%
 import pathlib
 
-pathlib.Path("output").mkdir(exist_ok=True)
-witness.save("output/attention_fusion.keras")
-same = emorec.load_model("output/attention_fusion.keras")
+work = emorec.reporting.work_folder()
+witness.save(work / "attention_fusion.keras")
+same = emorec.load_model(work / "attention_fusion.keras")
 print("largest change of a logit:", abs(training.predict(same, x_pairs["test"]) - training.predict(witness, x_pairs["test"])).max())
 
 # %% [markdown]

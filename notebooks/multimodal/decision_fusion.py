@@ -287,9 +287,9 @@ import pathlib
 
 import joblib
 
-pathlib.Path("output").mkdir(exist_ok=True)
-joblib.dump(stack, "output/decision_fusion.joblib")
-again = joblib.load("output/decision_fusion.joblib")
+work = emorec.reporting.work_folder()
+joblib.dump(stack, work / "decision_fusion.joblib")
+again = joblib.load(work / "decision_fusion.joblib")
 print("same answers:", np.array_equal(again.predict_proba(data.test.inputs), stack.predict_proba(data.test.inputs)))
 
 # %% [markdown]

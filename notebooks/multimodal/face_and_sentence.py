@@ -210,8 +210,9 @@ for k in range(2):
 # One file holds both networks, the fusion, the vocabulary, what is expected of a picture, labels and settings.
 
 # %%
-classifier.save("output/face_and_sentence.emorec")
-same = emorec.MultimodalClassifier.load("output/face_and_sentence.emorec")
+work = emorec.reporting.work_folder()
+classifier.save(work / "face_and_sentence.emorec")
+same = emorec.MultimodalClassifier.load(work / "face_and_sentence.emorec")
 print("largest change of a probability:", abs(same.predict_proba(data.test) - classifier.predict_proba(data.test)).max())
 
 # %% [markdown]

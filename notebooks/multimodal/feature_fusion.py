@@ -355,16 +355,16 @@ pd.DataFrame({name: on_mosi(name) for name in names}, index=["accuracy", "low", 
 # %%
 import pathlib
 
-pathlib.Path("output").mkdir(exist_ok=True)
 model, trained = models["tensor"]
 model.set_weights(trained["exclusive-or"])
-model.save("output/feature_fusion.keras")
+work = emorec.reporting.work_folder()
+model.save(work / "feature_fusion.keras")
 
 # %% [markdown]
 # Read back, it gives the same logits.
 
 # %%
-same = emorec.load_model("output/feature_fusion.keras")
+same = emorec.load_model(work / "feature_fusion.keras")
 x = batch(data["exclusive-or"].test.inputs)
 print("largest change of a logit:", abs(training.predict(same, x) - training.predict(model, x)).max())
 

@@ -247,11 +247,10 @@ pd.DataFrame({a: {b: agreement(x, y) for b, y in weights.items()} for a, x in we
 # What is worth keeping here is the scores, one row a training. They are plain numbers in a plain file:
 
 # %%
-from pathlib import Path
 
-Path("output").mkdir(exist_ok=True)
-scores.to_csv("output/attention_comparison.csv", index=False)
-again = pd.read_csv("output/attention_comparison.csv", keep_default_na=False)
+work = emorec.reporting.work_folder()
+scores.to_csv(work / "attention_comparison.csv", index=False)
+again = pd.read_csv(work / "attention_comparison.csv", keep_default_na=False)
 print(len(again), "rows; same differences:", np.allclose(study.paired(again).estimate, against_none.estimate))
 
 # %% [markdown]

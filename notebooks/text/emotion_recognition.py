@@ -195,7 +195,8 @@ classifier
 # best one. If the kernel is stopped half-way, running this cell again goes on where it was.
 
 # %%
-classifier.fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint="checkpoints/emotion_recognition");
+work = emorec.reporting.work_folder()
+classifier.fit(data.train, validation=data.validation, label_set=data.label_set, checkpoint=work / "checkpoints/emotion_recognition");
 
 # %%
 plots.history(classifier.history_);
@@ -346,8 +347,8 @@ for label in labels[:2]:
 # One file holds weights, vocabulary, labels, settings, and here also the temperature and the thresholds.
 
 # %%
-tagger.save("output/emotion_recognition.emorec")
-same = emorec.TextClassifier.load("output/emotion_recognition.emorec")
+tagger.save(work / "emotion_recognition.emorec")
+same = emorec.TextClassifier.load(work / "emotion_recognition.emorec")
 print("largest change of a probability:", abs(same.predict_proba(several.test.inputs[:50]) - tagger.predict_proba(several.test.inputs[:50])).max())
 print("same sets of labels:", list(same.predict(several.test.inputs[:50])) == list(tagger.predict(several.test.inputs[:50])))
 

@@ -122,7 +122,8 @@ classifier
 # the kernel is stopped half-way, running this cell again goes on where it was.
 
 # %%
-classifier.fit(data.train, validation=data.validation, checkpoint="checkpoints/global_attention");
+work = emorec.reporting.work_folder()
+classifier.fit(data.train, validation=data.validation, checkpoint=work / "checkpoints/global_attention");
 
 # %%
 plots.history(classifier.history_);
@@ -184,8 +185,8 @@ faithfulness.T.round(2)
 # One file holds weights, vocabulary, labels and settings. The classifier that comes back gives the same answer.
 
 # %%
-classifier.save("output/global_attention.emorec")
-same = emorec.TextClassifier.load("output/global_attention.emorec")
+classifier.save(work / "global_attention.emorec")
+same = emorec.TextClassifier.load(work / "global_attention.emorec")
 abs(same.predict_proba(data.test.inputs[:50]) - classifier.predict_proba(data.test.inputs[:50])).max()
 
 # %% [markdown]

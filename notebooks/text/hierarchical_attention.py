@@ -158,7 +158,8 @@ classifier
 # the kernel is stopped half-way, running this cell again goes on where it was.
 
 # %%
-classifier.fit(data.train, validation=data.validation, checkpoint="checkpoints/hierarchical_attention");
+work = emorec.reporting.work_folder()
+classifier.fit(data.train, validation=data.validation, checkpoint=work / "checkpoints/hierarchical_attention");
 
 # %% [markdown]
 # The flat model is trained in silence; the curves are those of the hierarchical one.
@@ -330,8 +331,8 @@ axes[1].legend(frameon=False);
 # One file holds weights, vocabulary, labels and settings. The classifier that comes back gives the same answer.
 
 # %%
-classifier.save("output/hierarchical_attention.emorec")
-same = emorec.TextClassifier.load("output/hierarchical_attention.emorec")
+classifier.save(work / "hierarchical_attention.emorec")
+same = emorec.TextClassifier.load(work / "hierarchical_attention.emorec")
 abs(same.predict_proba(data.test.inputs[:50]) - classifier.predict_proba(data.test.inputs[:50])).max()
 
 # %% [markdown]

@@ -324,8 +324,9 @@ for text in data.test.inputs[:2]:
 # The settings travel with the weights: what was searched can be read off the file.
 
 # %%
-classifier.save("output/parameter_search.emorec")
-same = emorec.TextClassifier.load("output/parameter_search.emorec")
+work = emorec.reporting.work_folder()
+classifier.save(work / "parameter_search.emorec")
+same = emorec.TextClassifier.load(work / "parameter_search.emorec")
 few = list(data.test.inputs[:50])
 print({name: same.get_params()[name] for name in [*grid, *space]})
 abs(same.predict_proba(few) - classifier.predict_proba(few)).max()

@@ -352,8 +352,9 @@ for name in ("MLP + average", "LSTM", "CNN"):
 
 # %%
 best = min(classifiers, key=lambda key: classifiers[key].history_.best_value)
-classifiers[best].save("output/recurrent_and_convolutional.emorec")
-same = emorec.TextClassifier.load("output/recurrent_and_convolutional.emorec")
+work = emorec.reporting.work_folder()
+classifiers[best].save(work / "recurrent_and_convolutional.emorec")
+same = emorec.TextClassifier.load(work / "recurrent_and_convolutional.emorec")
 few = list(data.test.inputs[:50])
 print("lowest validation loss:", *best)
 abs(same.predict_proba(few) - classifiers[best].predict_proba(few)).max()

@@ -370,8 +370,9 @@ moved.describe().round(3)
 # One file holds weights, vocabulary, labels and settings. The classifier that comes back gives the same answer.
 
 # %%
-structured.save("output/self_attention.emorec")
-same = emorec.TextClassifier.load("output/self_attention.emorec")
+work = emorec.reporting.work_folder()
+structured.save(work / "self_attention.emorec")
+same = emorec.TextClassifier.load(work / "self_attention.emorec")
 abs(same.predict_proba(data.test.inputs[:50]) - structured.predict_proba(data.test.inputs[:50])).max()
 
 # %% [markdown]

@@ -291,8 +291,9 @@ for text in data.test.inputs[:3]:
 # One file holds weights, vocabulary, labels and the way of reading tweets: the loaded classifier gives the same answer.
 
 # %%
-balanced.save("output/tweet_sentiment.emorec")
-same = emorec.TextClassifier.load("output/tweet_sentiment.emorec")
+work = emorec.reporting.work_folder()
+balanced.save(work / "tweet_sentiment.emorec")
+same = emorec.TextClassifier.load(work / "tweet_sentiment.emorec")
 abs(same.predict_proba(tweets) - balanced.predict_proba(tweets)).max()
 
 # %% [markdown]

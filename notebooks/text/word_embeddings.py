@@ -204,14 +204,14 @@ for name in ("cbow", "skip-gram"):
 # %%
 from gensim.models import KeyedVectors
 
+work = emorec.reporting.work_folder()
 if not vectors_path:
     other = emorec.datasets.load("sample-sentences" if dataset == "sample-reviews" else "sample-reviews")
     encoding = TextEncoder()
     matrix, _ = embedding_matrix("skip-gram", list(other.train.inputs), encoding, dim=50, seed=seed)
     file = KeyedVectors(50)
     file.add_vectors(encoding.words[2:], matrix[2:])  # without padding and the unknown word
-    pathlib.Path("output").mkdir(exist_ok=True)
-    vectors_path = f"output/stand-in-{other.name}.bin"
+    vectors_path = str(work / f"stand-in-{other.name}.bin")
     file.save_word2vec_format(vectors_path, binary=True)
 
 # %% [markdown]
@@ -446,8 +446,8 @@ for text in data.test.inputs[:3]:
 # training texts when it comes back.
 
 # %%
-classifiers[chosen].save("output/word_embeddings.emorec")
-same = emorec.TextClassifier.load("output/word_embeddings.emorec")
+classifiers[chosen].save(work / "word_embeddings.emorec")
+same = emorec.TextClassifier.load(work / "word_embeddings.emorec")
 few = list(data.test.inputs[:50])
 abs(same.predict_proba(few) - classifiers[chosen].predict_proba(few)).max()
 
