@@ -371,7 +371,7 @@ def problems(name):
         found.append(f"sections out of order: {ordered}")
     found += [f"section {s!r} is missing" for s in ("Set-up", "Parameters", "Results") if s not in headings]
     found += [f"no cell is tagged {tag!r}" for tag in ("set-up", "parameters", "results") if not tagged(source, tag)]
-    lines = sorted(len(c.split("\n")) for c in code if c.strip())
+    lines = sorted(len(c.split("\n")) for c in code if c.strip() and c != set_up())
     if lines and (lines[len(lines) // 2] > 6 or lines[-1] > 25):
         found.append(f"code cells too long: median {lines[len(lines) // 2]}, longest {lines[-1]} lines")
     if len(text) < len(code):

@@ -29,24 +29,15 @@
 # ## Set-up
 
 # %% tags=["set-up"]
-# Installs the package where it is missing (on Colab, say); does nothing otherwise.
-import importlib.util, os, pathlib, subprocess, sys
+import glob, importlib.util, os, subprocess, sys
 
-repository = os.environ.get("EMOREC_REPOSITORY", "")
-clone = [p for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "emorec/version.py").exists()]
-if importlib.util.find_spec("emorec") is None and clone:
-    sys.path.insert(0, str(clone[0]))
-elif importlib.util.find_spec("emorec") is None:
-    assert repository, "emorec is not installed: pip install it, or set EMOREC_REPOSITORY to its git address."
-    try:
-        subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", f"git+{repository}"])
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"pip could not install emorec from {repository}: wrong address? no network?") from error
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
-
-import emorec
-
-print("emorec", emorec.__version__, "on", emorec.reporting.device())
+if not getattr(importlib.util.find_spec("emorec"), "origin", None):  # not installed, as on Colab: is it nearby?
+    tops = [a + b for a in ("", "/content/", "/content/drive/MyDrive/") for b in ("", "../", "../../", "*/", "*/*/")]
+    near = [f for t in tops for n in ("emorec/version.py", "emorec*.whl", "emorec*.zip") for f in glob.glob(t + n)]
+    source = [*near, "git+" + os.environ.get("EMOREC_REPOSITORY", "")][0]
+    if source.endswith(".py"): sys.path.insert(0, os.path.abspath(source + "/../.."))
+    elif subprocess.call([sys.executable, "-m", "pip", "install", "-q", source]): raise ImportError(f"pip cannot install emorec from {source!r}: upload its folder or its wheel here, or set EMOREC_REPOSITORY to its git address")
+import emorec; emorec.about(install=True)
 
 # %% [markdown]
 # ## Parameters
