@@ -346,9 +346,8 @@ best = min(classifiers, key=lambda key: classifiers[key].history_.best_value)
 work = emorec.reporting.work_folder()
 classifiers[best].save(work / "recurrent_and_convolutional.emorec")
 same = emorec.TextClassifier.load(work / "recurrent_and_convolutional.emorec")
-few = list(data.test.inputs[:50])
 print("lowest validation loss:", *best)
-abs(same.predict_proba(few) - classifiers[best].predict_proba(few)).max()
+abs(same.predict_proba(data.test.inputs[:50]) - classifiers[best].predict_proba(data.test.inputs[:50])).max()
 
 # %% [markdown]
 # ## Evaluate on external data

@@ -1,4 +1,4 @@
-"""Colab: floors that leave its packages alone, a set-up cell that installs once or says why not, buttons and address.
+"""Colab: floors that leave its packages alone, buttons and address. The set-up cell: test_set_up.py.
 
 The whole rehearsal takes longer: `make colab-rehearsal`.
 """
@@ -24,69 +24,13 @@ def requirements(path):
     return [Requirement(line) for line in lines if line]
 
 
-def test_floors_add_only_gensim_on_colab():
+def test_floors_add_only_two_packages_on_colab():
     there = {r.name: next(iter(r.specifier)).version for r in requirements(COLAB / "versions.txt")}
     missing = [r.name for r in requirements(ROOT / "requirements.txt") if r.name not in there]
     replaced = [
         str(r) for r in requirements(ROOT / "requirements.txt") if r.name in there and there[r.name] not in r.specifier
     ]
-    assert missing == ["gensim"] and replaced == []
-
-
-def set_up(folder, address="", **env):
-    """Runs the set-up cell in ``folder`` with a pip that must not be called, unless told otherwise."""
-    env = os.environ | {"EMOREC_REPOSITORY": address} | env
-    code = notebooks.SET_UP.format(repository="")
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True)
-
-
-@pytest.fixture
-def no_pip(tmp_path):
-    (tmp_path / "no-pip" / "pip").mkdir(parents=True)
-    (tmp_path / "no-pip" / "pip" / "__init__.py").touch()  # without it the real pip would win
-    (tmp_path / "no-pip" / "pip" / "__main__.py").write_text("raise SystemExit('pip was called')")
-    return str(tmp_path / "no-pip")
-
-
-@pytest.fixture
-def without_emorec(tmp_path):
-    """PYTHONPATH of a Python that does not find emorec, however it is installed here."""
-    (tmp_path / "hide").mkdir()
-    (tmp_path / "hide" / "sitecustomize.py").write_text(
-        "import importlib.util\nreal = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *a: None if name == 'emorec' else real(name, *a)\n"
-    )
-    return str(tmp_path / "hide")
-
-
-def test_no_pip_call_where_emorec_is_importable(tmp_path, no_pip):
-    path = os.pathsep.join([no_pip, str(ROOT)])
-    done = set_up(tmp_path, address="file:///nowhere", PYTHONPATH=path)
-    assert done.returncode == 0 and done.stdout.startswith("emorec "), done.stderr
-
-
-def test_inside_a_clone_the_clone_is_used(no_pip, without_emorec):
-    path = os.pathsep.join([no_pip, without_emorec])
-    done = set_up(ROOT / "notebooks" / "text", address="file:///nowhere", PYTHONPATH=path)
-    assert done.returncode == 0 and done.stdout.startswith("emorec "), done.stderr
-
-
-def test_the_stand_in_for_pip_is_the_one_that_is_called(tmp_path, no_pip, without_emorec):
-    done = set_up(tmp_path, address="file:///nowhere", PYTHONPATH=os.pathsep.join([no_pip, without_emorec]))
-    assert done.returncode and "pip was called" in done.stderr
-
-
-def test_a_broken_address_is_named(tmp_path, without_emorec):
-    done = set_up(tmp_path, address=f"file://{tmp_path}/none", PYTHONPATH=without_emorec)
-    assert done.returncode
-    assert done.stderr.strip().splitlines()[-1] == (
-        f"RuntimeError: pip could not install emorec from file://{tmp_path}/none: wrong address? no network?"
-    )
-
-
-def test_without_an_address_the_way_out_is_named(tmp_path, without_emorec):
-    done = set_up(tmp_path, PYTHONPATH=without_emorec)
-    assert "emorec is not installed: pip install it, or set EMOREC_REPOSITORY" in done.stderr
+    assert missing == ["gensim", "mtcnn"] and replaced == []
 
 
 def test_the_stand_in_refuses_drive_and_keys():

@@ -77,14 +77,29 @@ def test_unknown_names_get_a_suggestion():
     assert notebooks.script("notebooks/text/global_attention.ipynb").exists()
 
 
-def test_set_up_fails_loudly_without_a_source(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.util\nreal = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *a: None if name == 'emorec' else real(name, *a)\n"
-    )
-    source = notebooks.SET_UP.format(repository="")
-    with pytest.raises(notebooks.NotebookFailed, match="set EMOREC_REPOSITORY"):
-        notebooks.execute(notebook_of((source, [])), folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
+def test_what_a_loop_prints_stays_with_its_figure(tmp_path):
+    code = "for i in '12':\n    print('a', i)\n    print('b', i)\n    display(i)"
+    notebook = notebook_of((code, []))
+    notebooks.execute(notebook, folder=tmp_path, progress=None)
+    texts = [o.get("text") for o in notebook.cells[0].outputs]
+    assert texts == ["a 1\nb 1\n", None, "a 2\nb 2\n", None]
+
+
+def test_of_a_progress_bar_the_last_state_is_kept(tmp_path):
+    notebook = notebook_of(("for i in range(3): print(f'\\r{i}/2', end='', flush=True)\nprint()\nprint('done')", []))
+    notebooks.execute(notebook, folder=tmp_path, progress=None)
+    assert [o.text for o in notebook.cells[0].outputs] == ["2/2\ndone\n"]
+
+
+def test_working_files_go_to_one_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("EMOREC_OUTPUT", raising=False)
+    monkeypatch.chdir(ROOT / "notebooks" / "text")
+    assert reporting.work_folder().resolve() == ROOT / "output" / "notebooks"
+    monkeypatch.chdir(tmp_path)
+    assert reporting.work_folder("film").resolve() == tmp_path / "output" / "notebooks" / "film"
+    assert not reporting.work_folder().is_absolute()  # so that no output of a notebook names this machine
+    monkeypatch.setenv("EMOREC_OUTPUT", str(tmp_path / "other"))
+    assert reporting.work_folder("film") == tmp_path / "other" / "film" and (tmp_path / "other" / "film").is_dir()
 
 
 def test_a_page_shows_formulas_without_a_network_and_leaves_the_notebook_alone():
