@@ -343,11 +343,11 @@ for name in ("MLP + average", "LSTM", "CNN"):
 
 # %%
 best = min(classifiers, key=lambda key: classifiers[key].history_.best_value)
-work = emorec.reporting.work_folder()
+work, few = emorec.reporting.work_folder(), list(data.test.inputs[:50])
 classifiers[best].save(work / "recurrent_and_convolutional.emorec")
 same = emorec.TextClassifier.load(work / "recurrent_and_convolutional.emorec")
 print("lowest validation loss:", *best)
-abs(same.predict_proba(data.test.inputs[:50]) - classifiers[best].predict_proba(data.test.inputs[:50])).max()
+abs(same.predict_proba(few) - classifiers[best].predict_proba(few)).max()
 
 # %% [markdown]
 # ## Evaluate on external data
