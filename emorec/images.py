@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import os
@@ -11,7 +12,10 @@ import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm", ".gif")
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm", ".gif", ".avif",
+    ".heic", ".heif",
+)  # fmt: skip
 LEAST = 8  # shorter edges show no face
 
 
@@ -19,8 +23,9 @@ def as_picture(image, *, bgr=False):
     """Any picture as uint8, grey or RGB.
 
     Args:
-        image: A path, the bytes of a picture file, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8,
-            uint16 (0 to 65535), bool, other integers (0 to 255), or floats: 0 to 1 if all are below 2, else 0 to 255.
+        image: A path, the bytes of a picture file, a data URL (``data:image/png;base64,...``), or an array (H, W),
+            (H, W, 1), (H, W, 3) or (H, W, 4), also with the channels first: uint8, uint16 (0 to 65535, or 0 to 255 if
+            none is above 255), bool, other integers (0 to 255), or floats: 0 to 1 if all are below 2, else 0 to 255.
         bgr: Whether an array has its channels in OpenCV's order, as frames of a video have.
 
     Returns:
@@ -33,14 +38,11 @@ def as_picture(image, *, bgr=False):
     """
     if isinstance(image, (str, os.PathLike, bytes, bytearray)):
         image, bgr = _decoded(image), False
-    image = _as_bytes(np.asarray(image))
+    image = _as_bytes(channels_last(np.asarray(image)))
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
-        hint = " (channels must come last)" if image.ndim == 3 and image.shape[0] in (1, 3, 4) else ""
-        raise BadInput(
-            f"A picture has the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); received {image.shape}{hint}."
-        )
+        raise BadInput(f"A picture has the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); received {image.shape}.")
     if 0 in image.shape:
         raise BadInput(f"A picture without pixels: its shape is {image.shape}.")
     if image.ndim == 3:
@@ -52,9 +54,19 @@ def as_picture(image, *, bgr=False):
     return np.ascontiguousarray(image)
 
 
+def channels_last(images):
+    """One picture (C, H, W), or N of them (N, C, H, W), with the channels last; a view, or what was handed in."""
+    shape = images.shape[-3:]
+    if images.ndim in (3, 4) and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4) and min(shape[1:]) >= LEAST:
+        return np.moveaxis(images, -3, -1)
+    return images
+
+
 def _as_bytes(image):
     if image.dtype == np.uint8:
         return image
+    if image.dtype == np.uint16 and image.size and image.max() <= 255:  # 8 bits in a type of 16: else it were black
+        return image.astype("uint8")
     if image.dtype == np.uint16:
         return ((image.astype("uint32") + 128) // 257).astype("uint8")
     if image.dtype == bool:
@@ -74,6 +86,29 @@ def _as_bytes(image):
     return image.astype("uint8")
 
 
+HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis")
+
+
+def _register_heic(name):
+    """Teaches Pillow the pictures of phones; AVIF it reads itself."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise DataCorrupt(f"{name} is a HEIC picture: pip install pillow-heif, or save it as a JPEG.") from None
+    pillow_heif.register_heif_opener()
+
+
+def _from_url(text):
+    """The bytes in a data URL (RFC 2397)."""
+    head, comma, body = text.partition(",")
+    try:
+        if not (comma and head.endswith(";base64")):
+            raise ValueError("it has no ';base64,'")
+        return base64.b64decode(body, validate=True)
+    except ValueError as error:
+        raise DataCorrupt(f"The data URL {text[:40]!r}... is damaged: {error}.") from error
+
+
 def _decoded(source):
     """The array in a picture file: turned upright by its EXIF tag, 16 bits kept, palettes and CMYK resolved."""
     # Pillow and not OpenCV, which fills a truncated JPEG with grey without a word.
@@ -81,11 +116,15 @@ def _decoded(source):
 
     if isinstance(source, (bytes, bytearray)):
         name, data = f"The picture ({len(source)} bytes)", source
+    elif isinstance(source, str) and source.startswith("data:"):
+        name, data = "The picture in the data URL", _from_url(source)
     else:
         name = path = Path(os.path.expanduser(source))
         if not path.is_file():
             raise DataMissing(f"The picture {str(path)!r}", [path.absolute()], "check the path.")
         data = path.read_bytes()
+    if data[4:12] in HEIC:
+        _register_heic(name)
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 from emorec.datasets.base import Dataset, Split
 from emorec.datasets.cards import get as card
@@ -63,10 +64,19 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
         place = fetch(found, root)
     rows = found.read(place, **options)
     if isinstance(rows, Dataset):
-        return rows
+        return _with_source(rows, found)
     problems = verify.count_problems(rows, found.expected if rows.expected is None else rows.expected)
     if problems:
         problem = f"{name} in {place}: {'; '.join(problems)}. A truncated or altered copy?"
         warnings.warn(problem, stacklevel=2)
         rows.notes = (problem, *rows.notes)
-    return splits.assemble(name, rows, card=found, fold=fold, folds=folds, seed=seed, validation=validation)
+    dataset = splits.assemble(name, rows, card=found, fold=fold, folds=folds, seed=seed, validation=validation)
+    return _with_source(dataset, found)
+
+
+def _with_source(dataset, card):
+    """The dataset, whose splits know whether their pictures were rendered when it was loaded."""
+    if not (card.drawn and card.modality in ("faces", "multimodal")):
+        return dataset
+    parts = {name: replace(getattr(dataset, name), source="rendered") for name in ("train", "validation", "test")}
+    return replace(dataset, **parts)

@@ -30,6 +30,7 @@ class Split:
         labels: Object array of N class names; of N tuples of names where the label set is multi-label.
         ids: Object array of N strings, unique in the dataset and stable between releases of this package.
         groups: Object array of N strings that must not be split (subject, video, document), or None.
+        source: ``rendered`` where pictures were rendered by this package, else empty.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Split:
     labels: np.ndarray
     ids: np.ndarray
     groups: np.ndarray | None = None
+    source: str = ""
 
     def __post_init__(self):
         n = len(self.labels)
@@ -59,7 +61,7 @@ class Split:
         inputs = self.inputs
         inputs = {k: v[positions] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[positions]
         groups = None if self.groups is None else self.groups[positions]
-        return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups)
+        return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups, self.source)
 
     def sample(self, n, seed=0):
         """At most ``n`` examples, drawn without replacement and kept in order."""

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from emorec import images as pictures
 from emorec import training
 from emorec.classifier import Classifier
-from emorec.datasets.readers import folders
-from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.faces import detection, explain, video
+from emorec.errors import BadInput
+from emorec.faces import explain
 from emorec.faces.augmentation import Augmenter, options_of, warp
 from emorec.faces.models import BACKBONES, build_face_model, fine_tune
-from emorec.faces.preprocessing import FacePreprocessing, check_inputs, is_bgr
+from emorec.faces.preprocessing import FacePreprocessing, PictureNotice, check_inputs, notice_blank
+from emorec.faces.scenes import SceneReader
 
 VIEWS = ("one", "flips", "flips-and-crops")
-METHODS = ("grad-cam", "occlusion", "attention")
+METHODS = ("occlusion", "grad-cam", "attention")
 
 
-class FaceClassifier(Classifier):
+class FaceClassifier(SceneReader, Classifier):
     """A convolutional network on faces, with what it expects of a picture saved beside its weights.
 
     Pictures are paths, or arrays grey, RGB or RGBA of 8 or 16 bits or of floats (0 to 1 or 0 to 255): one array
@@ -109,9 +108,16 @@ class FaceClassifier(Classifier):
     def _content(self, inputs):
         return [_content(x) for x in inputs]
 
+    def _examples(self, inputs, labels, sample_weight, validation, label_set):
+        # Also of inputs that come without their split: the validation split is then of the same kind.
+        self._source = getattr(inputs, "source", "") or getattr(validation, "source", "")
+        return super()._examples(inputs, labels, sample_weight, validation, label_set)
+
     def _fit_encoding(self, inputs):
         self._views(self.views), self._augmentation()
-        self.encoding_ = FacePreprocessing(self.size, self.colour, self.detect, self.margin)
+        self.encoding_ = FacePreprocessing(
+            self.size, self.colour, self.detect, self.margin, source=getattr(self, "_source", "")
+        )
         self.encoding_.measure(inputs)
 
     def _augmentation(self):
@@ -149,7 +155,9 @@ class FaceClassifier(Classifier):
         return {"encoding": asdict(self.encoding_)}
 
     def _restore(self, state):
-        self.encoding_ = FacePreprocessing(**state["encoding"])
+        self.encoding_ = FacePreprocessing(
+            **{"align": False} | state["encoding"]
+        )  # version 0.1 cut faces out as they lay
 
     # Scoring
 
@@ -158,10 +166,21 @@ class FaceClassifier(Classifier):
         self._check_fitted()
         return self._encode(self._check(inputs), detect=detect, colour_order=colour_order)
 
-    def logits(self, inputs, *, views=None, detect=None, colour_order="rgb"):
+    def logits(self, inputs, *, views=None, detect=None, colour_order="rgb", errors="raise"):
         """Raw scores, float32 (N, C), the mean over the views. Arguments: see `predict_proba`."""
-        views, x = self._views(views), self.encode(inputs, detect=detect, colour_order=colour_order)
-        return self._mean_logits(x, views)
+        views = self._views(views)
+        self._check_fitted()
+        x = self._encode(self._check(inputs), detect=detect, colour_order=colour_order, errors=errors)
+        x, skipped = x if errors == "skip" else (x, [])
+        left = sorted(set(range(len(x))) - {i for i, _ in skipped}) if skipped else slice(None)
+        notice_blank(x[left])
+        scores = np.full((len(x), len(self.label_set_)), np.nan, dtype="float32")
+        scores[left] = self._mean_logits(x[left], views)
+        if skipped:
+            why = "; ".join(f"picture {i}: {reason.splitlines()[0]}" for i, reason in skipped[:5])
+            text = f"{len(skipped)} of {len(x)} pictures were skipped, and their rows are NaN: {why}"
+            warnings.warn(text + ("; ..." if len(skipped) > 5 else ""), PictureNotice, stacklevel=3)
+        return scores
 
     def _mean_logits(self, x, views):
         """Raw scores of encoded pictures (N, S, S, C), the mean over the views."""
@@ -169,7 +188,7 @@ class FaceClassifier(Classifier):
             return np.zeros((0, len(self.label_set_)), dtype="float32")
         return np.mean([training.predict(self.model_, view) for view in _seen_from(x, views)], axis=0)
 
-    def predict_proba(self, inputs, *, views=None, detect=None, colour_order="rgb"):
+    def predict_proba(self, inputs, *, views=None, detect=None, colour_order="rgb", errors="raise"):
         """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
         Args:
@@ -179,12 +198,24 @@ class FaceClassifier(Classifier):
             detect: ``none``, ``auto`` (the largest face), or a box (x, y, w, h) for each picture; None takes the
                 classifier's own.
             colour_order: ``bgr`` for arrays that OpenCV has read or filmed.
+            errors: ``raise``, or ``skip``: pictures that cannot be used, or show no face where one is looked for, have
+                rows of NaN, and a `PictureNotice` says which.
 
         Raises:
             BadInput: A picture that cannot be used, or shows no face, with its position and why. DataMissing: no such
                 file. DataCorrupt: a file that is no picture, or is truncated.
         """
-        return self._probabilities(self.logits(inputs, views=views, detect=detect, colour_order=colour_order))
+        how = dict(views=views, detect=detect, colour_order=colour_order, errors=errors)
+        return self._probabilities(self.logits(inputs, **how))
+
+    def predict(self, inputs, **how):
+        """The most probable of ``classes_``, (N,); None for a picture that was skipped. Arguments: see `predict_proba`."""
+        p = self.predict_proba(inputs, **how)
+        answers, skipped = self._names(p), np.isnan(p).any(axis=1)
+        if skipped.any():
+            answers = answers.astype(object)
+            answers[skipped] = None
+        return answers
 
     def _views(self, views):
         views = self.views if views is None else views
@@ -202,12 +233,13 @@ class FaceClassifier(Classifier):
 
     # Explanations
 
-    def explain(self, image, method="grad-cam", target=None, *, detect=None, colour_order="rgb"):
+    def explain(self, image, method="occlusion", target=None, *, detect=None, colour_order="rgb"):
         """Which part of a picture the answer came from.
 
         Args:
             image: One picture.
-            method: ``grad-cam``, ``occlusion``, or ``attention`` (of the model attention-cnn; it has no target).
+            method: ``occlusion`` (what is lost when a part is covered; on rendered faces it points to the parts that
+                move four times as sharply), ``grad-cam``, or ``attention`` (of the model attention-cnn; no target).
             target: Class name; None takes the predicted one.
             detect, colour_order: See `predict_proba`.
 
@@ -241,181 +273,6 @@ class FaceClassifier(Classifier):
     def _plain_probabilities(self, x, views=None):
         return self._probabilities(self._mean_logits(x, self._views(views)))
 
-    # Pictures with several faces, folders, videos, the camera
-
-    def predict_faces(self, image, *, detect="auto", colour_order="rgb"):
-        """Every face in one picture.
-
-        Args:
-            image: One picture.
-            detect: ``auto``, ``none`` (the picture is a face), or n boxes (x, y, w, h).
-            colour_order: See `predict_proba`.
-
-        Returns:
-            DataFrame, a row per face, from left to right or in the order of given boxes: x, y, w, h, label, confidence,
-            and the probability of every class. Empty where there is no face.
-        """
-        self._check_fitted()
-        picture = pictures.as_picture(image, bgr=is_bgr(colour_order))
-        boxes, p = self._faces(picture, detect)
-        return self._table([{}] * len(boxes), boxes, p)
-
-    def _faces(self, picture, detect):
-        """Boxes of the faces in a picture, and their probabilities (n, C)."""
-        if _named(detect) == "none":
-            boxes, crops = [(0, 0, *picture.shape[1::-1])], [self.encoding_.one(picture)]
-        else:
-            boxes = detection.detect(picture, boxes=None if _named(detect) else detect)
-            crops = [self.encoding_.one(picture, box) for box in boxes]
-        return boxes, self._plain_probabilities(np.stack(crops) if crops else [])
-
-    def _table(self, rows, boxes, p):
-        import pandas as pd
-
-        p, names = np.asarray(p).reshape(len(rows), len(self.label_set_)), list(self.label_set_)
-        box = pd.DataFrame(np.array(boxes, dtype=int).reshape(-1, 4), columns=list("xywh"))
-        label = pd.DataFrame({"label": self._names(p), "confidence": p.max(axis=1, initial=0)})
-        return pd.concat(
-            [pd.DataFrame(rows, index=range(len(rows))), box, label, pd.DataFrame(p, columns=names)], axis=1
-        )
-
-    def annotate(self, image, *, detect="auto", colour_order="rgb", output=None):
-        """The picture with a box and the most probable class on every face, uint8 (H, W, 3) RGB.
-
-        Args:
-            image, detect, colour_order: See `predict_faces`.
-            output: File to write it to, e.g. ``annotated.png``.
-        """
-        self._check_fitted()
-        picture = pictures.as_picture(image, bgr=is_bgr(colour_order))
-        drawn = self._draw(picture, *self._faces(picture, detect))
-        if output is not None:
-            _write(output, drawn)
-        return drawn
-
-    def _draw(self, picture, boxes, p):
-        best = p.argmax(axis=1) if len(p) else []
-        captions = [f"{self.label_set_.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
-        return video.draw(picture, boxes, captions, best)
-
-    def predict_folder(self, path, *, detect="auto"):
-        """Every face in every picture below a folder.
-
-        Args:
-            path: The folder; or an archive of pictures.
-            detect: ``auto``, or ``none``: every picture is a face.
-
-        Returns:
-            (DataFrame as of `predict_faces` with the column ``file`` in front, list of (file, why it was skipped)).
-
-        Raises:
-            DataMissing: No such folder. BadInput: No picture in it.
-        """
-        self._check_fitted(), _named(detect)
-        path = Path(path).expanduser()
-        if not path.exists():
-            raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
-        found = folders.files(path)
-        if not found:
-            raise BadInput(f"There is no picture below {path}; known kinds are {', '.join(pictures.SUFFIXES)}.")
-        rows, boxes, p, skipped = [], [], [np.zeros((0, len(self.label_set_)))], []
-        for name, file in found:
-            try:
-                where, probabilities = self._faces(folders.opened(file), detect)
-            except (BadInput, DataCorrupt) as error:
-                skipped.append((name, str(error)))
-                continue
-            if not where:
-                skipped.append((name, "no face was found"))
-            rows += [{"file": name}] * len(where)
-            boxes += where
-            p.append(probabilities)
-        return self._table(rows, boxes, np.concatenate(p)), skipped
-
-    def predict_video(self, path, *, smoothing=0.6, detect="auto", every=1, limit=None, output=None):
-        """Every face in the frames of a video.
-
-        Args:
-            path: A video file.
-            smoothing: Weight of the past in the exponential mean of a face's probabilities, 0 to below 1.
-            detect: ``auto`` or ``none``.
-            every: Look at every n-th frame only.
-            limit: Stop after so many frames, or None.
-            output: An annotated video to write, ``.mp4`` or ``.avi``.
-
-        Returns:
-            DataFrame as of `predict_faces`, with the columns frame, seconds and face (one number per person, found by
-            overlap) in front; probabilities are smoothed.
-        """
-        self._check_fitted()
-        if every < 1:
-            raise BadInput(f"every={every!r}: give a whole number of at least 1.")
-        source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
-        target = None if output is None else video.VideoFile(output, source.rate)
-        if target is not None and target.path.resolve() == source.path.resolve():
-            raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
-        rows, boxes, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set_))))
-        try:
-            for number, frame in enumerate(source):
-                if limit is not None and number >= limit:
-                    break
-                if number % every == 0:
-                    where, faces, smooth = self._follow(frame, tracks, detect)
-                    seconds = number / source.rate
-                    rows += [{"frame": number, "seconds": seconds, "face": face} for face in faces]
-                    boxes += where
-                    p += list(smooth)
-                    shown = where, smooth
-                if target is not None:
-                    target.add(self._draw(frame, *shown))
-        finally:
-            if target is not None:
-                target.close()
-        return self._table(rows, boxes, p)
-
-    def _follow(self, frame, tracks, detect):
-        boxes, p = self._faces(frame, detect)
-        followed = tracks.update(boxes, p)
-        smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set_))
-        return boxes, [face for face, _ in followed], smooth
-
-    def webcam(self, *, device=0, frames=None, smoothing=0.6, window=True):
-        """The camera: a window with annotated frames (q or Esc ends it), or in Colab one photograph.
-
-        Args:
-            device: Number of the local camera.
-            frames: Stop after so many frames, or None.
-            smoothing: See `predict_video`.
-            window: False shows none, for computers without a screen.
-
-        Returns:
-            The last annotated picture, uint8 (H, W, 3) RGB.
-
-        Raises:
-            DataMissing: There is no camera. BadInput: This OpenCV has no windows.
-        """
-        self._check_fitted()
-        if video.in_colab():
-            return self.annotate(video.colab_photo())
-        tracks, drawn = video.FaceTracks(smoothing), None
-        for number, frame in enumerate(video.camera(device)):
-            if frames is not None and number >= frames:
-                break
-            boxes, _, smooth = self._follow(frame, tracks, "auto")
-            drawn = self._draw(frame, boxes, smooth)
-            if window and not video.show(drawn):
-                break
-        if window:
-            video.show(None)
-        return drawn
-
-
-def _named(detect):
-    """How faces are found, or None where boxes are given."""
-    if isinstance(detect, str) and detect not in ("none", "auto"):
-        raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give boxes (x, y, w, h).")
-    return detect if isinstance(detect, str) else None
-
 
 def _seen_from(x, views):
     """The views of encoded pictures (N, H, W, C), one batch after the other."""
@@ -430,16 +287,6 @@ def _seen_from(x, views):
         yield crop
         if views != "one":
             yield np.ascontiguousarray(crop[:, :, ::-1])
-
-
-def _write(path, picture):
-    path = Path(os.path.expanduser(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    except cv2.error as error:
-        raise BadInput(f"OpenCV cannot write {path.name!r}; name a .png or .jpg file.") from error
-    path.write_bytes(data.tobytes())
 
 
 def _content(picture):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from emorec import images as pictures
-from emorec.errors import BadInput, DataCorrupt
+from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection
 
 COLOURS = ("grey", "rgb")
@@ -20,7 +20,7 @@ LEAST = pictures.LEAST
 
 
 class PictureNotice(UserWarning):
-    """Said, never silent: a picture was taken as a whole although it hardly is only a face."""
+    """A picture is answered, and the answer is worth little: the notice says why, and what to do about it."""
 
 
 @dataclass
@@ -32,8 +32,10 @@ class FacePreprocessing:
         colour: ``grey`` or ``rgb``.
         detect: Where the face is: ``none`` (the whole picture is one), or ``auto`` (the largest that
             `emorec.faces.detect` finds).
-        margin: Added around a found or given box, as a share of its longer edge.
+        margin: Added around a box, as a share of its longer edge.
         edge: Longer edge of the pictures it was trained on (95th percentile), None before training.
+        align: Whether a face that was detected with its eyes is turned until they lie level.
+        source: How the pictures it was trained on came to be: ``rendered``, or empty.
     """
 
     size: int = 48
@@ -41,6 +43,8 @@ class FacePreprocessing:
     detect: str = "none"
     margin: float = 0.1
     edge: int | None = None
+    align: bool = True
+    source: str = ""
 
     def __post_init__(self):
         if not isinstance(self.size, (int, np.integer)) or not 24 <= self.size <= 1024:
@@ -65,47 +69,65 @@ class FacePreprocessing:
             edges = [max(_dimensions(x)) for x in inputs[:: max(1, len(inputs) // 200)]]
         self.edge = int(np.percentile(edges, 95))
 
-    def __call__(self, inputs, *, detect=None, colour_order="rgb"):
+    def __call__(self, inputs, *, detect=None, colour_order="rgb", errors="raise"):
         """Encodes N pictures.
 
         Args:
             inputs: As `check_inputs` returns them.
             detect: ``none``, ``auto``, or N boxes (x, y, w, h); None takes the contract's own.
             colour_order: ``bgr`` for arrays that OpenCV has read. Files need no word.
+            errors: ``raise``, or ``skip``: pictures that cannot be used are left out.
 
         Returns:
-            uint8 (N, size, size, 1 or 3).
+            uint8 (N, size, size, 1 or 3); with ``errors="skip"`` a pair of it and a list of (position, why) of the
+            pictures that were left out, whose rows are black.
 
         Raises:
             BadInput: A picture that cannot be used, or shows no face, with its position. DataCorrupt, DataMissing: a
                 file that cannot be read.
         """
+        if errors not in ("raise", "skip"):
+            raise BadInput(f"errors={errors!r} is unknown; choose raise or skip.")
         detect, bgr = self._where(detect, len(inputs)), is_bgr(colour_order)
-        if isinstance(inputs, np.ndarray) and inputs.dtype != object:
-            if isinstance(detect, str) and detect == "none" and inputs.dtype == np.uint8 and self._fits(inputs):
-                return self._coloured(inputs, bgr)
-        encoded = np.empty((len(inputs), *self.shape), dtype="uint8")
-        for i, picture in enumerate(inputs):
-            box = detect if isinstance(detect, str) else detect[i]
-            try:
-                encoded[i] = self.one(pictures.as_picture(picture, bgr=bgr), box)
-            except (BadInput, DataCorrupt) as error:
-                raise type(error)(f"Picture {i}: {error}") from error
-        return encoded
+        encoded, skipped = self._fast(inputs, detect, bgr), []
+        if encoded is None:
+            encoded = np.zeros((len(inputs), *self.shape), dtype="uint8")
+            for i, picture in enumerate(inputs):
+                box = detect if isinstance(detect, str) else detect[i]
+                try:
+                    encoded[i] = self.one(pictures.as_picture(picture, bgr=bgr), box)
+                except (BadInput, DataCorrupt, DataMissing) as error:
+                    if errors == "skip":
+                        skipped.append((i, str(error)))
+                    elif isinstance(error, DataMissing):
+                        raise
+                    else:
+                        raise type(error)(f"Picture {i}: {error}") from error
+        return encoded if errors == "raise" else (encoded, skipped)
+
+    def _fast(self, inputs, detect, bgr):
+        """The way of a batch of bytes that has the model's size; None for all others."""
+        whole = isinstance(detect, str) and detect == "none" and isinstance(inputs, np.ndarray)
+        return self._coloured(inputs, bgr) if whole and inputs.dtype == np.uint8 and self._fits(inputs) else None
 
     def one(self, picture, box="none"):
-        """uint8 (size, size, 1 or 3) of one picture as `as_picture` returns it, and ``none``, ``auto`` or its box."""
+        """uint8 (size, size, 1 or 3) of one picture as `as_picture` returns it, and ``none``, ``auto``, its box or a
+        `Face`."""
         height, width = picture.shape[:2]
         if min(height, width) < LEAST:
             raise BadInput(f"it has {width} x {height} pixels, too few to show a face (at least {LEAST} x {LEAST}).")
         if isinstance(box, str) and box == "auto":
-            found = detection.detect(picture)
-            if not found:
+            faces = detection.detect_faces(picture)
+            if not faces:
                 raise BadInput("no face was found; give its box, or detect='none' if the whole picture is a face.")
-            box = max(found, key=lambda b: b[2] * b[3])
+            box = max(faces, key=lambda face: face.box[2] * face.box[3])
         if isinstance(box, str):
             self._notice(height, width)
             picture = pictures.squared(picture, self.size)
+        elif isinstance(box, detection.Face):
+            self._notice_rendered(box)
+            cut = detection.aligned_crop if self.align and box.landmarks is not None else _plain_crop
+            picture = cut(picture, box, margin=self.margin, size=self.size)
         else:
             picture = detection.crop(picture, box, margin=self.margin, size=self.size)
         picture = pictures.to_grey(picture) if self.colour == "grey" else pictures.to_rgb(picture)
@@ -134,6 +156,16 @@ class FacePreprocessing:
                 stacklevel=5,
             )
 
+    def _notice_rendered(self, face):
+        """Faces that a detector scored are hardly ever rendered ones."""
+        if self.source == "rendered" and np.isfinite(face.score):
+            warnings.warn(
+                "This model learnt from rendered faces alone: on photographs it does no better than chance. "
+                "emorec.load('face-emotion') reads photographs; or train one on them, e.g. on fer2013.",
+                PictureNotice,
+                stacklevel=5,
+            )
+
     def _fits(self, batch):
         return (
             batch.ndim in (3, 4) and batch.shape[1:3] == (self.size, self.size) and batch.shape[3:] in ((), (1,), (3,))
@@ -154,6 +186,25 @@ class FacePreprocessing:
         return encoded
 
 
+def _plain_crop(picture, face, *, margin, size):
+    return detection.crop(picture, face.box, margin=margin, size=size)
+
+
+def notice_blank(encoded):
+    """A notice where pictures as the model sees them show nothing: all pixels alike, but for a grey level or two."""
+    if not len(encoded):
+        return
+    flat = np.asarray(encoded).reshape(len(encoded), -1)
+    blank = np.flatnonzero(np.ptp(flat, axis=1) <= 2)
+    if len(blank):
+        which = ", ".join(map(str, blank[:5])) + (", ..." if len(blank) > 5 else "")
+        warnings.warn(
+            f"Picture {which} of {len(flat)} is blank: all its pixels are alike, and the answer means nothing.",
+            PictureNotice,
+            stacklevel=4,
+        )
+
+
 def is_bgr(colour_order):
     """Whether the channels of arrays stand in OpenCV's order; `BadInput` for a word that is none."""
     if colour_order not in ORDERS:
@@ -172,7 +223,11 @@ def check_inputs(inputs):
     if isinstance(inputs, (str, os.PathLike, bytes, bytearray)):
         return [inputs]
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        if inputs.ndim == 4:
+            inputs = pictures.channels_last(inputs)
         single = inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4))
+        if inputs.ndim == 3 and not single:
+            _notice_planes(inputs)
         if not single and inputs.ndim not in (3, 4) and inputs.size:
             raise BadInput(f"Pictures come as (N, H, W) or (N, H, W, C), or as a list; received {inputs.shape}.")
         return [inputs] if single else _same_range(inputs)
@@ -182,8 +237,24 @@ def check_inputs(inputs):
         raise BadInput(f"Give pictures, as arrays or paths; received {type(inputs).__name__} {inputs!r}.") from None
 
 
+def _notice_planes(batch):
+    """An array (3, H, W) is three grey pictures; if they are almost one picture, it may be one of three channels."""
+    if len(batch) in (3, 4) and batch.size and min(batch.shape[1:]) >= LEAST:
+        planes = batch[:3].reshape(3, -1).astype("float64")
+        if planes.std(axis=1).min() > 0 and np.corrcoef(planes).min() > 0.9:
+            warnings.warn(
+                f"An array {batch.shape} is taken for {len(batch)} grey pictures, almost alike. One picture "
+                "with its channels first goes into a list: [picture].",
+                PictureNotice,
+                stacklevel=5,
+            )
+
+
 def _same_range(batch):
-    """Floats in 0 to 255 as uint8. Whether floats mean 0 to 1 is read off all pictures together: one may be black."""
+    """Numbers of one range as uint8: whether floats mean 0 to 1, and 16 bits 0 to 255, is read off all pictures
+    together, since one of them may be black."""
+    if batch.dtype == np.uint16 and batch.size and batch.max() > 255:
+        return ((batch.astype("uint32") + 128) // 257).astype("uint8")
     if batch.dtype.kind == "f" and batch.size and 2 <= batch.max() <= 255 and batch.min() >= 0:
         return np.rint(batch).astype("uint8")
     return batch

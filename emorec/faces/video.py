@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detectors
+from emorec.faces.preprocessing import PictureNotice
 
 # Okabe & Ito's colours, RGB
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
@@ -69,7 +71,10 @@ class VideoFrames:
     """Frames of a video file, uint8 (H, W, 3) RGB, one after the other.
 
     Attributes:
-        rate: Frames a second; 25 where the file does not say.
+        rate: Frames a second, the mean where it varies; 25 where the file does not say.
+        seconds: When the frame that came last is shown, as the file says.
+
+    A `PictureNotice` is given where the film ends before the time that its own header states.
 
     Raises:
         DataMissing: No such file. DataCorrupt: OpenCV cannot read a frame from it.
@@ -80,22 +85,44 @@ class VideoFrames:
         if not self.path.is_file():
             raise DataMissing(f"The video {str(path)!r}", [self.path.absolute()], "check the path.")
         self.capture = cv2.VideoCapture(str(self.path))
-        rate = self.capture.get(cv2.CAP_PROP_FPS)
+        rate, count = self.capture.get(cv2.CAP_PROP_FPS), self.capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = float(rate) if np.isfinite(rate) and rate > 0 else 25.0
+        self.stated = int(count) if np.isfinite(count) and count > 0 else 0
+        self.seconds = 0.0
 
     def __iter__(self):
-        any_frame = False
+        number = 0
         try:
             while True:
                 there, frame = self.capture.read()
                 if not there:
                     break
-                any_frame = True
+                self.seconds = self._time(number)
+                number += 1
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         finally:
             self.capture.release()
-        if not any_frame:
+        if not number:
             raise DataCorrupt(f"OpenCV {cv2.__version__} reads no frame from {self.path}: no video, or damaged.")
+        self._notice_cut(number)
+
+    def _time(self, number):
+        """Seconds of the frame just read; times that do not advance, as of files without any, are counted instead."""
+        seconds = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if number and not seconds > self.seconds:
+            return self.seconds + 1 / self.rate
+        return float(seconds) if np.isfinite(seconds) and seconds >= 0 else number / self.rate
+
+    def _notice_cut(self, number):
+        # A count may be an estimate, made of length and mean rate: frames and time both have to be short.
+        short = self.stated - number > max(2, 0.03 * self.stated)
+        if short and (self.stated / self.rate) - self.seconds > 2.5 / self.rate:
+            warnings.warn(
+                f"{self.path.name} ends after {number} of {self.stated} frames ({self.seconds:.1f} s): it is cut "
+                "off or damaged there. Copy or download it again; what was read is in the result.",
+                PictureNotice,
+                stacklevel=4,
+            )
 
 
 class VideoFile:

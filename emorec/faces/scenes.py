@@ -1,0 +1,228 @@
+"""Pictures of several people, folders, films and the camera: what `FaceClassifier` reads in them, face by face."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emorec import images
+from emorec.datasets.readers import folders
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.faces import detection, video
+from emorec.faces.preprocessing import is_bgr, notice_blank
+
+
+class SceneReader:
+    """The methods of `FaceClassifier` that find faces before they classify them.
+
+    A row of their tables is a face: ``x``, ``y``, ``w``, ``h`` in pixels, ``score`` (how sure the detector is, 0 to 1;
+    NaN for boxes that were handed in), ``label``, ``confidence`` and the probability of every class. A face with
+    landmarks is turned upright before it is classified.
+    """
+
+    def predict_faces(self, image, *, detect="auto", min_score=None, colour_order="rgb"):
+        """Every face in one picture.
+
+        Args:
+            image: One picture.
+            detect: ``auto``, ``none`` (the picture is a face), n boxes (x, y, w, h), or one box.
+            min_score: Least score of a face, 0 to 1; None is the detector's own, see `emorec.faces.detect`.
+            colour_order: See `predict_proba`.
+
+        Returns:
+            DataFrame, a row per face, from left to right or in the order of the boxes: see `SceneReader`. Without a
+            row, and with all columns, where there is no face.
+
+        Example:
+            >>> emorec.load("face-emotion").predict_faces("party.jpg", min_score=0.95)  # doctest: +SKIP
+        """
+        self._check_fitted()
+        picture = images.as_picture(image, bgr=is_bgr(colour_order))
+        faces, p = self._faces(picture, detect, min_score)
+        return self._table({}, [], faces, p)
+
+    def _faces(self, picture, detect, min_score=None):
+        """The faces in a picture, and their probabilities (n, C)."""
+        if _named(detect) == "none":
+            faces, crops = [detection.Face((0, 0, *picture.shape[1::-1]))], [self.encoding_.one(picture)]
+        else:
+            boxes = None if _named(detect) else detect
+            faces = detection.detect_faces(picture, boxes=boxes, min_score=min_score)
+            crops = [self.encoding_.one(picture, face) for face in faces]
+        notice_blank(crops)
+        return faces, self._plain_probabilities(np.stack(crops) if crops else [])
+
+    def _table(self, columns, rows, faces, p):
+        """A table of faces; ``columns`` (name -> type) stand in front, also where there is no row."""
+        import pandas as pd
+
+        p, names = np.asarray(p).reshape(len(faces), len(self.label_set_)), list(self.label_set_)
+        front = {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in columns.items()}
+        box = pd.DataFrame(np.array([face.box for face in faces], dtype=int).reshape(-1, 4), columns=list("xywh"))
+        read = {
+            "score": np.array([face.score for face in faces], dtype=float),
+            "label": pd.Series(self._names(p), dtype=object),
+            "confidence": p.max(axis=1, initial=0),
+        }
+        return pd.concat([pd.DataFrame(front), box, pd.DataFrame(read), pd.DataFrame(p, columns=names)], axis=1)
+
+    def annotate(self, image, *, detect="auto", min_score=None, colour_order="rgb", output=None):
+        """The picture with a box and the most probable class on every face, uint8 (H, W, 3) RGB.
+
+        Args:
+            image, detect, min_score, colour_order: See `predict_faces`.
+            output: File to write it to, e.g. ``annotated.png``.
+        """
+        self._check_fitted()
+        picture = images.as_picture(image, bgr=is_bgr(colour_order))
+        drawn = self._draw(picture, *self._faces(picture, detect, min_score))
+        if output is not None:
+            _write(output, drawn)
+        return drawn
+
+    def _draw(self, picture, faces, p):
+        best = p.argmax(axis=1) if len(p) else []
+        captions = [f"{self.label_set_.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
+        return video.draw(picture, [face.box for face in faces], captions, best)
+
+    def predict_folder(self, path, *, detect="auto", min_score=None):
+        """Every face in every picture below a folder.
+
+        Args:
+            path: The folder; or an archive of pictures.
+            detect: ``auto``, or ``none``: every picture is a face.
+            min_score: See `predict_faces`.
+
+        Returns:
+            (DataFrame as of `predict_faces` with the column ``file`` in front, list of (file, why it was skipped)).
+            Every file that is not hidden is in one of them.
+
+        Raises:
+            DataMissing: No such folder. BadInput: No picture in it.
+        """
+        self._check_fitted(), _named(detect)
+        path = Path(path).expanduser()
+        if not path.exists():
+            raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
+        files = folders.files(path, other=True)
+        kinds = ", ".join(images.SUFFIXES)
+        if not any(name.lower().endswith(images.SUFFIXES) for name, _ in files):
+            raise BadInput(f"There is no picture below {path}; known kinds are {kinds}.")
+        rows, faces, p, skipped = [], [], [np.zeros((0, len(self.label_set_)))], []
+        for name, file in files:
+            if not name.lower().endswith(images.SUFFIXES):
+                skipped.append((name, f"no picture of a known kind ({kinds})"))
+                continue
+            try:
+                here, probabilities = self._faces(folders.opened(file), detect, min_score)
+            except (BadInput, DataCorrupt) as error:
+                skipped.append((name, str(error)))
+                continue
+            if not here:
+                skipped.append((name, "no face was found"))
+            rows += [{"file": name}] * len(here)
+            faces += here
+            p.append(probabilities)
+        return self._table({"file": object}, rows, faces, np.concatenate(p)), skipped
+
+    def predict_video(self, path, *, smoothing=0.6, detect="auto", min_score=None, every=1, limit=None, output=None):
+        """Every face in the frames of a film.
+
+        Args:
+            path: A video file.
+            smoothing: Weight of the past in the exponential mean of a face's probabilities, 0 to below 1.
+            detect: ``auto`` or ``none``.
+            min_score: See `predict_faces`.
+            every: Look at every n-th frame only.
+            limit: Stop after so many frames, or None.
+            output: An annotated video to write, ``.mp4`` or ``.avi``; its frames follow each other evenly.
+
+        Returns:
+            DataFrame as of `predict_faces`, with the columns frame, seconds (as the file says, also where the frame
+            rate varies) and face (one number per person, found by overlap) in front; probabilities are smoothed.
+        """
+        self._check_fitted(), _named(detect)
+        every, limit = _count("every", every), None if limit is None else _count("limit", limit)
+        source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
+        target = None if output is None else video.VideoFile(output, source.rate)
+        if target is not None and target.path.resolve() == source.path.resolve():
+            raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
+        rows, faces, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set_))))
+        try:
+            for number, frame in enumerate(source):
+                if limit is not None and number >= limit:
+                    break
+                if number % every == 0:
+                    here, people, smooth = self._follow(frame, tracks, detect, min_score)
+                    rows += [{"frame": number, "seconds": source.seconds, "face": person} for person in people]
+                    faces += here
+                    p += list(smooth)
+                    shown = here, smooth
+                if target is not None:
+                    target.add(self._draw(frame, *shown))
+        finally:
+            if target is not None:
+                target.close()
+        return self._table({"frame": int, "seconds": float, "face": int}, rows, faces, p)
+
+    def _follow(self, frame, tracks, detect, min_score=None):
+        faces, p = self._faces(frame, detect, min_score)
+        followed = tracks.update([face.box for face in faces], p)
+        smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set_))
+        return faces, [person for person, _ in followed], smooth
+
+    def webcam(self, *, device=0, frames=None, smoothing=0.6, window=True):
+        """The camera: a window with annotated frames (q or Esc ends it), or in Colab one photograph.
+
+        Args:
+            device: Number of the local camera.
+            frames: Stop after so many frames, or None.
+            smoothing: See `predict_video`.
+            window: False shows none, for computers without a screen.
+
+        Returns:
+            The last annotated picture, uint8 (H, W, 3) RGB.
+
+        Raises:
+            DataMissing: There is no camera. BadInput: This OpenCV has no windows.
+        """
+        self._check_fitted()
+        if video.in_colab():
+            return self.annotate(video.colab_photo())
+        tracks, drawn = video.FaceTracks(smoothing), None
+        for number, frame in enumerate(video.camera(device)):
+            if frames is not None and number >= frames:
+                break
+            faces, _, smooth = self._follow(frame, tracks, "auto")
+            drawn = self._draw(frame, faces, smooth)
+            if window and not video.show(drawn):
+                break
+        if window:
+            video.show(None)
+        return drawn
+
+
+def _named(detect):
+    """How faces are found, or None where boxes are handed in."""
+    if isinstance(detect, str) and detect not in ("none", "auto"):
+        raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give boxes (x, y, w, h).")
+    return detect if isinstance(detect, str) else None
+
+
+def _count(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise BadInput(f"{name}={value!r}: give a whole number of at least 1.")
+    return int(value)
+
+
+def _write(path, picture):
+    path = Path(os.path.expanduser(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise BadInput(f"OpenCV cannot write {path.name!r}; name a .png or .jpg file.") from error
+    path.write_bytes(data.tobytes())
