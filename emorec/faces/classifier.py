@@ -95,6 +95,8 @@ class FaceClassifier(SceneReader, Classifier):
         self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
         self.patience, self.monitor, self.seed = patience, monitor, seed
 
+    _source = ""  # of the pictures it is trained on, see `Split`
+
     # What the base class asks for
 
     def __sklearn_tags__(self):
@@ -115,9 +117,7 @@ class FaceClassifier(SceneReader, Classifier):
 
     def _fit_encoding(self, inputs):
         self._views(self.views), self._augmentation()
-        self.encoding_ = FacePreprocessing(
-            self.size, self.colour, self.detect, self.margin, source=getattr(self, "_source", "")
-        )
+        self.encoding_ = FacePreprocessing(self.size, self.colour, self.detect, self.margin, source=self._source)
         self.encoding_.measure(inputs)
 
     def _augmentation(self):
@@ -209,7 +209,7 @@ class FaceClassifier(SceneReader, Classifier):
         return self._probabilities(self.logits(inputs, **how))
 
     def predict(self, inputs, **how):
-        """The most probable of ``classes_``, (N,); None for a picture that was skipped. Arguments: see `predict_proba`."""
+        """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""
         p = self.predict_proba(inputs, **how)
         answers, skipped = self._names(p), np.isnan(p).any(axis=1)
         if skipped.any():

@@ -145,7 +145,7 @@ class SceneReader:
             rate varies) and face (one number per person, found by overlap) in front; probabilities are smoothed.
         """
         self._check_fitted(), _named(detect)
-        every, limit = _count("every", every), None if limit is None else _count("limit", limit)
+        every, limit = _count("every", every, 1), None if limit is None else _count("limit", limit, 0)
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
         target = None if output is None else video.VideoFile(output, source.rate)
         if target is not None and target.path.resolve() == source.path.resolve():
@@ -212,9 +212,9 @@ def _named(detect):
     return detect if isinstance(detect, str) else None
 
 
-def _count(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise BadInput(f"{name}={value!r}: give a whole number of at least 1.")
+def _count(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise BadInput(f"{name}={value!r}: give a whole number of at least {least}.")
     return int(value)
 
 

@@ -240,7 +240,6 @@ def bad_pictures(folder):
         "one pixel": (np.zeros((1, 1), "uint8"), BadInput, "1 x 1 pixels"),
         "NaN": (nan, BadInput, "NaN"),
         "two channels": (np.zeros((SIZE, SIZE, 2), "uint8"), BadInput, r"\(H, W, 3\)"),
-        "channels first": (np.zeros((3, SIZE, SIZE), "uint8"), BadInput, "channels must come last"),
         "standardised": (np.full((SIZE, SIZE), -1.5), BadInput, "0 to 255"),
         "complex": (np.zeros((SIZE, SIZE), complex), BadInput, "numbers"),
         "no pixels": (np.zeros((0, 0), "uint8"), BadInput, "without pixels"),
@@ -301,13 +300,15 @@ def test_boxes_and_detection_choose_the_face(trained, monkeypatch):
         assert np.allclose(trained.predict_proba([canvas], detect=[(50, 30, SIZE, SIZE)]), p)
         assert np.allclose(trained.predict_proba(canvas, detect=(50, 30, SIZE, SIZE)), p)
         found = [(2, 2, 9, 9), (50, 30, SIZE, SIZE)]
-        monkeypatch.setattr(detection, "detect", lambda picture, boxes=None, **_: found if boxes is None else boxes)
+        monkeypatch.setattr(
+            detection, "detect_faces", lambda picture, boxes=None, **_: [detection.Face(box, 0.9) for box in found]
+        )
         assert np.allclose(trained.predict_proba([canvas], detect="auto"), p), "the largest face"
         table = trained.predict_faces(canvas)
         assert table[list("xywh")].to_numpy().tolist() == [list(box) for box in found]
         assert np.allclose(table.loc[1, list(BARS)].to_numpy(float), p[0]) and len(table) == 2
         found.clear()
-        assert trained.predict_faces(canvas).shape == (0, 9)
+        assert trained.predict_faces(canvas).shape == (0, 10)
         with pytest.raises(BadInput, match="Picture 0: no face was found"):
             trained.predict_proba([canvas], detect="auto")
     finally:
@@ -371,7 +372,7 @@ def test_a_fresh_process_gives_the_same_answer(trained, tmp_path):
     assert np.array_equal(np.load(tmp_path / "p.npy"), calibrated)
     with zipfile.ZipFile(tmp_path / "faces.emorec") as file:
         contract = json.loads(file.read("config.json"))["state"]["encoding"]
-    assert contract == dict(size=SIZE, colour="grey", detect="none", margin=0.1, edge=SIZE)
+    assert contract == dict(size=SIZE, colour="grey", detect="none", margin=0.1, edge=SIZE, align=True, source="")
 
 
 def test_options_of_augmentation_survive_a_file(tmp_path):
@@ -408,7 +409,7 @@ def test_explain_one_picture(trained):
     assert trained.explain(image, target="middle").target == "middle"
     with pytest.raises(BadInput, match="one picture"):
         trained.explain(planted(2)[0])
-    with pytest.raises(BadInput, match="choose one of grad-cam"):
+    with pytest.raises(BadInput, match="choose one of occlusion"):
         trained.explain(image, "saliency")
     with pytest.raises(BadInput, match="attention-cnn"):
         trained.explain(image, "attention")
@@ -534,13 +535,16 @@ class Camera:
         self.left -= 1
         return self.left >= 0, np.full((40, 40, 3), (255, 0, 0), dtype="uint8")  # blue, as OpenCV has it
 
+    def get(self, what):
+        return 0.0
+
     def release(self):
         self.left = 0
 
 
 def test_the_camera(trained, monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
-    monkeypatch.setattr(detection, "detect", lambda picture, **_: [(5, 20, 15, 15)])
+    monkeypatch.setattr(detection, "detect_faces", lambda picture, **_: [detection.Face((5, 20, 15, 15), 0.9)])
     drawn = trained.webcam(window=False)
     assert drawn.shape == (40, 40, 3) and tuple(drawn[2, 35]) == (0, 0, 255) and (drawn[30, 5] != drawn[2, 35]).any()
     with pytest.raises(DataMissing, match="Camera 1"):
