@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 POOL = 32  # batches that are sorted together
+STEPS_AT_ONCE = 1 << 16  # words, padding counted, in one batch when texts are scored: bounds the memory
 # (words,) and (sentences, words) are rounded up: JAX compiles for every shape, TensorFlow for the first two.
 STEPS = {1: (8 if keras.backend.backend() == "tensorflow" else 32,), 2: (4, 16)}
 
@@ -78,11 +79,17 @@ class BucketedIds:
 
     def predict(self, model, batch_size):
         """Logits, float32 (N, C), in the order of the texts."""
-        batches = self.batches(batch_size)
+        batches = [part for batch in self.batches(batch_size) for part in self._bounded(batch)]
         logits = [np.asarray(model.predict_on_batch(self.pad(positions)), "float32") for positions in batches]
         result = np.empty((len(self), logits[0].shape[1]), dtype="float32")
         result[np.concatenate(batches)] = np.concatenate(logits)
         return result
+
+
+    def _bounded(self, positions):
+        """A batch in parts of `STEPS_AT_ONCE` words at most, or of one text."""
+        size = max(1, STEPS_AT_ONCE // int(self.shapes[positions].max(axis=0).prod()))
+        return [positions[i : i + size] for i in range(0, len(positions), size)]
 
 
 def _trim(ids):

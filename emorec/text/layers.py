@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 from keras import ops
 
@@ -9,6 +11,7 @@ from emorec.attention.base import call_with_mask, check_states, output_spec, pos
 from emorec.attention.hierarchical import with_a_step
 from emorec.attention.masking import boolean_mask, check_mask, uniform_weights, zero_padding
 from emorec.errors import BadInput
+from emorec.text import glove
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -27,6 +30,39 @@ class PaddingMask(keras.layers.Layer):
 
     def compute_output_shape(self, ids_shape):
         return ids_shape
+
+
+@keras.saving.register_keras_serializable(package="emorec")
+class SharedEmbedding(keras.layers.Embedding):
+    """Vectors of a model's own words, and above their ids the fixed ones of the vectors that come along.
+
+    Id ``input_dim + row`` is row ``row`` of `emorec.text.glove`, which is neither trained nor saved with the model: it
+    lets a model read words that no training text held.
+
+    Args:
+        input_dim: Number of own ids.
+        output_dim: Size of a vector, that of the shared ones.
+
+    Call arguments:
+        ids: int32 tensor of any shape.
+
+    Returns:
+        Float tensor (..., output_dim).
+    """
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        vectors = glove.load().matrix
+        if vectors.shape[1] != self.output_dim:
+            raise BadInput(f"SharedEmbedding: output_dim must be {vectors.shape[1]}; received {self.output_dim}.")
+        # Inside of an object that Keras does not look into: else it would be one of the model's weights.
+        self._shared = SimpleNamespace(vectors=keras.Variable(vectors, trainable=False, name="shared"))
+
+    def call(self, ids):
+        own = super().call(ops.minimum(ids, self.input_dim - 1))
+        rows = ops.maximum(ids - self.input_dim, 0)
+        fixed = ops.cast(ops.take(self._shared.vectors, rows, axis=0), own.dtype)
+        return ops.where(ops.expand_dims(ids < self.input_dim, -1), own, fixed)
 
 
 class MaskedPooling(keras.layers.Layer):

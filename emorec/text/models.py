@@ -34,14 +34,17 @@ from emorec.text.layers import (
     PaddingMask,
     RightPaddedRNN,
     SequenceEncoder,
+    SharedEmbedding,
 )
+from emorec.text.transformer import FirstState, TransformerEncoder
 
 ENCODERS = (
     "mlp", "mlp-average", "rnn", "birnn", "lstm", "bilstm", "gru", "bigru", "mlstm", "bimlstm",
     "stacked-lstm", "stacked-bilstm", "cnn", "cnn-average", "none",
 )  # fmt: skip
 ATTENTIONS = ("none", "uniform", "global", "self", "structured", "hierarchical")
-POOLINGS = ("mean", "max", "last")
+TRANSFORMER = "transformer"  # an encoder, too; its depth and widths go together, and come with its weights
+POOLINGS = ("mean", "max", "last", "first")
 
 # What `attention_outputs` and `attention_weights` made of models in use: a new one would be traced anew at each call.
 _SHOWN, _OPEN = WeakKeyDictionary(), WeakKeyDictionary()
@@ -55,6 +58,7 @@ def build_text_model(
     attention="global",
     embedding_dim=100,
     embedding_matrix=None,
+    shared_vectors=False,
     trainable_embedding=True,
     units=64,
     attention_units=64,
@@ -69,6 +73,7 @@ def build_text_model(
     kernel_sizes=(3, 4, 5),
     pooling=None,
     max_length=None,
+    transformer=None,
     seed=None,
 ):
     """A text classifier.
@@ -78,16 +83,19 @@ def build_text_model(
     first ``max_length`` words end to end below its hidden layers; under an attention there are no fixed
     positions, so its hidden layers work on each word, as those of "mlp-average" do. "self" is followed by the
     mean, or by ``pooling``. "structured" lays its hops end to end. "hierarchical" uses the encoder twice:
-    over the words of a sentence and over the sentences.
+    over the words of a sentence and over the sentences. "transformer" is a BERT over word pieces, which ends in the
+    state of its first piece without attention; "hierarchical" cannot have it.
 
     Args:
         vocabulary_size: Number of ids, padding (0) included.
         classes: Number of logits.
-        encoder: One of ``ENCODERS``; "none" leaves the embeddings as they are. The stacked ones have at least
+        encoder: One of ``ENCODERS``, or "transformer"; "none" leaves the embeddings as they are. The stacked ones have at least
             two layers, the bidirectional ones ``units`` in each direction.
         attention: One of ``ATTENTIONS``.
         embedding_dim: Size of a word vector; a matrix brings its own.
         embedding_matrix: Float array (vocabulary_size, E) to start from; None starts at random.
+        shared_vectors: Whether ids from ``vocabulary_size`` on stand for the vectors that come along, see
+            `emorec.text.layers.SharedEmbedding`.
         trainable_embedding: Whether word vectors are trained.
         units: Size of the encoder's state.
         attention_units: Width of the attention.
@@ -97,8 +105,10 @@ def build_text_model(
         heads, scoring: Of "self"; `heads` divides ``attention_units``, `scoring` is "dot" or "additive".
         hops, penalty: Of "structured".
         filters, kernel_sizes: Of "cnn" and "cnn-average".
-        pooling: "mean", "max" or "last" in the place of the default, for attention "none" and "self".
+        pooling: "mean", "max", "last" or "first" in the place of the default, for attention "none" and "self".
         max_length: Number of positions of "mlp" without attention, which needs it.
+        transformer: Arguments of `emorec.text.transformer.TransformerEncoder`: layers, heads, units, dropout,
+            max_length; in their place ``units``, ``layers``, ``heads`` and ``dropout`` above have no meaning for it.
         seed: Of the initial weights and of dropout; None draws one. Global seeds are left as they are.
 
     Returns:
@@ -108,8 +118,10 @@ def build_text_model(
     Raises:
         BadInput: An unknown name; a number out of range; a matrix of another size than the vocabulary.
     """
-    choice("encoder", encoder, ENCODERS)
+    choice("encoder", encoder, (*ENCODERS, TRANSFORMER))
     choice("attention", attention, ATTENTIONS)
+    if encoder == TRANSFORMER and attention == "hierarchical":
+        raise BadInput("A transformer reads a text as one row of pieces: attention='hierarchical' cannot have it.")
     choice("pooling", pooling, (None, *POOLINGS))
     if pooling and attention not in ("none", "self"):
         raise BadInput(f"pooling={pooling!r} has no place under attention={attention!r}, which pools itself.")
@@ -121,6 +133,8 @@ def build_text_model(
         raise BadInput("encoder='mlp' looks at fixed positions: give max_length, the number of words it sees.")
 
     def encode(name="encoder"):
+        if encoder == TRANSFORMER:
+            return TransformerEncoder(**(transformer or {}), name=name)
         parts = [] if flat else encoder_layers(
             encoder, units, layers=layers, recurrent_dropout=recurrent_dropout,
             filters=filters, kernel_sizes=kernel_sizes,
@@ -130,8 +144,11 @@ def build_text_model(
     with seeded(seed):
         ids = keras.Input((None, None) if attention == "hierarchical" else (None,), dtype="int32", name="ids")
         mask = PaddingMask(name="mask")(ids)
-        states = embedding(vocabulary_size, embedding_dim, embedding_matrix, trainable_embedding)(ids)
-        states = keras.layers.Dropout(dropout, name="embedding_dropout")(states)
+        states = embedding(
+            vocabulary_size, embedding_dim, embedding_matrix, trainable_embedding, shared_vectors
+        )(ids)  # fmt: skip
+        if encoder != TRANSFORMER:  # which has its own
+            states = keras.layers.Dropout(dropout, name="embedding_dropout")(states)
         if attention == "hierarchical":
             layer = HierarchicalAttention(
                 attention_units, encode("word_encoder"), encode("sentence_encoder"), name="attention"
@@ -274,17 +291,19 @@ def attention_layer(attention, units, *, heads, scoring, hops, penalty):
 
 def pooling_layer(pooling, encoder, attention):
     """The layer "pooling": the one asked for, or the encoder's own."""
+    if pooling is None and encoder == TRANSFORMER and attention == "none":
+        pooling = "first"
     if pooling is None:
         averaged = attention == "self" or encoder in ("mlp", "mlp-average", "cnn-average", "none")
         pooling = "mean" if averaged else "max" if encoder == "cnn" else "last"
     if pooling == "last":
         both_ways = attention == "none" and encoder.removeprefix("stacked-").startswith("bi")
         return MaskedLast(bidirectional=both_ways, name="pooling")
-    return {"mean": MaskedMean, "max": MaskedMax}[pooling](name="pooling")
+    return {"mean": MaskedMean, "max": MaskedMax, "first": FirstState}[pooling](name="pooling")
 
 
-def embedding(vocabulary_size, dim, matrix, trainable):
-    """The layer "embedding", with the rows of ``matrix`` where one is given."""
+def embedding(vocabulary_size, dim, matrix, trainable, shared=False):
+    """The layer "embedding", with the rows of ``matrix`` where one is given, ``shared`` vectors above its ids."""
     if matrix is not None:
         matrix = np.asarray(matrix, "float32")
         if matrix.ndim != 2 or len(matrix) != vocabulary_size:
@@ -294,7 +313,8 @@ def embedding(vocabulary_size, dim, matrix, trainable):
             )
         dim = matrix.shape[1]
     dim = positive_int("build_text_model", "embedding_dim", dim)
-    layer = keras.layers.Embedding(vocabulary_size, dim, trainable=trainable, name="embedding")
+    kind = SharedEmbedding if shared else keras.layers.Embedding
+    layer = kind(vocabulary_size, dim, trainable=trainable, name="embedding")
     layer.build((None, None))
     if matrix is not None:
         # Assigned, not an initializer: that would be written out, number by number, into the model's config.

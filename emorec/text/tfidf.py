@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import operator
-import warnings
-from collections import Counter
 
 import numpy as np
 
 from emorec.errors import BadInput
-from emorec.text.tokens import EncodingReport, TextNotice, tokenise
+from emorec.text.encoded import Encoded, TextReader
+from emorec.text.tokens import tokenise
 
 
-class TfidfEncoder:
+class TfidfEncoder(TextReader):
     """Texts to rows of TF-IDF weights: (1 + log tf) * idf of words and word pairs, each row of length 1.
 
     The idf is scikit-learn's smoothed one, ln((1 + N) / (1 + df)) + 1. A text is read whole.
@@ -46,7 +45,7 @@ class TfidfEncoder:
         """
         vectorizer = self._vectorizer(max_features=self.max_features, min_df=self.min_count)
         try:
-            vectorizer.fit([self.tokenise(text) for text in texts])
+            vectorizer.fit([self.split(text) for text in texts])
         except ValueError as error:
             raise BadInput(
                 f"No word stands in {self.min_count} of the {len(texts)} texts: lower min_count or give more."
@@ -69,40 +68,17 @@ class TfidfEncoder:
         self._weights.idf_ = np.asarray(idf)
         self._known = set(self.words)
 
-    def tokenise(self, text):
+    def split(self, text):
         """The tokens of one text."""
         return tokenise(text, self.lowercase, self.tweets)
 
-    def spans(self, tokens):
-        """One row: TF-IDF knows no sentences."""
-        return [(0, len(tokens))]
-
-    def encode(self, texts):
-        """Texts to float32 (N, D); a text without a known word is all zeros."""
-        return self.encode_tokens([self.tokenise(text) for text in texts])
-
-    def encode_tokens(self, token_lists):
-        """Like `encode`, from lists of tokens."""
-        if not len(token_lists):
-            return np.zeros((0, len(self.words)), dtype="float32")
-        return self._weights.transform(token_lists).toarray()
-
-    def report(self, texts):
-        """Counts the words without a column: an `EncodingReport`."""
-        counts = Counter(w for text in texts for w in self.tokenise(text))
-        unknown = [w for w in counts if w not in self._known]
-        missing = sum(counts[w] for w in unknown)
-        return EncodingReport(len(texts), counts.total(), len(counts), 0, 0, missing, len(unknown))
-
-    def notify(self, texts):
-        """Warns (`TextNotice`) of texts without a known word; in one line where there are many."""
-        strange = [i for i, text in enumerate(texts) if self._known.isdisjoint(self.tokenise(text))]
-        if strange:
-            text = texts[strange[0]]
-            shown = f"Text {strange[0]} ({text if len(text) <= 40 else text[:37] + '...'!r})"
-            more = f" And so with {len(strange) - 1} more of {len(texts)} texts." if len(strange) > 1 else ""
-            said = f"{shown} holds no word the model has seen; its score says nothing about it.{more}"
-            warnings.warn_explicit(said, TextNotice, "emorec", 1)
+    def read_tokens(self, token_lists, training=False):
+        """Lists of tokens to `Encoded`, whose rows are float32 (N, D); a text without a known word is all zeros."""
+        rows = np.zeros((len(token_lists), len(self.words)), dtype="float32")
+        if len(token_lists):
+            rows = self._weights.transform(token_lists).toarray()
+        unknown = [np.array([w not in self._known for w in tokens], dtype=bool) for tokens in token_lists]
+        return Encoded(list(token_lists), rows, unknown, np.zeros(len(token_lists), dtype=int))
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 import operator
 import re
 import unicodedata
-import warnings
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.text import glove
+from emorec.text.encoded import Encoded, EncodingReport, TextNotice, TextReader, check_strings
+
+__all__ = [
+    "Encoded", "EncodingReport", "TextEncoder", "TextNotice", "check_texts", "sentence_spans", "tokenise",
+]  # fmt: skip
 
 PADDING, UNKNOWN = 0, 1
 SPECIAL = ("<pad>", "<unk>")
@@ -41,28 +44,16 @@ _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\x85": " ", "\x00": " "})
 
 
-class TextNotice(UserWarning):
-    """Said, never silent: a text was cut, or holds no word the model knows."""
-
-
 def check_texts(texts):
     """A list of texts, each with at least one character that is not white space.
 
     Raises:
         BadInput: Names the position, the value and the way out.
     """
-    if isinstance(texts, str):
-        raise BadInput(f"Give a list of texts, not one string: [{texts[:40]!r}].")
-    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
-        raise BadInput(f"Give a list of texts, not a {type(texts).__name__}: take one of its columns {[*texts][:9]}.")
-    try:
-        texts = list(texts)
-    except TypeError:
-        raise BadInput(f"Give a list of texts; received {type(texts).__name__} {texts!r}.") from None
+    texts = check_strings(texts)
     for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise BadInput(f"Text {i} is {type(text).__name__} {str(text)[:60]!r}; each text must be a string.")
-        if not tokenise(text[:10_000]) and not tokenise(text):
+        # A search stops at the first word or sign: nothing is tokenised here.
+        if not _TOKEN.search(text.translate(_APOSTROPHES)):
             raise BadInput(f"Text {i} holds no word: {text[:40]!r}. Give at least one word or sign.")
     return texts
 
@@ -94,47 +85,22 @@ def sentence_spans(tokens):
     return spans
 
 
-@dataclass(frozen=True)
-class EncodingReport:
-    """What encoding lost.
-
-    Attributes:
-        texts, tokens: How many were encoded (tokens before cutting).
-        cut_texts, cut_tokens: How many texts were longer than the limit, and how many tokens that cost.
-        unknown_tokens, unknown_types: Tokens (and distinct words) that became the unknown id.
-        types: Distinct words.
-    """
-
-    texts: int
-    tokens: int
-    types: int
-    cut_texts: int
-    cut_tokens: int
-    unknown_tokens: int
-    unknown_types: int
-
-    def __str__(self):
-        share = 100 * self.unknown_tokens / max(self.tokens, 1)
-        types = 100 * self.unknown_types / max(self.types, 1)
-        return (
-            f"{self.texts:,} texts, {self.tokens:,} tokens; unknown: {share:.1f} % of tokens, {types:.1f} % of "
-            f"distinct words; cut: {self.cut_texts:,} texts, {self.cut_tokens:,} tokens"
-        )
-
-
-class TextEncoder:
+class TextEncoder(TextReader):
     """Texts to right-padded ids.
 
     Args:
         max_words: Size limit of the vocabulary, special ids not counted.
         min_count: A word seen fewer times in training shares the unknown id, unless `fit` is told that
             pretrained vectors know it.
-        max_length: Longest text in tokens (of a sentence, where `max_sentences` is set); None takes the longest
-            training text, or the 99th percentile where a few outliers are much longer. What `fit` took is ``limit``.
+        max_length: Longest text in tokens (of a sentence, where `max_sentences` is set). None cuts in training alone,
+            at the longest training text, or at the 99th percentile where a few outliers are much longer: what `fit`
+            took is ``limit``. What is scored is then read whole.
         max_sentences: Encode to (N, S, T) with this many sentences at most; None encodes to (N, T).
         lowercase: Fold case before looking words up.
         keep: Which part of a longer text is kept: ``start``, ``end`` or ``both`` halves.
         tweets: Read user names, links, hashtags and emoticons as `tokenise` says.
+        shared: ``glove-6b-50d``: words outside the vocabulary that the vectors that come along know
+            (`emorec.text.glove`) get the ids above it; None has none.
     """
 
     def __init__(
@@ -147,6 +113,7 @@ class TextEncoder:
         lowercase=True,
         keep="start",
         tweets=False,
+        shared=None,
     ):
         if keep not in KEEP:
             raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")
@@ -158,8 +125,17 @@ class TextEncoder:
             raise BadInput("max_length=1 would leave of a sentence its end mark alone; give at least 2, or None.")
         self.max_words, self.min_count = operator.index(max_words), operator.index(min_count)
         self.lowercase, self.keep, self.tweets, self.limit = lowercase, keep, tweets, self.max_length
+        self.fixed = False  # whether the network has so many positions and no more: then `limit` cuts always
         self.words = list(SPECIAL)
         self._ids = {}
+        self.share(shared)
+
+    def share(self, name):
+        """Takes the words of shared vectors in, by their name; None: of none."""
+        if name not in (None, glove.NAME):
+            raise BadInput(f"shared={name!r} is unknown; choose {glove.NAME!r} or None.")
+        self.shared = name
+        self._shared = glove.load() if name else None
 
     @property
     def vocabulary_size(self):
@@ -191,21 +167,21 @@ class TextEncoder:
         """All tokens of one text, before cutting."""
         return tokenise(text, self.lowercase, self.tweets)
 
-    def tokenise(self, text):
-        """The tokens of one text as the model sees them: after case folding and cutting."""
-        return self._cut(self.split(text))
+    def _limit(self, training):
+        return self.limit if training or self.fixed else self.max_length
 
-    def _cut(self, tokens):
+    def _cut(self, tokens, limit):
         if self.max_sentences is None:
-            return self._cut_to(tokens, self.limit)
+            return self._cut_to(tokens, limit)
         spans = self._cut_to(sentence_spans(tokens), self.max_sentences)
-        return [w for a, b in spans for w in self._cut_sentence(tokens[a:b])]
+        return [w for a, b in spans for w in self._cut_sentence(tokens[a:b], limit)]
 
-    def _cut_sentence(self, sentence):
-        if len(sentence) <= self.limit:
+    @staticmethod
+    def _cut_sentence(sentence, limit):
+        if limit is None or len(sentence) <= limit:
             return sentence
         end = [w for w in sentence if w in SENTENCE_END][:1]  # kept, so that cutting twice changes nothing
-        return sentence[: self.limit - len(end)] + end
+        return sentence[: limit - len(end)] + end
 
     def _cut_to(self, items, limit):
         if limit is None or len(items) <= limit:
@@ -220,71 +196,38 @@ class TextEncoder:
         """(start, end) of the sentences of cut tokens: the rows of the (S, T) encoding, or one row without them."""
         return sentence_spans(tokens) if self.max_sentences else [(0, len(tokens))]
 
-    def encode(self, texts):
-        """Texts to int32 ids (N, T), or (N, S, T) where `max_sentences` is set.
+    def id_of(self, word):
+        """The id of a token: of the vocabulary, above it of the shared vectors, else the unknown one."""
+        found = self._ids.get(word)
+        if found is None and self._shared is not None:
+            row = self._shared.row(word)
+            found = None if row is None else len(self.words) + row
+        return UNKNOWN if found is None else found
 
-        T is the longest text at hand, rounded up to a multiple of 8, and `limit` at most; padding changes no
-        output, and few distinct shapes keep compiled functions few.
-        """
-        return self.encode_tokens([self.tokenise(t) for t in texts])
+    def read_tokens(self, token_lists, training=False):
+        """Lists of tokens to `Encoded`: rows of ids (T,), or (S, T) where `max_sentences` is set."""
+        limit = self._limit(training)
+        kept = [self._cut(tokens, limit) for tokens in token_lists]
+        flat = [np.array([self.id_of(w) for w in tokens], dtype="int32") for tokens in kept]
+        rows = flat if self.max_sentences is None else [self._by_sentence(*pair) for pair in zip(kept, flat)]
+        cut = np.array([len(a) - len(b) for a, b in zip(token_lists, kept)], dtype=int)
+        return Encoded(kept, rows, [ids == UNKNOWN for ids in flat], cut)
 
-    def encode_tokens(self, token_lists):
-        """Like `encode`, from lists of tokens."""
-        rows = [[tokens[a:b] for a, b in self.spans(tokens)] for tokens in map(self._cut, token_lists)]
-        lookup = self._ids.get
-        longest = max((len(s) for row in rows for s in row), default=1)
-        length = self._padded(longest, self.limit)
-        if self.max_sentences is None:
-            ids = np.zeros((len(rows), length), dtype="int32")
-            for i, (row,) in enumerate(rows):
-                ids[i, : len(row)] = [lookup(w, UNKNOWN) for w in row]
-            return ids
-        height = self._padded(max(map(len, rows), default=1), self.max_sentences)
-        ids = np.zeros((len(rows), height, length), dtype="int32")
-        for i, row in enumerate(rows):
-            for j, sentence in enumerate(row):
-                ids[i, j, : len(sentence)] = [lookup(w, UNKNOWN) for w in sentence]
-        return ids
+    def _by_sentence(self, tokens, ids):
+        spans = self.spans(tokens)
+        row = np.zeros((max(len(spans), 1), max((b - a for a, b in spans), default=1)), dtype="int32")
+        for target, (a, b) in zip(row, spans):
+            target[: b - a] = ids[a:b]
+        return row
 
-    @staticmethod
-    def _padded(longest, limit):
-        return max(1, min(limit, -(-longest // 8) * 8))
-
-    def report(self, texts):
-        """Counts what encoding these texts loses: an `EncodingReport`."""
-        tokens = cut = unknown = cut_texts = 0
-        types, unknown_types = set(), set()
-        for text in texts:
-            all_tokens = self.split(text)
-            lost = len(all_tokens) - len(self._cut(all_tokens))
-            missing = [w for w in all_tokens if w not in self._ids]
-            tokens += len(all_tokens)
-            cut, cut_texts = cut + lost, cut_texts + bool(lost)
-            unknown += len(missing)
-            types.update(all_tokens)
-            unknown_types.update(missing)
-        return EncodingReport(len(texts), tokens, len(types), cut_texts, cut, unknown, len(unknown_types))
-
-    def notify(self, texts):
-        """Warns (`TextNotice`) of texts that are cut or hold no known word; in one line where there are many."""
-        cut, strange = [], []
-        for i, text in enumerate(texts):
-            tokens = self.split(text)
-            kept = self._cut(tokens)
-            shown = f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
-            if len(kept) < len(tokens):
-                cut.append(f"{shown} has {len(tokens)} tokens; only {len(kept)} of them were read.")
-            if not any(w in self._ids for w in kept):
-                strange.append(f"{shown} holds no word the model has seen; its score says nothing about it.")
-        for lines in (cut, strange):
-            more = f" And so with {len(lines) - 1} more of {len(texts)} texts." if len(lines) > 1 else ""
-            if lines:
-                # Without a file name and line number: they would tell the reader nothing.
-                warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
+    @property
+    def limits(self):
+        """Beyond which no padding is added: (T,) or (S, T)."""
+        return (self.limit,) if self.max_sentences is None else (self.max_sentences, self.limit)
 
     def get_config(self):
         """Everything needed to rebuild the encoder, as JSON values."""
-        names = "max_words min_count max_length max_sentences lowercase keep tweets words limit"
+        names = "max_words min_count max_length max_sentences lowercase keep tweets shared words limit"
         return {name: getattr(self, name) for name in names.split()}
 
     @classmethod

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.text import glove
 from emorec.text.tokens import SPECIAL, UNKNOWN
 
-TRAINED = ("cbow", "skip-gram")
+TRAINED, GLOVE = ("cbow", "skip-gram"), "glove"
 OOV = ("normal", "zeros", "subword")
 HOMES = "word2vec: https://code.google.com/archive/p/word2vec/; GloVe: https://nlp.stanford.edu/projects/glove/"
 
@@ -69,7 +70,8 @@ def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
     from a file it is the mean vector of the rare words, or zeros with ``oov="zeros"``.
 
     Args:
-        source: ``cbow`` or ``skip-gram`` (Mikolov et al. 2013, arXiv:1301.3781): word2vec trained on the
+        source: ``glove``: the vectors that come along (`emorec.text.glove`), whose words outside of the vocabulary
+            the encoder then knows, too; ``cbow`` or ``skip-gram`` (Mikolov et al. 2013, arXiv:1301.3781): word2vec trained on the
             texts; or the path of a word2vec file (``.bin``, ``.txt``, ``.vec``) or a GloVe file (``.txt``),
             each also as ``.gz``. One pass reads it; only the rows that the vocabulary needs are held.
         texts: The training texts, N strings.
@@ -96,6 +98,14 @@ def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
         vectors, name = train_vectors(source, texts, encoder, dim, seed), source
         known = vectors.keys() & counts.keys()
         oov = "one shared vector, trained"
+    elif source == GLOVE:
+        shared, name = glove.load(), glove.NAME
+        vectors = shared.vectors(_candidates(counts, encoder))
+        known = {word for word in counts if shared.row(word) is not None}
+        if not vectors:
+            raise BadInput(f"GloVe has no vector for any of the {len(counts):,} words: another language than English?")
+        encoder.share(name)
+        encoder.fit(texts, known=vectors)
     else:
         path = _existing(source)
         vectors, known = read_vectors(path, counts, keep=_candidates(counts, encoder))
@@ -250,7 +260,7 @@ def _existing(source):
             f"The file of word vectors {str(source)!r}",
             [path.absolute()],
             f"download one and give its path ({HOMES})",
-            f"embedding='learned', or word2vec trained on the texts: {' or '.join(map(repr, TRAINED))}",
+            f"embedding='glove', which comes along, 'learned', or word2vec trained on the texts: {' or '.join(map(repr, TRAINED))}",
         )
     if _ending(path) not in (".bin", ".txt", ".vec"):
         raise BadInput(

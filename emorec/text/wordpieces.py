@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.text.encoded import Encoded, TextReader
+from emorec.text.tokens import tokenise
 
 PAD, UNKNOWN, START, END = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 LONGEST_WORD = 100  # letters; BERT takes a longer word for unknown
@@ -36,7 +38,7 @@ class Pieces:
     cut: int = 0
 
 
-class WordPieces:
+class WordPieces(TextReader):
     """The word pieces of a lower-casing BERT.
 
     Args:
@@ -84,33 +86,37 @@ class WordPieces:
     def pieces(self, words):
         """The `Pieces` of a list of words; what does not fit ``limit`` is cut off at the end, by whole words.
 
-        A first word of more pieces than fit keeps those that do.
+        A first word of more pieces than fit keeps those that do. Words of invisible signs alone are left out.
         """
         room = self.limit - 2
-        ids, word_of, kept = [self.start_id], [-1], 0
-        for number, word in enumerate(words):
-            of_word = self.split_word(word)
-            if number == 0:
-                of_word = of_word[:room]
+        ids, word_of, kept = [self.start_id], [-1], []
+        words = [word for word in words if self.split_word(word)]
+        for word in words:
+            of_word = self.split_word(word) if kept else self.split_word(word)[:room]
             if len(ids) - 1 + len(of_word) > room:
                 break
             ids += of_word
-            word_of += [number] * len(of_word)
-            kept += 1
+            word_of += [len(kept)] * len(of_word)
+            kept.append(word)
         ids, word_of = np.array([*ids, self.end_id], "int32"), np.array([*word_of, -1], "int32")
-        unknown = np.zeros(kept, dtype=bool)
+        unknown = np.zeros(len(kept), dtype=bool)
         unknown[word_of[ids == self.unknown_id]] = True
-        return Pieces(list(words[:kept]), ids, word_of, unknown, len(words) - kept)
+        return Pieces(kept, ids, word_of, unknown, len(words) - len(kept))
 
-    def encode_words(self, word_lists):
-        """Lists of words to right-padded int32 ids (N, T), T rounded up to a multiple of 8 and ``limit`` at most."""
-        return pad([self.pieces(words).ids for words in word_lists], self.limit)
+    @property
+    def limits(self):
+        return (self.limit,)
 
-    def encode(self, texts):
-        """Texts to right-padded int32 ids (N, T), see `encode_words`."""
-        from emorec.text.tokens import tokenise
+    def split(self, text):
+        """All words of one text."""
+        return tokenise(text)
 
-        return self.encode_words([tokenise(text) for text in texts])
+    def read_tokens(self, token_lists, training=False):
+        """Lists of words to `Encoded`."""
+        found = [self.pieces(words) for words in token_lists]
+        cut = np.array([one.cut for one in found], dtype=int)
+        rows, token_of = [one.ids for one in found], [one.word_of for one in found]
+        return Encoded([one.words for one in found], rows, [one.unknown for one in found], cut, token_of)
 
     def reduced(self, texts, size, extra=None):
         """A smaller vocabulary for texts such as these: what it lacks is split into smaller pieces, down to letters.
@@ -128,8 +134,6 @@ class WordPieces:
             The new `WordPieces`, and for each of its pieces the ids of the pieces here whose mean is its first vector:
             the piece itself, or those of the description.
         """
-        from emorec.text.tokens import tokenise
-
         counts = Counter()
         for word, n in Counter(w for text in texts for w in tokenise(text)).items():
             for i in self.split_word(word):
@@ -167,12 +171,3 @@ def _tokenizer(ids):
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return tokenizer
-
-
-def pad(rows, limit, step=8):
-    """Arrays of ids (T_i,) to int32 (N, T), 0 on the right; T is a multiple of ``step``, and ``limit`` at most."""
-    longest = max(map(len, rows), default=1)
-    ids = np.zeros((len(rows), max(1, min(limit, -(-longest // step) * step))), dtype="int32")
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-    return ids

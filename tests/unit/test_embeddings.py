@@ -137,7 +137,7 @@ def test_what_is_no_file_of_vectors_is_refused(tmp_path):
         embedding_matrix(tmp_path / "absent.bin", ["a"], TextEncoder())
     assert "absent.bin" in str(caught.value)
     with pytest.raises(DataMissing, match="word2vec: https"):
-        embedding_matrix("glove", ["a"], TextEncoder())
+        embedding_matrix("glove-300", ["a"], TextEncoder())
     with pytest.raises(DataMissing):
         embedding_matrix(tmp_path, ["a"], TextEncoder())
     (tmp_path / "glove.zip").write_bytes(b"PK")

@@ -60,6 +60,8 @@ def test_unknown_words_are_counted_and_said():
         encoder.notify(["good", "zag", "zig"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        encoder.notify(["good good good zag"])
+    with pytest.warns(TextNotice, match="Text 0 .'good zag'.: 1 of 2 words unknown: zag"):
         encoder.notify(["good zag"])
 
 

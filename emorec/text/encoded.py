@@ -1,0 +1,217 @@
+"""Texts as a network reads them: split, cut and looked up once, with what that lost; and what every encoding shares."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.errors import BadInput
+
+LARGE_SHARE = 1 / 3  # of a text's words unknown: worth a notice
+
+
+class TextNotice(UserWarning):
+    """Said, never silent: a text was cut, or holds words that the model does not know."""
+
+
+@dataclass(frozen=True)
+class EncodingReport:
+    """What encoding lost.
+
+    Attributes:
+        texts, tokens: How many were encoded (tokens before cutting).
+        cut_texts, cut_tokens: How many texts were longer than the limit, and how many tokens that cost.
+        unknown_tokens, unknown_types: Tokens (and distinct words) that became the unknown id.
+        types: Distinct words.
+    """
+
+    texts: int
+    tokens: int
+    types: int
+    cut_texts: int
+    cut_tokens: int
+    unknown_tokens: int
+    unknown_types: int
+
+    def __str__(self):
+        share = 100 * self.unknown_tokens / max(self.tokens, 1)
+        types = 100 * self.unknown_types / max(self.types, 1)
+        return (
+            f"{self.texts:,} texts, {self.tokens:,} tokens; unknown: {share:.1f} % of tokens, {types:.1f} % of "
+            f"distinct words; cut: {self.cut_texts:,} texts, {self.cut_tokens:,} tokens"
+        )
+
+
+@dataclass
+class Encoded:
+    """N texts, encoded.
+
+    Attributes:
+        tokens: The tokens of each text that the network reads: lists of strings, what was cut off left out.
+        rows: The network's input for each text: int32 ids (T,) or (S, T); or, of TF-IDF, one float32 array (N, D).
+        unknown: For each text, bool (number of tokens,): tokens that the model does not know.
+        cut: int (N,): how many tokens were cut off.
+        token_of: For each text int32 (T,), the position in ``tokens`` of the token that a step belongs to, -1 at marks
+            that are no token; None where each token is one step.
+        texts: The texts as they came, where they came as texts.
+    """
+
+    tokens: list
+    rows: list | np.ndarray
+    unknown: list
+    cut: np.ndarray
+    token_of: list | None = None
+    texts: list | None = None
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def inputs(self, limits=None, step=8):
+        """The network's input for all texts: int32 (N, T) or (N, S, T), padded with 0 on the right; TF-IDF: (N, D).
+
+        T (and S) is the longest there is, rounded up to a multiple of ``step``, but not beyond ``limits``: padding
+        changes no output, and few distinct shapes keep compiled functions few.
+        """
+        if isinstance(self.rows, np.ndarray):
+            return self.rows
+        if not self.rows:
+            return np.zeros((0, *[1] * len(limits or "T")), dtype="int32")
+        longest = np.maximum(1, np.max([row.shape for row in self.rows], axis=0))
+        rounded = -(-longest // step) * step
+        most = [np.inf if limit is None else limit for limit in limits or [None] * len(longest)]
+        shape = np.maximum(longest, np.minimum(rounded, most)).astype(int)
+        ids = np.zeros((len(self.rows), *shape), dtype="int32")
+        for target, row in zip(ids, self.rows):
+            target[tuple(map(slice, row.shape))] = row
+        return ids
+
+    def unknown_words(self, i):
+        """The unknown words of text i, in its order; signs are no words."""
+        return [t for t, unknown in zip(self.tokens[i], self.unknown[i]) if unknown and is_word(t)]
+
+    @property
+    def unknown_share(self):
+        """float64 (N,): the share of each text's words that the model does not know; 0 for a text of signs alone."""
+        words = [sum(map(is_word, tokens)) for tokens in self.tokens]
+        return np.array([len(self.unknown_words(i)) / max(n, 1) for i, n in enumerate(words)])
+
+    def notify(self):
+        """Warns (`TextNotice`) of texts that were cut, or of whose words the model does not know a third or more.
+
+        One line for each kind, however many texts there are.
+        """
+        cut, strange = [], []
+        for i, (tokens, lost, unknown) in enumerate(zip(self.tokens, self.cut, self.unknown)):
+            if lost:
+                cut.append(f"{self._shown(i)} has {len(tokens) + lost} tokens; only {len(tokens)} of them were read.")
+            if len(tokens) and unknown.all():
+                strange.append(f"{self._shown(i)} holds no word the model has seen; its score says nothing about it.")
+        shares = self.unknown_share
+        strange += [f"{self._shown(i)}: {self.unknown_count(i)}." for i in np.flatnonzero(shares >= LARGE_SHARE)
+                    if not self.unknown[i].all()]  # fmt: skip
+        for lines in (cut, strange):
+            more = f" And so with {len(lines) - 1} more of {len(self)} texts." if len(lines) > 1 else ""
+            if lines:
+                # Without a file name and line number: they would tell the reader nothing.
+                warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
+
+    def unknown_count(self, i):
+        """For people: ``1 of 3 words unknown: angry``."""
+        return unknown_count(self.tokens[i], self.unknown[i])
+
+    def _shown(self, i):
+        text = self.texts[i] if self.texts else " ".join(self.tokens[i][:12])
+        return f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
+
+
+def unknown_count(tokens, unknown, most=5):
+    """``1 of 3 words unknown: angry`` of T tokens and bool (T,); empty where every word is known."""
+    missing = [t for t, u in zip(tokens, unknown) if u and is_word(t)]
+    if not missing:
+        return ""
+    different = [*dict.fromkeys(missing)]
+    named = ", ".join(different[:most]) + (", …" if len(different) > most else "")
+    return f"{len(missing)} of {sum(map(is_word, tokens))} words unknown: {named}"
+
+
+def is_word(token):
+    """Whether a token holds a letter or a digit: signs and emoji are no words."""
+    return any(map(str.isalnum, token))
+
+
+class TextReader:
+    """Base of what turns texts into a network's input.
+
+    A subclass implements ``split(text) -> tokens`` and ``read_tokens(token lists, training) -> Encoded``.
+    """
+
+    limits = None  # see `Encoded.inputs`
+
+    def split(self, text):
+        """All tokens of one text, before cutting."""
+        raise NotImplementedError
+
+    def read_tokens(self, token_lists, training=False):
+        """Like `read`, from lists of tokens."""
+        raise NotImplementedError
+
+    def read(self, texts, training=False):
+        """Texts to `Encoded`, each tokenised once; ``training`` also cuts what only training needs to be short."""
+        encoded = self.read_tokens([self.split(text) for text in texts], training)
+        encoded.texts = texts
+        return encoded
+
+    def tokenise(self, text):
+        """The tokens of one text as the model sees them."""
+        return self.read([text]).tokens[0]
+
+    def spans(self, tokens):
+        """(start, end) of the sentences of tokens: one row, unless the encoding knows sentences."""
+        return [(0, len(tokens))]
+
+    def encode(self, texts):
+        """Texts to the network's input, see `Encoded.inputs`."""
+        return self.read(texts).inputs(self.limits)
+
+    def encode_tokens(self, token_lists):
+        """Like `encode`, from lists of tokens."""
+        return self.read_tokens(token_lists).inputs(self.limits)
+
+    def notify(self, texts):
+        """`Encoded.notify` of texts, or of what `read` made of them."""
+        (texts if isinstance(texts, Encoded) else self.read(texts)).notify()
+
+    def report(self, texts):
+        """Counts what encoding these texts loses: an `EncodingReport`."""
+        token_lists = [self.split(text) for text in texts]
+        encoded = self.read_tokens(token_lists)
+        types = {token for tokens in token_lists for token in tokens}
+        everything = self.read_tokens([[token] for token in types])
+        unknown_types = {token for token, u in zip(types, everything.unknown) if u.any()}
+        unknown = sum(token in unknown_types for tokens in token_lists for token in tokens)
+        cut = encoded.cut
+        return EncodingReport(len(token_lists), sum(map(len, token_lists)), len(types), int((cut > 0).sum()),
+                              int(cut.sum()), unknown, len(unknown_types))  # fmt: skip
+
+
+def check_strings(texts):
+    """A list of strings.
+
+    Raises:
+        BadInput: Names the position, the value and the way out.
+    """
+    if isinstance(texts, str):
+        raise BadInput(f"Give a list of texts, not one string: [{texts[:40]!r}].")
+    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
+        raise BadInput(f"Give a list of texts, not a {type(texts).__name__}: take one of its columns {[*texts][:9]}.")
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise BadInput(f"Give a list of texts; received {type(texts).__name__} {texts!r}.") from None
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise BadInput(f"Text {i} is {type(text).__name__} {str(text)[:60]!r}; each text must be a string.")
+    return texts
