@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from emorec import metrics, training
-from emorec.checks import real_number
+from emorec import metrics, training, weights
+from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import carve
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
@@ -24,7 +24,7 @@ from emorec.files import replacing
 from emorec.labels import LabelSet
 from emorec.version import __version__
 
-FORMAT = 2
+FORMAT, PACKED_FORMAT = 2, 3  # the second one where weights are stored in fewer bits
 
 
 class NotTrained(BadInput, NotFittedError):
@@ -142,7 +142,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _learn(self, train: Examples, validation: Examples, *, checkpoint=None, progress=print) -> None:
         """Fits the encoding and the network: what a classifier of several networks has in another form."""
         self._fit_encoding(train.inputs)
-        x, x_validation = self._encode(train.inputs), self._encode(validation.inputs)
+        x, x_validation = self._encode_to_train(train.inputs), self._encode_to_train(validation.inputs)
         self.model_ = self._build(len(self.label_set_))
         encoded = Examples(x, train.targets, train.weights)
         self.history_ = self._train(
@@ -159,9 +159,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
             stages=self._stages(),
             class_weight=self._class_weights(train),
             multi_label=self.label_set_.multi_label,
+            factors=self._factors,
             checkpoint=checkpoint,
             progress=progress,
         )
+
+    def _factors(self) -> list[float] | None:
+        """For each trainable variable what the learning rate is multiplied with; None: the same rate everywhere."""
+        return None
 
     def _epochs_of(self, train: Examples):
         """What `training.fit` takes: arrays, or a function of the epoch where examples change (augmentation)."""
@@ -190,6 +195,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
         if train.weights is not None:
             counts, n = train.weights @ train.targets, train.weights.sum()
         return metrics.balanced_weights(counts, n, self.label_set_.multi_label)
+
+    def _encode_to_train(self, inputs):
+        """`_encode`, where training reads less than scoring does."""
+        return self._encode(inputs)
 
     def _content(self, inputs):
         """Keys that are equal for duplicates, which must not be torn apart; None where they are not looked for."""
@@ -306,14 +315,25 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     # One file
 
-    def save(self, path):
-        """Writes weights, encoding, labels and settings to one file, moved into place when complete."""
+    def save(self, path, precision="float32"):
+        """Writes weights, encoding, labels and settings to one file, moved into place when complete.
+
+        Args:
+            path: The file; ``.emorec`` is the usual ending.
+            precision: Of the weights: ``float32``; ``float16``, half the size; ``int8``, a quarter: 8 bits a number
+                and a scale a row in large weights (`emorec.weights`). Loading gives float32 again; what was saved with
+                less answers a little differently, and equally each time.
+
+        Raises:
+            BadInput: A folder, an unknown precision, or weights that the precision cannot hold.
+        """
         self._check_fitted()
+        choice("precision", precision, weights.PRECISIONS)
         path = Path(path)
         if path.is_dir():
             raise BadInput(f"{str(path)!r} is a folder: give the name of a file, such as 'model.emorec'.")
         config = {
-            "format": FORMAT,
+            "format": FORMAT if precision == "float32" else PACKED_FORMAT,
             "class": type(self).__name__,
             "emorec": __version__,
             "params": _json(self.get_params(deep=False)),
@@ -324,11 +344,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
             "state": self._state(),
         }
         with replacing(path) as archive, TemporaryDirectory(dir=archive.parent) as folder:
-            weights = Path(folder) / "model.keras"
-            _save_without_optimizer(self.model_, weights)
             with zipfile.ZipFile(archive, "w") as file:
-                file.writestr("config.json", json.dumps(config))
-                file.write(weights, "model.keras")
+                file.writestr("config.json", json.dumps(config), zipfile.ZIP_DEFLATED)
+                if precision == "float32":
+                    network = Path(folder) / "model.keras"
+                    _save_without_optimizer(self.model_, network)
+                    file.write(network, "model.keras")
+                else:
+                    file.writestr("network.json", self.model_.to_json(), zipfile.ZIP_DEFLATED)
+                    file.writestr("weights.npz", weights.pack_model(self.model_, precision))
         return path
 
     @classmethod
@@ -350,9 +374,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 config = json.loads(file.read("config.json"))
                 if config["class"] != cls.__name__:
                     raise BadInput(f"{path} holds a {config['class']}: load it with emorec.{config['class']}.load.")
-                if config["format"] > FORMAT:
+                if config["format"] > PACKED_FORMAT:
                     raise BadInput(f"{path} was written by emorec {config['emorec']}; this is {__version__}: upgrade.")
-                model = keras.saving.load_model(file.extract("model.keras", folder), compile=False)
+                model = _read_network(file, folder)
         except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
             raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
         classifier = cls(**_from_json(config["params"]))
@@ -417,6 +441,13 @@ def _check_weights(weights, n):
             f"sample_weight must be {n} finite numbers of at least 0, not all 0; got shape {shape}, lowest {low}."
         )
     return weights
+
+
+def _read_network(file, folder):
+    if "network.json" not in file.namelist():
+        return keras.saving.load_model(file.extract("model.keras", folder), compile=False)
+    network = keras.models.model_from_json(file.read("network.json").decode("utf-8"))
+    return weights.unpack_model(network, file.read("weights.npz"))
 
 
 def _save_without_optimizer(model, path):

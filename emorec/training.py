@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 from scipy.special import log_softmax
 
+from emorec import optimizers
 from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
 from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
@@ -27,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "linear")
 MONITORS = {"loss": -1, "accuracy": 1, "macro_f1": 1}  # and whether more is better
 LARGEST_SEED = 2**32 - 1
 
@@ -41,7 +42,10 @@ class TrainingOptions:
         batch_size: Examples a step, at least 1.
         optimizer: ``adam``, ``rmsprop`` or ``sgd`` (with Nesterov momentum 0.9, and a learning rate of its own).
         learning_rate: Above 0, to 10.
-        schedule: ``constant``, or ``cosine``: to zero over the run, after a linear warm-up over the first 5 %.
+        schedule: ``constant``; ``cosine`` or ``linear``: to zero over the run, after a warm-up.
+        warmup: Share of the steps in which the rate rises in a line, 0 to below 1; None is 5 % for ``cosine`` and
+            ``linear``, and none for ``constant``.
+        clip: Norm at which all gradients together are cut, above 0; None cuts each weight's gradient at a norm of 1.
         weight_decay: Decoupled (AdamW; Loshchilov & Hutter 2019), 0 to 1.
         label_smoothing: Share of the target that goes to all classes alike, 0 to 1.
         patience: Epochs without improvement before stopping; None never stops early. One epoch always trains, so 0
@@ -67,6 +71,8 @@ class TrainingOptions:
     patience: int | None = None
     monitor: str = "loss"
     seed: int = 0
+    warmup: float | None = None
+    clip: float | None = None
 
     def __post_init__(self):
         clean = {name: whole_number(name, getattr(self, name), 1) for name in ("epochs", "batch_size")}
@@ -76,6 +82,10 @@ class TrainingOptions:
         clean["learning_rate"] = real_number("learning_rate", self.learning_rate, 0, 10, above=True)
         for name in ("weight_decay", "label_smoothing"):
             clean[name] = real_number(name, getattr(self, name), 0, 1)
+        if self.warmup is not None:
+            clean["warmup"] = real_number("warmup", self.warmup, 0, 0.99)
+        if self.clip is not None:
+            clean["clip"] = real_number("clip", self.clip, 0, 1e6, above=True)
         choice("optimizer", self.optimizer, OPTIMIZERS)
         choice("schedule", self.schedule, SCHEDULES)
         choice("monitor", self.monitor, tuple(MONITORS))
@@ -166,31 +176,29 @@ def validation_scores(targets, logits, multi_label: bool = False) -> dict[str, f
 
 def compile_model(
     model, options: TrainingOptions | None = None, *, steps: int = 1, rate: float = 1.0, multi_label: bool = False,
-    class_weight=None, **settings,
+    class_weight=None, factors=None, **settings,
 ) -> None:  # fmt: skip
     """Cross-entropy from logits under the optimizer of the options, with decoupled weight decay; `fit` does it itself.
 
     Args:
         model: A keras model whose output is logits (B, C).
         options, settings: See `fit`.
-        steps: Of the schedule ``cosine``.
+        steps: Of the schedule, all together.
         rate: Times the learning rate.
         multi_label: Binary cross-entropy of each class in the place of one over all.
         class_weight: (C,) or None. It acts here with several labels to an example: on the part of a class's loss where
             it is there.
+        factors: For each of ``model.trainable_variables`` what the learning rate is multiplied with; None: 1.
     """
     options = _options(options, settings)
-    learning_rate = options.learning_rate * rate
-    if options.schedule == "cosine":
-        warmup = max(1, steps // 20)
-        learning_rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate / 25, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
-        )
+    learning_rate = _schedule(options, options.learning_rate * rate, steps)
     kinds = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
     momentum = {"momentum": 0.9, "nesterov": True} if options.optimizer == "sgd" else {}
-    optimizer = kinds[options.optimizer](
-        learning_rate, weight_decay=options.weight_decay or None, clipnorm=1.0, **momentum
-    )
+    kind = kinds[options.optimizer]
+    if factors is not None:
+        kind = optimizers.scaled(kind, factors)
+    clip = {"clipnorm": 1.0} if options.clip is None else {"global_clipnorm": options.clip}
+    optimizer = kind(learning_rate, weight_decay=options.weight_decay or None, **clip, **momentum)
     if options.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if multi_label:
@@ -201,6 +209,19 @@ def compile_model(
     if model.trainable_variables:
         # Variables that are made inside the first step would have TensorFlow trace that step twice.
         optimizer.build(model.trainable_variables)
+
+
+def _schedule(options, rate, steps):
+    """A learning rate, or its course over the steps."""
+    if options.schedule == "constant":
+        rising = int(steps * (options.warmup or 0))
+        return optimizers.WarmUp(rate, steps, rising, decay=False) if rising else rate
+    rising = max(1, steps // 20 if options.warmup is None else int(steps * options.warmup))
+    if options.schedule == "linear":
+        return optimizers.WarmUp(rate, steps, rising)
+    return keras.optimizers.schedules.CosineDecay(
+        rate / 25, max(1, steps - rising), warmup_target=rate, warmup_steps=rising
+    )
 
 
 def _binary_crossentropy(label_smoothing, positive):
@@ -223,6 +244,7 @@ def fit(
     stages: Sequence[Stage] | None = None,
     class_weight=None,
     multi_label: bool = False,
+    factors: Callable[[], Sequence[float] | None] | None = None,
     checkpoint=None,
     progress: Callable[[str], None] | None = print,
     **settings,
@@ -242,6 +264,8 @@ def fit(
         class_weight: Weight per class (C,) or None: of the examples of a class; with several labels to an example, of
             the positive part of the class's loss.
         multi_label: Whether an example may have several classes.
+        factors: Called when a stage begins: for each of ``model.trainable_variables`` what the learning rate is
+            multiplied with, or None for the same rate everywhere.
         checkpoint: Folder to resume from after a kill, in any stage, if network, settings and data are the same; what
             was written there is removed when the run is done.
         progress: Receives a line per epoch; None is silent.
@@ -268,6 +292,7 @@ def fit(
     checkpoint = Checkpoint(checkpoint, model)
     facts = {"multi_label": multi_label, "class_weight": None if weight is None else weight.tolist()}
     facts["stages"] = [[stage.epochs, stage.rate] for stage in stages]
+    facts["factors"] = factors and factors()
     checkpoint.sign(asdict(options) | facts, data, validation)
     run = checkpoint.find(progress)
     for number, stage in enumerate(stages):
@@ -276,8 +301,9 @@ def fit(
         if number < run.stage:
             continue
         compile_model(
-            model, options, steps=stage.epochs * steps, rate=stage.rate, multi_label=multi_label, class_weight=weight
-        )
+            model, options, steps=stage.epochs * steps, rate=stage.rate, multi_label=multi_label, class_weight=weight,
+            factors=factors and factors(),
+        )  # fmt: skip
         if number > run.stage:
             run.stage, run.first = number, len(run.history.epochs)
         checkpoint.restore(run, progress)

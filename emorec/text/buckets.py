@@ -85,7 +85,6 @@ class BucketedIds:
         result[np.concatenate(batches)] = np.concatenate(logits)
         return result
 
-
     def _bounded(self, positions):
         """A batch in parts of `STEPS_AT_ONCE` words at most, or of one text."""
         size = max(1, STEPS_AT_ONCE // int(self.shapes[positions].max(axis=0).prod()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import asdict
 
 import numpy as np
@@ -13,28 +14,34 @@ from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
 from emorec.text import explain
 from emorec.text.buckets import BucketedIds
+from emorec.text.encoded import Encoded
 from emorec.text.models import (
     ENCODERS,
+    TRANSFORMER,
     attention_outputs,
     attention_weights,
     build_text_model,
     build_vector_model,
     choice,
 )
+from emorec.text.pretraining import start
 from emorec.text.tfidf import TfidfEncoder
 from emorec.text.tokens import TextEncoder, check_texts
+from emorec.text.wordpieces import WordPieces
 
 
 class TextClassifier(Classifier):
-    """A recurrent, convolutional or feed-forward encoder under an attention mechanism.
+    """A recurrent, convolutional, feed-forward or transformer encoder under an attention mechanism.
 
     Args:
-        encoder: One of `emorec.text.models.ENCODERS`, e.g. ``bilstm``, ``gru``, ``cnn``; or ``tfidf-mlp``: at
-            most 5,000 TF-IDF features under `layers` hidden layers, without word vectors or attention.
+        encoder: One of `emorec.text.models.ENCODERS`, e.g. ``bilstm``, ``gru``, ``cnn``; ``transformer``, a BERT that
+            starts from `pretrained`; or ``tfidf-mlp``: at most 5,000 TF-IDF features under `layers` hidden layers,
+            without word vectors or attention.
         attention: One of `emorec.text.models.ATTENTIONS`: ``none``, ``uniform``, ``global``, ``self``,
             ``structured``, ``hierarchical``.
-        embedding: ``learned``; ``cbow`` or ``skip-gram`` (word2vec trained on the training texts); or the path of a
-            word2vec or GloVe file, of which only the rows that the vocabulary needs are read.
+        embedding: ``learned``; ``glove``, the vectors that come along, whose 52,000 words the model then knows beside
+            those of the training texts; ``cbow`` or ``skip-gram`` (word2vec trained on the training texts); or the path
+            of a word2vec or GloVe file, of which only the rows that the vocabulary needs are read.
         embedding_dim: Size of a word vector where it is not given by a file.
         embedding_trainable: True, False, or the number of epochs for which the vectors stay frozen first.
         oov: Vectors of words that a file does not hold: ``normal`` (its own variance), ``zeros``, ``subword``.
@@ -50,6 +57,17 @@ class TextClassifier(Classifier):
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.TrainingOptions`.
         class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
+        pretrained: What a transformer starts from: ``minilm``; a folder with a BERT; a saved classifier, or the name of
+            one that comes along; None, at random, with `layers`, `heads`, `units` and `embedding_dim` of its own. See
+            `emorec.text.pretraining.start`.
+        word_pieces: Number of word pieces that a transformer keeps, those commonest in the training texts; None keeps
+            all. Other words are split into smaller pieces.
+        encoder_dropout: Rate inside of the transformer.
+        encoder_rate: What the learning rate is multiplied with in a transformer and its word vectors: they know
+            something already, the layers above them nothing.
+        layer_decay: What it is multiplied with once more for each layer further down (Howard & Ruder 2018); 1: equal.
+        warmup: Share of the steps in which the rate rises from 0; None leaves it to `schedule`.
+        clip: Norm at which all gradients together are cut; None cuts each weight's gradient at 1.
         bucketing: Whether texts of similar length share a batch (`emorec.text.buckets.BucketedIds`), which
             saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.
@@ -90,6 +108,13 @@ class TextClassifier(Classifier):
         weight_decay=0.0,
         label_smoothing=0.0,
         class_weight=None,
+        pretrained="minilm",
+        word_pieces=None,
+        encoder_dropout=0.1,
+        encoder_rate=0.06,
+        layer_decay=1.0,
+        warmup=None,
+        clip=None,
         bucketing="auto",
         patience=3,
         monitor="loss",
@@ -116,6 +141,8 @@ class TextClassifier(Classifier):
             label_smoothing,
             class_weight,
         )
+        self.pretrained, self.word_pieces, self.encoder_dropout = pretrained, word_pieces, encoder_dropout
+        self.encoder_rate, self.layer_decay, self.warmup, self.clip = encoder_rate, layer_decay, warmup, clip
         self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed
 
     def __sklearn_tags__(self):
@@ -124,20 +151,30 @@ class TextClassifier(Classifier):
         return tags
 
     def _check(self, texts):
-        return check_texts(texts)
+        return texts if isinstance(texts, Encoded) else check_texts(texts)
 
     def _content(self, texts):
         return [normalise(t) for t in texts]
+
+    @property
+    def _transformer(self):
+        return self.encoder == TRANSFORMER
 
     @property
     def _tfidf(self):
         return self.encoder == "tfidf-mlp"
 
     def _check_settings(self):
-        choice("encoder", self.encoder, (*ENCODERS, "tfidf-mlp"))
+        choice("encoder", self.encoder, (*ENCODERS, TRANSFORMER, "tfidf-mlp"))
         choice("bucketing", self.bucketing, ("auto", True, False))
         for name in ("units", "layers", "max_words", "min_count"):
             positive_int("TextClassifier", name, getattr(self, name))
+        for name in ("encoder_rate", "layer_decay", "clip"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, numbers.Real) and 0 < value < float("inf")):
+                raise BadInput(f"{name}={value!r}: give a number above 0.")
+        if self._transformer and self.embedding != "learned":
+            raise BadInput("encoder='transformer' has word pieces of its own: leave embedding out.")
         frozen = self.embedding_trainable
         if not isinstance(frozen, (bool, int)) or frozen < 0:
             raise BadInput(f"embedding_trainable={frozen!r}: give True, False or a number of epochs.")
@@ -146,7 +183,14 @@ class TextClassifier(Classifier):
 
     def _fit_encoding(self, texts):
         self._check_settings()
-        self.coverage_ = self._matrix = None
+        self.coverage_ = self._matrix = self._start = None
+        if self._transformer:
+            own = {name: getattr(self, name) for name in ("layers", "heads", "units")}
+            self._start = start(self.pretrained, texts, size=self.word_pieces, settings=own)
+            self._matrix, self.encoding_ = self._start.vectors, self._start.pieces
+            if self.max_length is not None:
+                self.encoding_ = WordPieces(self.encoding_.vocabulary, min(self.max_length, self.encoding_.limit))
+            return
         if self._tfidf:
             self.encoding_ = TfidfEncoder(
                 max_features=min(self.max_words, 5000),
@@ -164,6 +208,7 @@ class TextClassifier(Classifier):
             keep=self.keep,
             tweets=self.tweets,
         )
+        self.encoding_.fixed = self._fixed
         if self.embedding == "learned":
             self.encoding_.fit(texts)
             return
@@ -173,24 +218,48 @@ class TextClassifier(Classifier):
             self.embedding, texts, self.encoding_, dim=self.embedding_dim, oov=self.oov, seed=self.seed
         )
 
+    @property
+    def _fixed(self):
+        """Whether the network has so many positions and no more."""
+        return self.encoder == "mlp" and self.attention == "none"
+
+    def read(self, texts):
+        """Texts as the network reads them, each tokenised once.
+
+        Args:
+            texts: N strings.
+
+        Returns:
+            `emorec.text.encoded.Encoded`: tokens, what is unknown (``unknown_share``), what was cut. It stands for the
+            texts in `predict`, `predict_proba` and `logits`.
+        """
+        self._check_fitted()
+        return texts if isinstance(texts, Encoded) else self.encoding_.read(self._check(texts))
+
     def _encode(self, texts):
-        encoded = self.encoding_.encode(texts)
-        if self._tfidf or not self.bucketing:
-            return encoded
-        buckets = BucketedIds(encoded)
-        return buckets if self.bucketing != "auto" or buckets.pay else encoded
+        return self._batches(self.read(texts))
+
+    def _encode_to_train(self, texts):
+        return self._batches(self.encoding_.read(texts, training=True))
+
+    def _batches(self, encoded):
+        if self._tfidf or not self.bucketing or not len(encoded):
+            return encoded.inputs(self.encoding_.limits)
+        buckets = BucketedIds(encoded.rows)
+        return buckets if self.bucketing != "auto" or buckets.pay else encoded.inputs(self.encoding_.limits)
 
     def _build(self, classes):
         if self._tfidf:
             hidden = (self.units,) * self.layers
             return build_vector_model(self.encoding_.vocabulary_size, classes, hidden, self.dropout, self.seed)
-        return build_text_model(
+        network = build_text_model(
             vocabulary_size=self.encoding_.vocabulary_size,
             classes=classes,
             encoder=self.encoder,
             attention=self.attention,
             embedding_dim=self.embedding_dim,
             embedding_matrix=self._matrix,
+            shared_vectors=getattr(self.encoding_, "shared", None) is not None,
             trainable_embedding=self.embedding_trainable is True,
             units=self.units,
             attention_units=self.attention_units,
@@ -204,8 +273,26 @@ class TextClassifier(Classifier):
             filters=self.filters,
             kernel_sizes=tuple(self.kernel_sizes),
             max_length=self.encoding_.limit,
+            transformer=self._start and {**self._start.settings, "dropout": self.encoder_dropout},
             seed=self.seed,
         )
+        if self._start:
+            self._start.fill(network.get_layer("encoder"))
+            self._start = None  # the network holds it now
+        return network
+
+    def _factors(self):
+        """What the learning rate is multiplied with: less in the encoder, and still less further down."""
+        if not self._transformer or self.pretrained is None:
+            return None
+        encoder, factors = self.model_.get_layer("encoder"), {}
+        depth = len(encoder.blocks)
+        lowest = [*self.model_.get_layer("embedding").trainable_variables, *encoder.trainable_variables]
+        factors |= {id(v): self.encoder_rate * self.layer_decay**depth for v in lowest}
+        for number, block in enumerate(encoder.blocks):
+            rate = self.encoder_rate * self.layer_decay ** (depth - 1 - number)
+            factors |= {id(v): rate for v in block.trainable_variables}
+        return [factors.get(id(v), 1.0) for v in self.model_.trainable_variables]
 
     def _stages(self):
         if isinstance(self.embedding_trainable, bool) or self._tfidf:
@@ -220,6 +307,10 @@ class TextClassifier(Classifier):
         self._check_fitted()
         return self.encoding_.tokenise(text)
 
+    def read_tokens(self, token_lists):
+        """Lists of tokens to `emorec.text.encoded.Encoded`."""
+        return self.encoding_.read_tokens(token_lists)
+
     def ids_from_tokens(self, token_lists):
         """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
         return self.encoding_.encode_tokens(token_lists)
@@ -229,10 +320,17 @@ class TextClassifier(Classifier):
         return self._probabilities(training.predict(self.model_, self.ids_from_tokens(token_lists)))
 
     def logits(self, inputs):
-        self._check_fitted()
-        inputs = self._check(inputs)
-        self.encoding_.notify(inputs)
-        return super().logits(inputs)
+        encoded = self.read(inputs)
+        encoded.notify()
+        return super().logits(encoded)
+
+    def score_texts(self, texts):
+        """Probabilities, float64 (N, C), and for each text the share of its words (0 to 1) that the model lacks.
+
+        Each text is tokenised once; what `predict_proba` warns of stays unsaid here, as the share tells it.
+        """
+        encoded = self.read(texts)
+        return self._probabilities(super().logits(encoded)), encoded.unknown_share
 
     def explain(self, text, method=None, target=None):
         """Which words the answer came from.
@@ -271,15 +369,15 @@ class TextClassifier(Classifier):
         return self._explain_attention(text)
 
     def _explain_attention(self, text):
-        tokens = self.tokenise(text)
-        ids = self.ids_from_tokens([tokens])
+        encoded = self.encoding_.read([text])
+        tokens, ids = encoded.tokens[0], encoded.inputs(self.encoding_.limits)
         outputs = [np.asarray(x)[0] for x in attention_outputs(self.model_)(ids, training=False)]
         probabilities = self._probabilities(outputs[0][None])[0]
         present = ids[0] > 0
         sentences = self.encoding_.spans(tokens) if present.ndim == 2 else None
         return explain.Explanation(
             tokens=tokens,
-            weights=outputs[1][present],
+            weights=_by_token(outputs[1][present], encoded),
             label=self._label(probabilities),
             probabilities=dict(zip(self.label_set_, probabilities.tolist())),
             label_set=self.label_set_,
@@ -287,10 +385,14 @@ class TextClassifier(Classifier):
             sentences=sentences,
             sentence_weights=outputs[2][: len(sentences)] if sentences else None,
             matrix=self.attention_weights(text) if self.attention == "self" else None,
+            unknown=encoded.unknown[0],
         )
 
     def attention_weights(self, text):
         """The weights of the attention layer for the T tokens of one text, nothing averaged.
+
+        A transformer's weights of a word's pieces are added up; those of the marks around the text are left out, and
+        the others divided by their sum.
 
         Returns:
             float32 (T,) of uniform and global attention; (hops, T) of structured attention; (heads, T, T) of
@@ -302,10 +404,13 @@ class TextClassifier(Classifier):
         self._check_fitted()
         if self.attention == "hierarchical":
             raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
-        tokens = self.tokenise(text)
-        ids = self.ids_from_tokens([tokens])
-        weights = np.asarray(attention_weights(self.model_)(ids, training=False))[0, ..., : len(tokens)]
-        return weights[:, : len(tokens)] if self.attention == "self" else weights
+        encoded = self.encoding_.read([text])
+        ids = encoded.inputs(self.encoding_.limits)
+        weights = np.asarray(attention_weights(self.model_)(ids, training=False))[0, ..., : len(encoded.rows[0])]
+        if self.attention != "self":
+            return _by_token(weights, encoded)
+        looking = np.swapaxes(_by_token(weights[:, : len(encoded.rows[0])], encoded), 1, 2)
+        return np.swapaxes(_by_token(looking, encoded, mean=True), 1, 2)
 
     def _label(self, probabilities):
         return self.label_set_.names[int(probabilities.argmax())]
@@ -316,8 +421,9 @@ class TextClassifier(Classifier):
         return {"encoding": self.encoding_.get_config(), "coverage": self.coverage_ and asdict(self.coverage_)}
 
     def _restore(self, state):
-        kind = TfidfEncoder if self._tfidf else TextEncoder
+        kind = TfidfEncoder if self._tfidf else WordPieces if self._transformer else TextEncoder
         self.encoding_ = kind.from_config(state["encoding"])
+        self.encoding_.fixed, self._start = self._fixed, None
         self._matrix = self.coverage_ = None
         if state.get("coverage"):
             from emorec.text.vectors import Coverage
@@ -328,3 +434,14 @@ class TextClassifier(Classifier):
 def _thaw(model):
     """Word vectors are trained from here on."""
     model.get_layer("embedding").trainable = True
+
+
+def _by_token(weights, encoded, mean=False):
+    """Weights (..., steps) of one text to (..., tokens): what a token's pieces have, added up or their mean."""
+    if encoded.token_of is None:
+        return weights
+    of_token = encoded.token_of[0][:, None] == np.arange(len(encoded.tokens[0]))
+    if mean:
+        return weights @ (of_token / np.maximum(of_token.sum(axis=0), 1)).astype(weights.dtype)
+    weights = weights @ of_token.astype(weights.dtype)
+    return weights / np.maximum(weights.sum(axis=-1, keepdims=True), np.finfo(weights.dtype).tiny)

@@ -16,6 +16,7 @@ import numpy as np
 
 from emorec.errors import BadInput
 from emorec.plots import shown_token
+from emorec.text.encoded import unknown_count
 
 BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
 WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
@@ -41,6 +42,7 @@ class Explanation:
         sentence_weights: One weight for each of them, in [0, 1].
         matrix: (T, T), or (heads, T, T): weight that the row's word gives to the column's; for self-attention.
         target: The class that an attribution is about.
+        unknown: bool (T,): the words that the model does not know, crossed out in the drawing; None where nobody said.
         gap: Integrated gradients only: difference of the output minus the sum of the weights; near 0 if there were
             enough steps.
     """
@@ -56,6 +58,7 @@ class Explanation:
     matrix: np.ndarray | None = field(default=None)
     target: str | None = None
     gap: float | None = None
+    unknown: np.ndarray | None = None
 
     def __post_init__(self):
         self.tokens, self.weights = list(self.tokens), np.asarray(self.weights)
@@ -67,7 +70,13 @@ class Explanation:
     def __repr__(self):
         words = ", ".join(f"{shown_token(token)} {weight:.3f}" for token, weight in self.top(5))
         about = "" if self.target in (None, self.label) else f" about {self.target}"
-        return f"<{self._headline()}; {self.method}{about}: {words}>"
+        missing = f"; {self.unknown_count}" if self.unknown_count else ""
+        return f"<{self._headline()}; {self.method}{about}: {words}{missing}>"
+
+    @property
+    def unknown_count(self):
+        """``1 of 3 words unknown: angry``; empty where every word is known."""
+        return "" if self.unknown is None else unknown_count(self.tokens, self.unknown)
 
     def _headline(self):
         p = self.probabilities.get(self.label)
@@ -82,7 +91,9 @@ class Explanation:
         """DataFrame with a row for each word: token, weight, and for documents sentence and sentence_weight."""
         import pandas as pd
 
-        frame = pd.DataFrame({"token": self.tokens, "weight": self.weights})
+        frame = pd.DataFrame({"token": np.array(self.tokens, dtype=object), "weight": self.weights})
+        if self.unknown is not None:
+            frame["unknown"] = self.unknown
         if self.sentences is not None:
             where = np.zeros(len(self.tokens), dtype="int64")
             for s, (start, end) in enumerate(self.sentences):
@@ -121,12 +132,15 @@ class Explanation:
         return (
             '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
             f"<div><b>{escape(self._headline())}</b> · {escape(self.method + about)}</div>"
-            f"{_bars_html(self.probabilities)}{self._words_html()}</div>"
+            f"{_bars_html(self.probabilities)}{self._words_html()}"
+            f"{f'<div>{escape(self.unknown_count)}</div>' if self.unknown_count else ''}</div>"
         )
 
     def _words_html(self):
         strongest = float(np.abs(self.weights).max(initial=0.0)) or 1.0
-        words = [_word_html(t, float(w), strongest) for t, w in zip(self.tokens[:WORDS_SHOWN], self.weights)]
+        crossed = np.zeros(len(self.tokens), bool) if self.unknown is None else self.unknown
+        rows = zip(self.tokens[:WORDS_SHOWN], self.weights, crossed)
+        words = [_word_html(token, float(weight), strongest, unknown) for token, weight, unknown in rows]
         hidden = len(self.tokens) - len(words)
         more = f"<div>… and {hidden} more words</div>" if hidden > 0 else ""
         if not self.sentences:
@@ -148,12 +162,12 @@ class Explanation:
 _CELL, _NAME = "text-align:left;line-height:2", "display:inline-block;width:9em"
 
 
-def _word_html(token, weight, strongest):
+def _word_html(token, weight, strongest, unknown=False):
     colour = "230,159,0" if weight >= 0 else "0,114,178"
     shade = f"background:rgba({colour},{0.55 * abs(weight) / strongest:.3f})"
-    style = f"{shade};padding:2px 3px;border-radius:3px"
-    word = escape(shown_token(token))
-    return f'<bdi style="{style}" title="{word}: {weight:.4f}">{word}</bdi>'
+    style = f"{shade};padding:2px 3px;border-radius:3px" + (";text-decoration:line-through" if unknown else "")
+    word, note = escape(shown_token(token)), ", unknown to the model" if unknown else ""
+    return f'<bdi style="{style}" title="{word}: {weight:.4f}{note}">{word}</bdi>'
 
 
 def _bar_html(share, width):
@@ -211,19 +225,25 @@ def integrated_gradients(clf, text, target=None, steps=32):
 
     tokens, row, c = _predict(clf, text, target)
     look, slopes = _gradient_parts(clf)
-    found = look(clf.ids_from_tokens([tokens]), training=False)  # not compiled: every length would be traced anew
+    ids, token_of = _steps(clf, tokens)
+    found = look(ids, training=False)  # not compiled: every length would be traced anew
     vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
     mask = mask.astype(bool)
-    if mask.sum() != len(tokens):
+    if mask.sum() != len(token_of):
         raise BadInput(f"{len(tokens)} tokens became {mask.sum()} real steps: ids_from_tokens cut them.")
     points, shares = np.polynomial.legendre.leggauss(steps)
     # Both ends of the path ride along: they count nothing in the sum, but say what it should be.
     points, shares = np.array([-1, *points, 1]), np.array([0, *shares, 0])
     path = vectors.astype("float32") * ((points + 1) / 2).reshape(-1, *[1] * (vectors.ndim - 1))
+    marks = mask[0].copy()
+    marks[mask[0]] = token_of < 0  # marks that are no token stay as they are all along the path
+    path[:, marks] = vectors[0][marks]
     chosen = np.arange(len(row)) == c
     masks = np.repeat(mask, len(path), axis=0)
     values, slope = slopes([path.astype("float32"), masks], chosen, getattr(clf, "temperature_", 1.0))
-    weights = (vectors[0] * np.tensordot(shares / 2, slope, axes=1)).sum(axis=-1)[mask[0]]
+    of_steps = (vectors[0] * np.tensordot(shares / 2, slope, axes=1)).sum(axis=-1)[mask[0]]
+    weights = np.zeros(len(tokens))
+    np.add.at(weights, token_of[token_of >= 0], of_steps[token_of >= 0])
     result = _explanation(clf, tokens, row, c, weights, "integrated gradients")
     result.gap = float(values[-1] - values[0] - weights.sum())
     return result
@@ -261,6 +281,14 @@ def _predict(clf, text, target):
     return tokens, row, int(row.argmax()) if target is None else clf.label_set_.index(target)
 
 
+def _steps(clf, tokens):
+    """Ids (1, ...) of tokens, and for each real step the position of its token, -1 at a mark."""
+    if not hasattr(clf, "read_tokens"):
+        return clf.ids_from_tokens([tokens]), np.arange(len(tokens))
+    encoded = clf.read_tokens([tokens])
+    return clf.ids_from_tokens([tokens]), np.arange(len(tokens)) if encoded.token_of is None else encoded.token_of[0]
+
+
 def _proba(clf, token_lists, classes):
     """(N, C), in batches: leaving each word out of a long text is as many texts as it has words."""
     parts = [clf.proba_from_tokens(token_lists[i : i + BATCH]) for i in range(0, len(token_lists), BATCH)]
@@ -271,7 +299,8 @@ def _explanation(clf, tokens, row, c, weights, method):
     names = clf.label_set_.names
     probabilities = {name: float(p) for name, p in zip(names, row)}
     label = names[int(row.argmax())]
-    return Explanation(tokens, weights, label, probabilities, clf.label_set_, method, target=names[c])
+    unknown = clf.read_tokens([tokens]).unknown[0] if hasattr(clf, "read_tokens") else None
+    return Explanation(tokens, weights, label, probabilities, clf.label_set_, method, target=names[c], unknown=unknown)
 
 
 def _layer(clf, name, need):

@@ -89,8 +89,8 @@ def build_text_model(
     Args:
         vocabulary_size: Number of ids, padding (0) included.
         classes: Number of logits.
-        encoder: One of ``ENCODERS``, or "transformer"; "none" leaves the embeddings as they are. The stacked ones have at least
-            two layers, the bidirectional ones ``units`` in each direction.
+        encoder: One of ``ENCODERS``, or "transformer"; "none" leaves the embeddings as they are. The stacked ones
+            have at least two layers, the bidirectional ones ``units`` in each direction.
         attention: One of ``ATTENTIONS``.
         embedding_dim: Size of a word vector; a matrix brings its own.
         embedding_matrix: Float array (vocabulary_size, E) to start from; None starts at random.

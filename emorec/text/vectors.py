@@ -71,9 +71,9 @@ def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
 
     Args:
         source: ``glove``: the vectors that come along (`emorec.text.glove`), whose words outside of the vocabulary
-            the encoder then knows, too; ``cbow`` or ``skip-gram`` (Mikolov et al. 2013, arXiv:1301.3781): word2vec trained on the
-            texts; or the path of a word2vec file (``.bin``, ``.txt``, ``.vec``) or a GloVe file (``.txt``),
-            each also as ``.gz``. One pass reads it; only the rows that the vocabulary needs are held.
+            the encoder then knows, too; ``cbow`` or ``skip-gram`` (Mikolov et al. 2013, arXiv:1301.3781): word2vec
+            trained on the texts; or the path of a word2vec file (``.bin``, ``.txt``, ``.vec``) or a GloVe file
+            (``.txt``), each also as ``.gz``. One pass reads it; only the rows that the vocabulary needs are held.
         texts: The training texts, N strings.
         encoder: An unfitted `emorec.text.tokens.TextEncoder`.
         dim: Size of a vector where the texts train it.
@@ -260,7 +260,8 @@ def _existing(source):
             f"The file of word vectors {str(source)!r}",
             [path.absolute()],
             f"download one and give its path ({HOMES})",
-            f"embedding='glove', which comes along, 'learned', or word2vec trained on the texts: {' or '.join(map(repr, TRAINED))}",
+            "embedding='glove', which comes along, 'learned', or word2vec trained on the texts: "
+            f"{' or '.join(map(repr, TRAINED))}",
         )
     if _ending(path) not in (".bin", ".txt", ".vec"):
         raise BadInput(

@@ -79,7 +79,7 @@ class WordPieces(TextReader):
         ids = self._of_word.get(word)
         if ids is None:
             if self._tokenizer is None:
-                self._tokenizer = _tokenizer(self._ids)
+                self._tokenizer = tokenizer(self._ids)
             ids = self._of_word[word] = tuple(self._tokenizer.encode(word, add_special_tokens=False).ids)
         return ids
 
@@ -164,10 +164,11 @@ class WordPieces(TextReader):
         return cls(**config)
 
 
-def _tokenizer(ids):
+def tokenizer(ids):
+    """The library's tokenizer over piece -> id, which lower-cases and splits as BERT does."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return tokenizer
+    made = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return made
