@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
 from pathlib import Path
 
@@ -21,6 +20,33 @@ reddit selfie emoji tweet tweeted hashtag unfriend xoxo aww awww tho thru ur u r
 creepy creeped heartbroken gutted chuffed knackered buzzing stoked psyched bummed hangry cringe snot puke puked vomit
 retch gag gagged slimy mouldy moldy rancid stinky smelly sob sobbed sobbing grandad grandpa granny nan nana mum mummy
 mom mommy daddy auntie flatmate roommate hooray hurray hurrah woohoo yippee""".split()
+# Of homes, bodies and small mishaps: newspapers hardly have them.
+EVERYDAY = """abscess acrobats adores agog answerphone apologises apologising appetising aprons arent armpit armpits
+armrest armrests astounds aunties autoclave baguette banister barf bathwater bawled beanbag bedbugs bedpan beetroot
+belches blech blimey blissful booger bookcase braked brb bruh bubbler burped burrito chambermaid chapatis chemo chews
+chilli christening cleats clipboard clotted cobbles cockerel colouring composted coos coughed cowered crawls creak
+creaked creaks creche crikey crisps crowbar crunched crusted cuddled cupcake curdled cycled dabbed dabbing dearer
+decently dentures dishcloth doilies doorbell doorsteps drainpipe dreading dregs drools drummed dumpling earbuds earful
+earplugs earwax earwigs eloped evicting ewww extractor falafel fam feasted fingernail firelight fistful fizzy
+flabbergasted flickered flickers floorboard flutters flypaper foghorn forger freshens fyi gagging gallstones gamed
+gaped giggled git gobsmacked goulash grandbabies grandmas gravedigger graveside gristly groaned growled grrr hairdryer
+handkerchiefs handrail hatter hawser heartbeats hes hissed hollered honk hoodie hymnals influencer infuriates inhaler
+jeepers jittering joiner joyless kebab kerb kindest ladle ladles lambing lamplight landlady lass leers licked
+liveliest loathsome login loveliest lunchbox maggot maggots matted mended mends milkman milkshake milkshakes minding
+minibar mods mouthful mucky mumble mumbles nappies nauseated nauseating ngl nightie ninetieth nonna oat obeys
+omelettes overbooked paddled pail pallet pasty pawing peed peppery phlegm physio pics pigsty pimple pinches pissed
+pitchforks pitying plasters plopped politeness poop pooped postdoc potluck potting ppl practises pram prams
+presumptuous pricked prongs purring pus putrid pyjamas quack quayside quickened quietest quivering raffle ramen
+recline reeked reeking reeks repays reread reseal resit retching revs rinses roadworks roofer rucksack rudely rudeness
+runneth sambar samosa satchel saucers screenshot screenshots scrolled seamstresses seasick sewed shes shoelaces
+shouter shuddering sickens silliest silverfish sixtieth slaw slimeball slopping smirked sneer sneezed snowed snowing
+snuggling someones sonogram soooo sourdough spamming specks sprig squealed squealing squeamish squelches squirted
+squirts stabilisers stank stapler stewardess stupefied sunbeds swab swabbed swallower sweated tablecloth tablecloths
+takeaway telly tenner texted theres thieving thirtieth throttled thunderstruck tiffin timestamps tingling toddled
+toenail toenails toolbox toothpick tramlines tremble trembled trifle tripe tuneful tunnelled turnips twirled twitching
+unbearably unclench ungrateful unkind unpacked unprintable unread unroll unwashed unwrapped unzip violets voicemail
+vomited weedkiller weeper weirdo wellingtons whee whisker windowsill winked woodwind wooooo wows wriggling wristband
+wrung xmas yaar yall yawned yoghurt yr yrs yucky""".split()
 _NOT = "do does did ca wo is are was were have has had would could should might must need ai".split()
 _ENDINGS = {
     "n't": _NOT,
@@ -57,7 +83,7 @@ def run(options):
     print(f"{target}: {len(names):,} words, {target.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
     print(f"cosine with the original: mean {cosines.mean():.6f}, smallest {cosines.min():.6f}")
     if digest != glove.SHA256:
-        print("Note the sha256 in emorec/text/glove.py.")
+        print("Note the sha256 in emorec/datasets/extras.py.")
     return 0
 
 
@@ -88,15 +114,15 @@ def original(folder=None):
 def selection(words, vectors):
     """The words that are shipped, and their vectors.
 
-    The commonest ones among those that this package's tokeniser leaves whole; words of chat, and of the bundled
-    training texts, that lie further down; contractions, which GloVe's tokeniser cut in two, as the mean of their parts.
+    The commonest ones among those that this package's tokeniser leaves whole; words of chat and of everyday life that
+    lie further down; contractions, which GloVe's tokeniser cut in two, as the mean of their parts.
     """
     from emorec.text.tokens import tokenise
 
     row = {word: i for i, word in enumerate(words)}
     whole = [word for word in words if tokenise(word) == [word]]
     chosen = dict.fromkeys(whole[:COMMONEST])
-    chosen |= dict.fromkeys(word for word in [*CHAT, *_bundled_words()] if word in row and tokenise(word) == [word])
+    chosen |= dict.fromkeys(word for word in [*CHAT, *EVERYDAY] if word in row and tokenise(word) == [word])
     names, rows = [*chosen], [vectors[row[word]] for word in chosen]
     for ending, bases in _ENDINGS.items():
         for base in bases:
@@ -105,15 +131,3 @@ def selection(words, vectors):
                 names.append(word)
                 rows.append((vectors[row[base]] + vectors[row[ending]]) / 2)
     return names, np.stack(rows).astype("float32")
-
-
-def _bundled_words():
-    """Words of the bundled training texts: not of those that are there to test on."""
-    from emorec.text.tokens import tokenise
-
-    folder = Path(__file__).resolve().parent.parent / "data" / "sample"
-    texts = []
-    for name in ("sentences.csv", "reviews.csv"):
-        with open(folder / name, encoding="utf-8", newline="") as file:
-            texts += [row["text"] for row in csv.DictReader(file) if row["split"] == "train"]
-    return sorted({word for text in texts for word in tokenise(text)})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emorec import labels
+from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, EmorecError
 from emorec.labels import LabelSet
 
@@ -170,7 +171,20 @@ def readme():
     for card in cards().values():
         text += f"\n## {card.name}\n\n{card.title}: {card.task}; {card.how}.\n\n"
         text += "".join(f"- **{key}**: {value}\n" for key, value in _facts(card) if value)
+    text += "\n# What models start from\n"
+    for extra in extras.EXTRAS.values():
+        text += f"\n## {extra.name}\n\n{extra.what[0].upper() + extra.what[1:]}.\n\n"
+        text += "".join(f"- **{key}**: {value}\n" for key, value in _extra_facts(extra) if value)
     return text
+
+
+def _extra_facts(extra):
+    yield "Home", extra.home
+    yield "Had", "bundled" if extra.bundled else f"`python -m emorec data get {extra.name}` (sha256 recorded)"
+    yield "Made" if extra.bundled else "By hand", extra.get
+    yield "Without it", "" if extra.bundled else extra.instead
+    yield "Terms", extra.licence
+    yield "Cite", extra.citation
 
 
 def _facts(card):

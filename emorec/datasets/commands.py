@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from pathlib import Path
 
 from emorec.datasets import cards, download, extras, splits, store, verify
@@ -51,6 +52,17 @@ def _card(name):
     return extras.get(name) or cards.get(name)
 
 
+def _fetch(card, args):
+    if not getattr(card, "fetch", ""):
+        return download.fetch(card, args.root, force=args.force)
+    module, function = card.fetch.split(":")
+    return getattr(importlib.import_module(module), function)(args.root, args.force)
+
+
+def _bundled_place(card):
+    return extras.PRETRAINED if card.name in extras.EXTRAS else sample.sample_root()
+
+
 def _list(args):
     print(f"{'name':22}{'modality':12}{'had':26}{'checksum':14}here")
     for card in cards.cards().values():
@@ -64,9 +76,9 @@ def _list(args):
 def _get(args):
     card = _card(args.name)
     if card.bundled:
-        print(f"{card.name} is bundled: {sample.sample_root()}")
+        print(f"{card.name} is bundled: {_bundled_place(card)}")
     else:
-        place = download.fetch(card, args.root, force=args.force)
+        place = _fetch(card, args)
         print(f"{card.name}: {place}\nterms: {card.licence}\ncite: {card.citation}")
     return 0
 
@@ -76,7 +88,7 @@ def _where(args):
         print("\n".join(map(str, store.roots(args.root))))
     else:
         card = _card(args.name)
-        print(sample.sample_root() if card.bundled else store.locate(card, root=args.root))
+        print(_bundled_place(card) if card.bundled else store.locate(card, root=args.root))
     return 0
 
 
@@ -87,7 +99,7 @@ def _verify(args):
     here = [card for card in known if _state(card, args.root) not in ("-", "bundled")]
     wrong = False
     for card in [_card(args.name)] if args.name else here:
-        place = sample.sample_root() if card.bundled else store.locate(card, args.path, args.root)
+        place = _bundled_place(card) if card.bundled else store.locate(card, args.path, args.root)
         states, problems = verify.check_content(card, place)
         wrong |= bool(problems)
         counts = "row counts as published" if card.expected else "no published row counts to compare with"

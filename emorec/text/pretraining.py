@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.text import minilm
 from emorec.text.wordpieces import SPECIAL, WordPieces
 
-SHIPPED = Path(__file__).resolve().parent.parent / "pretrained"
 LEARNED_PIECES = 8000  # of a vocabulary that is learned from the training texts
 
 
@@ -51,7 +51,7 @@ def start(source, texts, *, size=None, settings=None):
     if source is None:
         return Start(_learned(texts, size or LEARNED_PIECES), None, dict(settings or {}), lambda encoder: None)
     path = Path(source).expanduser()
-    file = path if path.suffix == ".emorec" else SHIPPED / f"{source}.emorec"
+    file = path if path.suffix == ".emorec" else extras.PRETRAINED / f"{source}.emorec"
     if file.is_file():
         return _of_classifier(file, texts, size)
     if path.suffix == ".emorec":
