@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.text.tokens import tokenise
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -81,7 +82,7 @@ def _load(options, kind):
 def _sentences(options):
     classifier = _load(options, "text")
     probabilities = classifier.predict_proba(options.inputs)
-    for text, answer, row in zip(options.inputs, classifier.names_of(probabilities), probabilities):
+    for text, answer, row in zip(options.inputs, classifier.answers(probabilities), probabilities):
         order = (-row).argsort()[:3]
         shares = ", ".join(f"{classifier.label_set_.names[i]} {100 * row[i]:.1f} %" for i in order)
         print(f"{_plain(answer):<12} {text}\n{'':<12} {shares}")
@@ -112,7 +113,7 @@ def _sounds(options):
 
     classifier = _load(options, "voice")
     table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))
-    table.insert(0, "emotion", classifier.names_of(table.to_numpy()))
+    table.insert(0, "emotion", classifier.answers(table.to_numpy()))
     table.insert(0, "file", options.inputs)
     print(table.to_string(index=False, float_format="%.3f"))
     return 0
@@ -219,13 +220,13 @@ def _blocks(reader, header, column, classifier, writer, note, identity, done, pr
 
 def _scored(block, position, classifier):
     """The rows of a block with their answers; classified together."""
-    texts = [row[position] for row in block]
-    usable = [i for i, text in enumerate(texts) if classifier.readable(text)]
+    usable = [i for i, row in enumerate(block) if tokenise(row[position])]
     answers = {}
     if usable:
-        probabilities, unknown = classifier.score_texts([texts[i] for i in usable])
-        names = classifier.names_of(probabilities)
-        for i, name, row, share in zip(usable, names, probabilities, unknown):
+        encoded = classifier.read([block[i][position] for i in usable])
+        probabilities = classifier.predict_proba(encoded)
+        named = classifier.answers(probabilities)
+        for i, name, row, share in zip(usable, named, probabilities, encoded.unknown_share):
             answers[i] = [_plain(name), *(f"{p:.4f}" for p in row), f"{share:.3f}"]
     empty = [""] * (2 + len(classifier.label_set_))
     return [[*row, *answers.get(i, empty)] for i, row in enumerate(block)]

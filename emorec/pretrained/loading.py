@@ -138,6 +138,7 @@ def with_head(classifier, path):
     model = keras.Model(classifier.model_.inputs, layer(before.input))
     layer.set_weights([kernel, bias])
     classifier.model_, classifier.label_set_ = model, label_set
+    classifier.classes_ = np.array(label_set.names)
     classifier.temperature_, classifier.thresholds_ = config["temperature"], config["thresholds"]
     if classifier.thresholds_ is not None:
         classifier.thresholds_ = np.asarray(classifier.thresholds_, dtype="float64")

@@ -1,0 +1,60 @@
+"""Writes emorec/pretrained/models.toml: the words of cards.toml, the sums of the files, and the recorded numbers.
+
+    python -m experiments.pretrained.cards
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+import zipfile
+from pathlib import Path
+
+from emorec.pretrained.cards import FOLDER
+from experiments.runs import load_results
+
+METRICS = {"accuracy": "accuracy, %", "macro_f1": "macro-F1, %"}
+WORDS = ("title", "modality", "base", "training", "terms", "protocol", "limits", "cost", "command", "cite")
+
+
+def written():
+    """The text of models.toml."""
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    lines = ["# The models that come along. Written by `python -m experiments.pretrained.cards`; edit cards.toml there."]
+    for name, words in tables.items():
+        path = FOLDER / f"{name}.emorec"
+        if path.is_file():
+            lines += ["", *_table(name, path, words)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(name, path, words):
+    """The lines of a model's table."""
+    config = json.loads(zipfile.ZipFile(path).read("config.json"))
+    fields = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    fields |= {key: words[key] for key in WORDS if words.get(key)}
+    lines = [f"[model.{name}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())]
+    lines.append(f"classes = {json.dumps(config['label_set']['names'])}")
+    records = {c["run"]["dataset"]: c for c in load_results(words["experiment"]) if c["run"]["model"] == name}
+    for key, sets in (("numbers", words["sets"]), ("elsewhere", words["other"])):
+        rows = [row for dataset in sets if dataset in records for row in _numbers(dataset, records[dataset])]
+        lines += [f"{key} = [", *(f"    {row}," for row in rows), "]"]
+    return lines
+
+
+def _numbers(dataset, record):
+    """A row (inline table) for each metric that has an interval."""
+    for metric, shown in METRICS.items():
+        value = record["metrics"].get(metric)
+        if isinstance(value, list):
+            numbers = ", ".join(f"{key} = {x:.4f}" for key, x in zip(("value", "low", "high"), value))
+            yield f'{{ what = {json.dumps(dataset)}, metric = "{shown}", {numbers} }}'
+
+
+def main():
+    (FOLDER / "models.toml").write_text(written(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""python -m emorec score: sentences and tables, in blocks, taken up again after a stop."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from emorec import scoring
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.labels import POLARITY
+
+
+class Counting:
+    """A text classifier whose answer is the length of the text; it counts what it was asked, and may fail on cue."""
+
+    label_set_ = POLARITY
+
+    def __init__(self, fail_after=None):
+        self.asked, self.fail_after = 0, fail_after
+
+    def read(self, texts):
+        self.asked += len(texts)
+        if self.fail_after is not None and self.asked > self.fail_after:
+            raise KeyboardInterrupt
+
+        class Encoded(list):
+            unknown_share = np.full(len(texts), 0.25)
+
+        return Encoded(texts)
+
+    def predict_proba(self, texts):
+        positive = np.array([min(len(text), 10) / 10 for text in texts])
+        return np.stack([1 - positive, positive], axis=1)
+
+    def answers(self, probabilities):
+        return np.array(POLARITY.names, dtype=object)[probabilities.argmax(axis=1)]
+
+
+def table(path, rows, header=("id", "review")):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def scored(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_row_comes_back_with_its_answer_even_without_a_text(tmp_path):
+    rows = [(1, "good, really\nvery good"), (2, ""), (3, "bad")]
+    source = table(tmp_path / "reviews.csv", rows)
+    assert scoring.score_table(source, "review", tmp_path / "out.csv", Counting(), progress=False) == 3
+    out = scored(tmp_path / "out.csv")
+    assert [row["emotion"] for row in out] == ["positive", "", "negative"]
+    assert out[0]["review"] == rows[0][1] and out[0]["p_positive"] == "1.0000" and out[0]["unknown_words"] == "0.250"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.csv", "reviews.csv"]
+
+
+def test_a_stopped_run_goes_on_after_the_last_complete_block(tmp_path):
+    rows = [(i, "x" * (i % 11)) for i in range(1, 3000)]
+    source, target = table(tmp_path / "reviews.csv", rows), tmp_path / "out.csv"
+    with pytest.raises(KeyboardInterrupt):
+        scoring.score_table(source, "review", target, Counting(fail_after=1500), progress=False)
+    assert not target.exists()
+    with open(tmp_path / "out.csv.part", "ab") as file:
+        file.write(b"half a ro")  # what a kill leaves behind the last complete block
+    rest = Counting()
+    assert scoring.score_table(source, "review", target, rest, progress=False) == 2999
+    assert rest.asked < 2000
+    whole = tmp_path / "whole.csv"
+    scoring.score_table(source, "review", whole, Counting(), progress=False)
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_another_source_is_not_taken_up_where_the_first_one_stopped(tmp_path):
+    source, target = table(tmp_path / "reviews.csv", [(i, "xxxx") for i in range(1200)]), tmp_path / "out.csv"
+    with pytest.raises(KeyboardInterrupt):
+        scoring.score_table(source, "review", target, Counting(fail_after=600), progress=False)
+    table(source, [(i, "yyyyyyyyyyyy") for i in range(3)])
+    assert scoring.score_table(source, "review", target, Counting(), progress=False) == 3
+    assert {row["review"] for row in scored(target)} == {"yyyyyyyyyyyy"}
+
+
+def test_faults_of_a_table_name_the_line_and_the_way_out(tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("id,review\n1,nice film, but a terrible end\n", encoding="utf-8")
+    with pytest.raises(DataCorrupt, match="line 2, has 3 cells"):
+        scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), progress=False)
+    bad.write_bytes("id,review\n1,café\n".encode("cp1252"))
+    with pytest.raises(DataCorrupt, match="--encoding"):
+        scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), progress=False)
+    assert scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), encoding="cp1252", progress=False) == 1
+    with pytest.raises(BadInput, match="no column 'text'.*id, review"):
+        scoring.score_table(table(bad, [(1, "x")]), "text", tmp_path / "out.csv", Counting(), progress=False)
+    with pytest.raises(BadInput, match="is the table itself"):
+        scoring.score_table(bad, "review", bad, Counting(), progress=False)
+    with pytest.raises(BadInput, match=".csv or .tsv"):
+        scoring.score_table(bad, "review", tmp_path / "out.xlsx", Counting(), progress=False)
+
+
+def test_inputs_are_told_apart_by_the_ending_of_files_that_are_there(tmp_path):
+    picture = tmp_path / "party.jpg"
+    picture.write_bytes(b"")
+    assert scoring._kind([str(picture)]) == "face"
+    assert scoring._kind(["I passed!", "Meet me at 3.30"]) == "text"
+    with pytest.raises(DataMissing, match="call.wav"):
+        scoring._kind([str(tmp_path / "call.wav")])
+    with pytest.raises(BadInput, match="several kinds"):
+        scoring._kind([str(picture), "and a sentence"])
