@@ -245,9 +245,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
         Arguments: see `predict_proba`.
         """
-        return self._names(self.predict_proba(inputs, **how))
+        return self.answers(self.predict_proba(inputs, **how))
 
-    def _names(self, probabilities):
+    def answers(self, probabilities) -> np.ndarray:
+        """What `predict` makes of probabilities (N, C): the most probable of ``classes_``, or tuples of names."""
         if self.label_set_.multi_label:
             return self.label_set_.decode(probabilities >= self._thresholds())
         return self.classes_[probabilities.argmax(axis=1)]

@@ -211,7 +211,7 @@ class FaceClassifier(SceneReader, Classifier):
     def predict(self, inputs, **how):
         """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""
         p = self.predict_proba(inputs, **how)
-        answers, skipped = self._names(p), np.isnan(p).any(axis=1)
+        answers, skipped = self.answers(p), np.isnan(p).any(axis=1)
         if skipped.any():
             answers = answers.astype(object)
             answers[skipped] = None

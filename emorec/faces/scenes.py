@@ -64,7 +64,7 @@ class SceneReader:
         box = pd.DataFrame(np.array([face.box for face in faces], dtype=int).reshape(-1, 4), columns=list("xywh"))
         read = {
             "score": np.array([face.score for face in faces], dtype=float),
-            "label": pd.Series(self._names(p), dtype=object),
+            "label": pd.Series(self.answers(p), dtype=object),
             "confidence": p.max(axis=1, initial=0),
         }
         return pd.concat([pd.DataFrame(front), box, pd.DataFrame(read), pd.DataFrame(p, columns=names)], axis=1)
