@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test notebooks lab site screenshots colab-rehearsal check clean
+.PHONY: run test notebooks lab site screenshots generated colab-rehearsal check clean
 
 run: $(READY)
 	$(BIN) -m emorec run $(NOTEBOOK) $(if $(DATASET),--dataset $(DATASET))
@@ -23,7 +23,12 @@ notebooks: $(READY)
 check: $(READY)
 	$(BIN) -m ruff check . && $(BIN) -m ruff format --check emorec experiments tools tests
 	$(BIN) -m tools notebooks check
-	$(BIN) -m tools results --check
+	$(BIN) -m tools generated --check
+
+# Everything that is written by a command: RESULTS.md, tables in README and notebooks, the READMEs of notebooks/ and
+# data/, figures.
+generated: $(READY)
+	$(BIN) -m tools generated
 
 lab: $(READY)
 	$(BIN) -m jupyter lab notebooks

@@ -5,19 +5,17 @@ from __future__ import annotations
 from emorec.errors import BadInput
 from emorec.reporting import quiet
 from experiments.runs import Run, execute, load_results, recorded_keys
-from experiments.tables import differing, summary, table, write
+from experiments.tables import summary, table
 
 __all__ = [
     "Run",
     "declared",
-    "differing",
     "execute",
     "load_results",
     "names",
     "perform",
     "summary",
     "table",
-    "write",
 ]
 
 

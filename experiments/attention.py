@@ -213,7 +213,11 @@ def answer(contents):
         other = means["uniform"].loc[at] if at in means["uniform"].index else None
         lines.append(f"| {' | '.join(at)} | {_gained(row)} | {_gained(other)} | {row['folds']} |")
     asked = " and ".join(str(t["dataset"].value_counts().iloc[0]) for t in tables.values())
-    return "\n".join([*lines, "", f"Means over the encoders; p adjusted (Holm) for {asked} questions of a dataset."])
+    note = (
+        f"Means over the encoders. p is adjusted (Holm) for the {asked} questions that are asked of a dataset; the "
+        "intervals are not, so an interval can leave out zero where p says nothing."
+    )
+    return "\n".join([*lines, "", note])
 
 
 def _gained(row):

@@ -1,4 +1,4 @@
-"""python -m tools run | notebooks | results | site | diagrams | glove | lines"""
+"""python -m tools run | notebooks | generated | results | site | diagrams | glove | lines"""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from emorec.__main__ import command_line
 
 
 def main(arguments=None):
-    from experiments import tables
-    from tools import diagrams, glove, lines, notebooks, site
+    from tools import diagrams, generated, glove, lines, notebooks, site
 
-    adders = (notebooks.add_run_parser, notebooks.add_parser, tables.add_parser, site.add_parser, diagrams.add_parser,
-              glove.add_parser, lines.add_parser)  # fmt: skip
+    adders = (notebooks.add_run_parser, notebooks.add_parser, generated.add_parsers, site.add_parser,
+              diagrams.add_parser, glove.add_parser, lines.add_parser)  # fmt: skip
     return command_line("python -m tools", "Builds, checks and publishes what is generated.", adders, arguments)
 
 

@@ -47,13 +47,6 @@ WAY_OUT = (
 )
 
 
-# What a row of the README's table keeps, its first three cells; the rest comes from the built notebook.
-README_ROW = re.compile(
-    r"^\| \[(?P<name>[\w/]+)\]\(\S+?\.ipynb\)[^|]*(?P<hand>\|[^|\n]*\|[^|\n]*\|)[^\n]*$", re.MULTILINE
-)
-README_LAUNCH = re.compile(r"(<!-- launch (\S+) -->).*?(<!-- /launch -->)")
-
-
 class NotebookFailed(EmorecError):
     """A cell of a notebook raised."""
 
@@ -398,49 +391,15 @@ def problems(name):
     return found
 
 
-def filled_readme(text):
-    """A README with its launch buttons, and the cells of its table of notebooks that are not written by hand."""
-    text = README_LAUNCH.sub(lambda m: m[1] + launch_button(m[2]) + m[3], text)
-    return README_ROW.sub(lambda m: _readme_row(m["name"], m["hand"]), text)
-
-
-def _readme_row(name, hand):
-    import nbformat
-
-    link = f"| [{name}](notebooks/{name}.ipynb) {launch_button(name)}".rstrip()
-    path = script(name).with_suffix(".ipynb")
-    if not path.exists():
-        return f"{link} {hand} – | – | not built yet |"
-    told = facts(nbformat.read(path, as_version=4))
-    return f"{link} {hand} {told['minutes']} | {told['result']} | {told['verified']} |"
-
-
-def facts(built):
-    """What a built notebook says of itself, as short texts: minutes, result and verified."""
-    stamp = built.metadata.get("emorec", {})
-    versions = stamp.get("versions", {})
-    known = {"python": "Python", "keras": "Keras"}
-    kept = [f"{label} {versions[n].rpartition('.')[0]}" for n, label in known.items() if n in versions]
-    numbers = {n: v for n, v in results(built).items() if not re.search("majority|floor", n)}
-    first = next((n for n, v in numbers.items() if isinstance(v, list)), next(iter(numbers), None))
-    return {
-        "minutes": f"{stamp['cpu_seconds'] / 60:.1f}" if "cpu_seconds" in stamp else "–",
-        "result": "–" if first is None else f"{first}: {reporting.show(numbers[first])}",
-        "verified": " · ".join([stamp.get("verified", "–"), *kept]),
-    }
-
-
 def sync():
-    """Writes the common set-up cell and the launch buttons into every script, the scripts' text into built notebooks of
-    the same code, and into the README's table what each built notebook says of itself. Returns the changed paths."""
+    """Writes the common set-up cell and the launch buttons into scripts, and the scripts' text into built notebooks
+    of the same code. Returns the changed paths."""
     changed = []
     for name in names():
         changed += _rewrite(script(name), lambda text, name=name: _common(text, name))
         built = script(name).with_suffix(".ipynb")
         if built.exists():
             changed += _rewrite(built, lambda text, name=name: _in_words_of_script(text, name))
-    if (ROOT / "README.md").exists():
-        changed += _rewrite(ROOT / "README.md", filled_readme)
     return changed
 
 

@@ -363,7 +363,7 @@ emorec.reporting.publish(
 # | sample-faces | *HOG + logistic regression* | 45.2 [42.2, 48.1] | 44.4 [41.4, 47.5] | – | 1 |
 # | sample-faces | VGG | 83.3 [79.9, 86.7] | 83.2 [79.7, 86.7] | 83.3 [79.9, 86.7] | 3 |
 #
-# sample-faces: rendered faces, medium, seed 0; split by identity (210 train, 45 validation, 45 test).
+# Rendered faces, medium difficulty, seed 0; split by person (210 train, 45 validation, 45 test).
 # <!-- /results -->
 #
 # Photographs of real faces, FER-2013, each epoch chosen on PublicTest, PrivateTest opened once. The VGG takes two and a
@@ -380,7 +380,7 @@ emorec.reporting.publish(
 # | fer2013 | VGG | 68.7 [67.0, 70.3] | 63.8 [61.3, 66.2] | 67.8 [66.3, 69.4] | 3 |
 # | fer2013 | VGG, wide | 73.6 [72.2, 75.1] | 72.3 [70.2, 74.3] | 72.3 [70.8, 73.8] | 3 |
 #
-# fer2013: Training to train, PublicTest to validate, PrivateTest to test; test pictures seen whole, mirrored and in four crops, logits averaged.
+# Training to train, PublicTest to validate, PrivateTest to test. PublicTest chose the epoch, and nothing else was searched for. The networks see a test picture whole, mirrored and in four crops, and their logits are averaged.
 # <!-- /results -->
 #
 # These numbers count pictures that were learnt by heart, as do those that others have published on this split: 288 of the
@@ -393,5 +393,5 @@ emorec.reporting.publish(
 # | fer2013 | VGG | 68.7 [66.9, 70.4] | 67.5 [65.7, 69.2] | 82.6 [77.5, 87.8] | 3 |
 # | fer2013 | VGG, wide | 73.4 [71.9, 74.8] | 71.6 [70.1, 73.2] | 93.8 [91.1, 96.4] | 1 |
 #
-# fer2013: Training to train, PublicTest to validate, PrivateTest to test; test pictures seen whole, mirrored and in four crops, logits averaged.
+# As above: Training to train, PublicTest to validate, PrivateTest to test; the networks see six views of a test picture.
 # <!-- /results -->

@@ -489,5 +489,5 @@ emorec.reporting.publish(
 # | fer2013 | VGG | 68.7 [67.0, 70.3] | 63.8 [61.3, 66.2] | 67.8 [66.3, 69.4] | 3 |
 # | fer2013 | VGG, wide | 73.6 [72.2, 75.1] | 72.3 [70.2, 74.3] | 72.3 [70.8, 73.8] | 3 |
 #
-# fer2013: Training to train, PublicTest to validate, PrivateTest to test; test pictures seen whole, mirrored and in four crops, logits averaged.
+# Training to train, PublicTest to validate, PrivateTest to test. PublicTest chose the epoch, and nothing else was searched for. The networks see a test picture whole, mirrored and in four crops, and their logits are averaged.
 # <!-- /results -->

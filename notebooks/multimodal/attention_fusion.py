@@ -495,7 +495,7 @@ emorec.reporting.publish({
 # | mosi | small BiLSTM, mean of these three | 78.3 [75.6, 81.0] | 77.0 [74.2, 79.9] | 10 |
 # | mosi | mean of five small BiLSTMs, text + face | 78.5 [75.5, 81.5] | 77.4 [74.1, 80.7] | 5 |
 #
-# mosi: mosi-62/31, 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either part; intervals draw whole videos.
+# mosi-62/31: 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either split; intervals resample whole videos.
 # <!-- /results -->
 #
 # Attention over *utterances* is the same idea in time. Do neighbouring utterances help? In the dialogues of MELD (seven
@@ -512,5 +512,5 @@ emorec.reporting.publish({
 # | meld | bc-LSTM | 56.3 [53.8, 58.7] | 58.8 [56.5, 61.1] | 35.9 [33.3, 38.5] | 5 |
 # | meld | DialogueRNN | 56.5 [54.0, 59.0] | 59.0 [56.6, 61.4] | 35.6 [33.0, 38.1] | 5 |
 #
-# meld: official split; settings and epoch chosen on the development part, the test part read once a run.
+# Official split, words alone; settings and epoch chosen on the development split, the test split read once a run.
 # <!-- /results -->

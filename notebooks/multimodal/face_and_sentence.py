@@ -284,6 +284,6 @@ emorec.reporting.publish(
 # | sample-pairs | fused | 85.0 [80.3, 89.7] | 84.9 [80.2, 89.6] | 3 |
 # | sample-pairs | product rule of the two | 86.0 [81.2, 90.8] | 85.9 [81.1, 90.7] | 3 |
 #
-# sample-pairs: the sentences' own split, a face for each, paired by label (100 % congruent).
+# The sentences' own split, a face for each, paired by label (100 % congruent).
 # Differences of accuracy on the same test pairs, in points: fused minus face alone +10.2 [4.2, 16.3]; fused minus product rule of the two -1.0 [-4.1, 2.0]; fused, without text minus face alone -1.6 [-5.1, 1.9]; fused, without face minus text alone -1.0 [-3.9, 1.9].
 # <!-- /results -->

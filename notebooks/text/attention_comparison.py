@@ -490,8 +490,7 @@ for (name, reference), table in tables.items():
 # | movie-subjectivity | bilstm + structured | 92.5 [91.8, 93.1] | 92.5 [91.8, 93.1] | 10 |
 # | movie-subjectivity | bigru + none | 92.6 [91.9, 93.4] | 92.6 [91.9, 93.4] | 10 |
 #
-# movie-polarity: each fold of 10 to test, 10 % of the others to validate (seed 0).
-# movie-subjectivity: each fold of 10 to test, 10 % of the others to validate (seed 0).
+# Movie Review data, ten folds: each fold to test once, 10 % of the others to validate (seed 0).
 # <!-- /results -->
 #
 # </details>

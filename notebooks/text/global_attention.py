@@ -229,7 +229,6 @@ emorec.reporting.publish(
 # | movie-subjectivity | BiLSTM + global attention | 92.2 [91.5, 92.9] | 92.2 [91.5, 92.9] | 10 |
 # | movie-subjectivity | BiLSTM + global attention, with NBSVM | 93.3 [92.6, 94.0] | 93.3 [92.6, 94.0] | 10 |
 #
-# movie-polarity: each fold of 10 to test, 10 % of the others to validate (seed 0).
-# movie-subjectivity: each fold of 10 to test, 10 % of the others to validate (seed 0).
+# Movie Review data, ten folds: each fold to test once, 10 % of the others to validate (seed 0).
 # <!-- /results -->
 

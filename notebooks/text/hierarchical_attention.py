@@ -372,7 +372,7 @@ emorec.reporting.publish(
 # | imdb | bigru + global | 90.0 [89.3, 90.7] | 90.0 [89.3, 90.7] | 3 |
 # | imdb | bigru + hierarchical | 90.1 [88.8, 91.3] | 90.1 [88.8, 91.3] | 3 |
 #
-# imdb: official split; validation: 10 % of the training part (seed 0).
+# IMDb, official split; 10 % of the training split to validate (seed 0). Trained on a graphics card.
 # <!-- /results -->
 #
 # On whole film reviews attention gains two and a half points over none. Over words and then sentences it gains no more

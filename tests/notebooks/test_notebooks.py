@@ -6,7 +6,6 @@ import sys
 
 import nbformat
 import pytest
-from conftest import ROOT
 
 import emorec.__main__
 from emorec import reporting
@@ -196,27 +195,3 @@ def test_kernel_is_this_python(tmp_path):
     notebook = notebook_of(("import sys; print(sys.prefix)", []))
     notebooks.execute(notebook, folder=tmp_path, progress=None)
     assert notebook.cells[0].outputs[0].text.strip() == sys.prefix
-
-
-def test_the_readme_tells_what_the_notebooks_tell(monkeypatch, tmp_path):
-    stamp = {"verified": "2026-01-02", "cpu_seconds": 90, "versions": {"python": "3.11.7", "keras": "3.15.1"}}
-    output = nbformat.v4.new_output(
-        "display_data", {"application/vnd.emorec.results+json": {"n": 3.0, "f1": [0.5, 0.4, 0.6]}}
-    )
-    built = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("x", metadata={"tags": ["results"]}, outputs=[output])]
-    )
-    built.metadata["emorec"] = stamp
-    nbformat.write(built, tmp_path / "mine.ipynb")
-    monkeypatch.setattr(notebooks, "script", lambda name: tmp_path / "mine.py")
-    row = "| [text/mine](notebooks/text/mine.ipynb) | Why? | own | stale | stale | stale |\n"
-    told = "1.5 | f1: 0.500 [0.400, 0.600] | 2026-01-02 · Python 3.11 · Keras 3.15 |\n"
-    assert notebooks.filled_readme(row) == f"| [text/mine](notebooks/text/mine.ipynb) | Why? | own | {told}"
-    (tmp_path / "mine.ipynb").unlink()
-    assert "not built yet" in notebooks.filled_readme(row)
-
-
-def test_the_readme_has_a_fresh_row_for_every_notebook():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert notebooks.filled_readme(text) == text, "run `python -m tools notebooks sync`"
-    assert sorted(m["name"] for m in notebooks.README_ROW.finditer(text)) == notebooks.names()

@@ -15,6 +15,7 @@ from emorec.errors import BadInput
 from emorec.labels import LabelSet
 from emorec.text import baselines
 from experiments import Run, attention, tables, text
+from tools import generated, results
 
 CALLS = []
 
@@ -107,32 +108,29 @@ def test_seed_interval_is_never_narrower_than_the_test_split_allows(tmp_path):
 def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch):
     experiments.perform([*runs(), *runs(model="floor", value=0.2, baseline=True)], folder=tmp_path, progress=None)
     text = "before\n<!-- results: demo -->\nold\n<!-- /results -->\nafter\n"
-    new = tables.filled(text, tmp_path)
+    new = results.filled(text, tmp_path)
     assert new.startswith("before\n<!-- results: demo -->\n| data | model |") and new.endswith(
         "<!-- /results -->\nafter\n"
     )
     lines = new.split("\n")
     assert lines[4].startswith("| data | *floor* | 21.0 [")  # baselines first
     assert lines[5].startswith("| data | A model | 51.0 [")
-    assert tables.filled(new, tmp_path) == new
+    assert results.filled(new, tmp_path) == new
     script = "# <!-- results: demo -->\n# <!-- /results -->\n"
-    assert all(line.startswith("#") for line in tables.filled(script, tmp_path).strip().split("\n"))
+    assert all(line.startswith("#") for line in results.filled(script, tmp_path).strip().split("\n"))
     (tmp_path / "README.md").write_text(text)
-    monkeypatch.setattr(tables, "ROOT", tmp_path)
-    assert experiments.differing(tmp_path) == [tmp_path / "README.md"]
-    experiments.write(tmp_path)
-    assert experiments.differing(tmp_path) == []
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    assert generated.stale(results.documents(tmp_path)) == [tmp_path / "RESULTS.md", tmp_path / "README.md"]
+    generated.write(results.documents(tmp_path))
+    assert generated.stale(results.documents(tmp_path)) == []
 
 
-def test_a_protocol_is_said_once_with_all_that_is_added_to_it(tmp_path):
+def test_protocols_are_those_of_the_records_unless_they_are_described(tmp_path, monkeypatch):
     for run in (*runs(2, 0.2, "floor", baseline=True), *runs(2)):
         experiments.execute(run, tmp_path)
-    path = tmp_path / "demo.jsonl"
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    records = [r if r["run"]["baseline"] else r | {"protocol": "made up; seen twice"} for r in records]
-    path.write_text("".join(json.dumps(r) + "\n" for r in records))
-    notes = [line for line in experiments.table("demo", tmp_path).split("\n") if line.startswith("data: ")]
-    assert notes == ["data: made up; seen twice."]
+    assert experiments.table("demo", tmp_path).split("\n")[-1] == "data: made up."
+    monkeypatch.setattr(tables, "described", lambda name: {"protocol": "Two folds.", "metrics": ["accuracy"]})
+    assert experiments.table("demo", tmp_path).split("\n")[-1] == "Two folds."
 
 
 def test_a_table_without_results_says_how_to_get_them(tmp_path):
