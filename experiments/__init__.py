@@ -22,8 +22,9 @@ __all__ = [
 def _experiments():
     with quiet():
         from experiments import attention, faces, multimodal, pairs, text
+        from experiments.pretrained import evaluate, evaluate_faces
 
-    modules = (text, attention, faces, multimodal, pairs)
+    modules = (text, attention, faces, multimodal, pairs, evaluate, evaluate_faces)
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 

@@ -1,6 +1,6 @@
 """Writes emorec/pretrained/models.toml: the words of cards.toml, the sums of the files, and the recorded numbers.
 
-    python -m experiments.pretrained.cards
+python -m experiments.pretrained.cards
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ WORDS = ("title", "modality", "base", "training", "terms", "protocol", "limits",
 def written():
     """The text of models.toml."""
     tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    lines = ["# The models that come along. Written by `python -m experiments.pretrained.cards`; edit cards.toml there."]
+    lines = [
+        "# The models that come along. Written by `python -m experiments.pretrained.cards`; edit cards.toml there."
+    ]
     for name, words in tables.items():
         path = FOLDER / f"{name}.emorec"
         if path.is_file():

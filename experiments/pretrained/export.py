@@ -1,7 +1,7 @@
 """From PyTorch's weights to the files of `emorec/pretrained`, calibrated on validation data.
 
-    python -m experiments.pretrained.export text FOLDER      # after experiments.pretrained.text
-    python -m experiments.pretrained.export faces FOLDER     # after experiments.pretrained.faces teacher and student
+python -m experiments.pretrained.export text FOLDER      # after experiments.pretrained.text
+python -m experiments.pretrained.export faces FOLDER     # after experiments.pretrained.faces teacher and student
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 import emorec
-
 from emorec.faces.models import build_face_model
 from emorec.faces.preprocessing import FacePreprocessing
 from emorec.labels import EMOTIONS7, GOEMOTIONS, POLARITY
@@ -161,12 +160,8 @@ def _stage(state, number):
 def _with_seeds(model, arrays):
     """The arrays with the states of dropout's generators, which PyTorch has not, in their places."""
     arrays = iter(arrays)
-    return [
-        np.asarray(v) if "seed_generator" in v.path else next(arrays) for v in model.weights
-    ]
+    return [np.asarray(v) if "seed_generator" in v.path else next(arrays) for v in model.weights]
 
 
 if __name__ == "__main__":
     {"text": text, "faces": faces}[sys.argv[1]](sys.argv[2])
-
-

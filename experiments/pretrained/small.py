@@ -1,6 +1,6 @@
 """Trains `text-emotion-small`: a recurrent network that learns the probabilities of `text-emotion`.
 
-    python -m experiments.pretrained.small     # needs GoEmotions, and text-emotion in emorec/pretrained
+python -m experiments.pretrained.small     # needs GoEmotions, and text-emotion in emorec/pretrained
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ def test_everyday_sentences_that_nothing_was_trained_on(name, least):
 
 def test_none_of_the_everyday_sentences_is_bundled():
     data = emorec.datasets.load("sample-sentences")
-    bundled = {text.lower().strip(" .!?") for split in (data.train, data.validation, data.test) for text in split.inputs}
+    bundled = {
+        text.lower().strip(" .!?") for split in (data.train, data.validation, data.test) for text in split.inputs
+    }
     assert not {row["text"].lower().strip(" .!?") for row in everyday()} & bundled
 
 
