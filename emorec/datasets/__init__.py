@@ -11,7 +11,7 @@ from emorec.datasets.cards import names
 
 # Public functions of rooms that are imported only when they are used.
 _LAZY = {
-    "from_table": "text", "meld_table": "text",
+    "from_table": "table", "meld_table": "text",
     "from_folder": "folders", "ferplus_distributions": "fer", "ferplus_votes": "fer", "subject_folds": "faces",
 }  # fmt: skip
 

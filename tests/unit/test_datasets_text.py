@@ -144,6 +144,18 @@ def test_sst_trees(tmp_path):
     assert "validation-00002" not in two and two["validation-00003"][0] == "Bad ."
 
 
+def test_sst_with_dev_appended_to_train(tmp_path):
+    trees = [f"({i % 5} (2 word) (2 {i}))" for i in range(30)]
+    files = {"train": trees[:20], "dev": trees[20:25], "test": trees[25:]}
+    put(tmp_path / "official", **{f"{part}.txt": "\n".join(lines) + "\n" for part, lines in files.items()})
+    files["train"] = trees[:25]
+    put(tmp_path / "common", **{f"{part}.txt": "\n".join(lines) + "\n" for part, lines in files.items()})
+    official, common = rows("sst-5", tmp_path / "official"), rows("sst-5", tmp_path / "common")
+    assert official[0] == common[0] and official[1].notes == ()
+    assert common[1].notes == ("train.txt of this copy ends with the 5 trees of dev.txt: they were taken out of it",)
+    assert len(rows("sst-2", tmp_path / "common")[0]) == 24
+
+
 def test_sst2_from_glue(tmp_path):
     train = "sentence\tlabel\n" + "".join(f"phrase {i} \t{i % 2}\n" for i in range(20))
     place = put(
@@ -163,6 +175,9 @@ GOLD = (
     '1003\tobjective-OR-neutral\tPlain "quote\n'
     "1004\tnegative\tNot Available\n"
     "1005\tnegative\tbad\ttabs\n"
+    '1007\tpositive\tShe said \\"yes\\" &amp;amp; left\n'
+    "1008\tpositive\tno stamp\tTue Sep 29 18:27:36 +0000 2015\n"
+    "1009\tpositive\tno stamp\t2015-09-29 18:27:36\n"
 )
 
 
@@ -184,8 +199,10 @@ def test_semeval_quirks(tmp_path):
     assert read["twitter-2013train/1002"][0] == "A tweet that goes on"
     assert read["twitter-2013train/1003"][:2] == ('Plain "quote', "neutral")
     assert read["twitter-2013train/1005"][:3] == ("bad\ttabs", "negative", "train")
+    assert read["twitter-2013train/1007"][0] == 'She said "yes" & left'
+    assert read["twitter-2013train/1008"][0] == "no stamp" == read["twitter-2013train/1009"][0]
     assert read["sms-2013test/NA-9001"][:2] == ("ok c u", "neutral")
-    assert read["2017test/2001"][:3] == ("the test", "neutral", "test") and len(read) == 8
+    assert read["2017test/2001"][:3] == ("the test", "neutral", "test") and len(read) == 11
     assert made.notes == ("1 repeated annotations dropped; 1 messages carry different labels.",)
     (tmp_path / "gold" / "SemEval2017-task4-test.subtask-A.english.txt").unlink()
     with pytest.raises(DataMissing, match="subtask-A.english"):
@@ -247,6 +264,14 @@ def test_isear_quirks(tmp_path):
         ("a b", "guilt"),
     ]
     assert made.notes == ("2 rows without an answer were dropped.",)
+    for answer, kept in {
+        "[ Do not remember any incident.]": False, "Not applicable to me.": False, "-": False, "[ None ]": False,
+        "I have never felt this emotion.": False, "Never experienced.": False, "I can't think of any situation.": False,
+        "I never felt so small.": True, "No answer came from my father.": True, "Nothing worked that day.": True,
+        "I can't remember my keys, and was ashamed.": True,
+    }.items():  # fmt: skip
+        place = put(tmp_path / "answers", isear__csv=header + body + f"11004|5|shame|k6|{answer}|1|\n")
+        assert len(rows("isear", place)[0]) == 3 + kept, answer
     with pytest.raises(DataCorrupt, match="Field1, SIT"):
         rows("isear", put(tmp_path / "other", isear__csv="a|b\n1|2\n"))
 
@@ -361,7 +386,7 @@ def test_class_names_may_be_numbers():
     frame = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": [0, 1] * 20})
     for given in ([1, 0], np.array([1, 0])):
         assert datasets.from_table(frame, label_set=given).label_set.names == ("1", "0")
-    with pytest.raises(BadInput, match=r"two classes or more; found \[7\]"):
+    with pytest.raises(BadInput, match=r"two classes or more; the labels are \['7'\]"):
         datasets.from_table(frame, label_set=[7])
 
 
@@ -382,7 +407,7 @@ def test_a_text_of_two_hundred_thousand_characters_is_one_cell(tmp_path):
 @pytest.mark.parametrize("change, arguments, error, message", [
     ({}, {"text": "review"}, BadInput, r"no column 'review'; the table has \['id', 'text', 'label'\]"),
     ({"label": "  "}, {}, BadInput, "row 1 has no label"),
-    ({"split": "later"}, {"split": "split"}, BadInput, "part 'later'"),
+    ({"split": "later"}, {"split": "split"}, BadInput, "split 'later'"),
     ({"id": "r1"}, {"id": "id"}, BadInput, "ids must be unique; 1 of 40"),
 ])  # fmt: skip
 def test_table_errors_name_the_row_and_the_columns(change, arguments, error, message):

@@ -1,4 +1,4 @@
-"""Readers of the official formats of text datasets, quirks included, and of a reader's own tables."""
+"""Readers of the official formats of text datasets, quirks included."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import cards, pickles, store
-from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
-from emorec.datasets.splits import Rows, assemble
+from emorec.datasets.base import SPLITS, objects
+from emorec.datasets.splits import Rows
+from emorec.datasets.tabular import unquoted
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.labels import LabelSet
 
 
 def _lines(data):
@@ -142,28 +141,40 @@ def finegrained(path, level="sentence"):
 
 
 def _trees(path, names):
-    """Sentences and root labels of the treebank; ``names`` are those of 0 to 4, None drops a row."""
+    """Sentences and root labels of the treebank, and notes; ``names`` are those of 0 to 4, None drops a row."""
+    files = {"train": "train.txt", "validation": "dev.txt", "test": "test.txt"}
+    trees = {part: _lines(store.read_one(path, file, what="the treebank")[1]) for part, file in files.items()}
+    trees["train"], notes = _without_dev(trees["train"], trees["validation"])
     table = []
-    for part, file in (("train", "train.txt"), ("validation", "dev.txt"), ("test", "test.txt")):
-        _, data = store.read_one(path, file, what="the treebank")
-        for number, tree in enumerate(_lines(data), 1):
+    for part, lines in trees.items():
+        for number, tree in enumerate(lines, 1):
             label = names[int(tree[1])] if tree[:1] == "(" else None
             words = re.findall(r"\(\d ([^()]+)\)", tree)
             text = " ".join(words).replace("-LRB-", "(").replace("-RRB-", ")").replace("\\", "")
             if label is not None:
                 table.append((f"{part}-{number:05d}", text, label, None, part))
-    return table
+    return table, notes
+
+
+def _without_dev(train, dev):
+    """The training trees without those of dev.txt, which a common copy of train.txt has at its end; and a note."""
+    if not 0 < len(dev) < len(train) or train[-len(dev) :] != dev:
+        return train, ()
+    note = f"train.txt of this copy ends with the {len(dev):,} trees of dev.txt: they were taken out of it"
+    return train[: -len(dev)], (note,)
 
 
 def sst5(path):
     """Sentences of the Stanford Sentiment Treebank in five classes; brackets and slashes unescaped."""
-    return _rows(_trees(path, sets.SST5.names), sets.SST5)
+    table, notes = _trees(path, sets.SST5.names)
+    return _rows(table, sets.SST5, notes=notes)
 
 
 def sst2(path):
     """The treebank without neutral sentences, or GLUE's train.tsv (phrases) and dev.tsv (the test part)."""
     if store.read(path, "dev.txt"):
-        return _rows(_trees(path, ("negative", "negative", None, "positive", "positive")), sets.POLARITY)
+        table, notes = _trees(path, ("negative", "negative", None, "positive", "positive"))
+        return _rows(table, sets.POLARITY, notes=notes)
     table = []
     for part, file in (("train", "train.tsv"), ("test", "dev.tsv")):
         _, data = store.read_one(path, file, what="or train.txt, dev.txt and test.txt of the treebank")
@@ -177,7 +188,24 @@ def sst2(path):
 # --- tweets, comments, reports, dialogues
 
 _MESSAGE = re.compile(r'(\S+)\t(?:([^\t]*)\t)?"?(positive|negative|neutral|objective[-\w]*)"?\t(.*)')
-_UNANSWERED = re.compile(r"(?i)\[?\s*no response[.\s]*\]?[.\s]*")
+# A few rows end with the time of the tweet in a column of its own, as Twitter's interface or a database writes it.
+_TIMESTAMP = re.compile(
+    r"\t\s*(?:[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d (?:[+-]\d{4} |[A-Z]{3,4} )?\d{4}"
+    r"|\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?\S*(?: [+-]\d{4}| UTC)?)\s*$"
+)
+# What respondents of ISEAR wrote in the place of a report, the whole of it.
+_UNANSWERED = re.compile(
+    r"""(?ix) [\[(\s]* (?:
+      no \s (?:response|answer|reply|description|comment|experience|such\ \w+)s? (?:\ given)?
+    | none | nothing | nil | blank | missing | n/?a | not\ (?:known|applicable|available|answered|experienced)
+      (?:\ (?:to|for|by)\ (?:me|myself))?
+    | not\ included\ [io]n\ (?:the\ )?questionnaire
+    | (?:i\ )? (?:can\ ?not|can'?t|could\ ?n[o']t|do\ ?n[o']t|do\ not) \ (?:remember|recall|think\ of)
+      (?:\ (?:it|any|anything|(?:any|an?)\ (?:such\ )?(?:incident|situation|event|example|experience)))?
+    | (?:i\ )? (?:have\ |'ve\ )? never \ (?:felt|experienced|had) (?:\ (?:it|this|that|this\ way))?
+      (?:\ (?:the|such\ an?|this|that)?\ ?(?:emotion|feeling|situation|experience))?
+    )? [\])\s.,!?-]*"""
+)
 
 
 def _messages(data):
@@ -198,10 +226,10 @@ def _messages(data):
 
 def _plain(text):
     """A tweet without the quoting and escapes that some of the files have and others have not."""
-    text = _unquoted(text.strip())
+    text = unquoted(_TIMESTAMP.sub("", text).strip()).replace('\\"', '"')
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return html.unescape(text).strip()
+    return html.unescape(html.unescape(text)).strip()  # some are escaped twice
 
 
 def semeval(path):
@@ -320,117 +348,3 @@ def _meld_rows(path):
             })  # fmt: skip
     order = {part: i for i, part in enumerate(SPLITS)}
     return sorted(rows, key=lambda row: (order[row["split"]], row["dialogue"], row["utterance"]))
-
-
-# --- a reader's own table
-
-
-def from_table(
-    path, text="text", label="label", *, id=None, split=None, group=None, label_set=None,
-    label_separator=None, delimiter=None, name=None, fold=0, folds=10, seed=0, validation=0.1,
-):  # fmt: skip
-    """A dataset from a CSV, TSV or JSONL file, or a pandas DataFrame.
-
-    Args:
-        path: The file, or the DataFrame.
-        text: Column of the texts.
-        label: Column of the class names; of lists of names (or a lone name) for a multi-label dataset.
-        id: Column of unique ids; row numbers where None.
-        split: Column of part names (train, validation or val or dev, test); folds are made where None.
-        group: Column of what must not be torn apart (author, document), or None.
-        label_set: A `LabelSet` or a sequence of class names; the sorted names of the file where None.
-        label_separator: What separates several labels in a cell; makes the dataset multi-label.
-        delimiter: Of a CSV file; tab for .tsv, else found from the header.
-        name: Of the dataset; the file's where None.
-        fold, folds, seed, validation: As in `emorec.datasets.load`.
-
-    Returns:
-        A `Dataset`.
-
-    Raises:
-        BadInput: A missing column, an unlabelled row, an unknown label, a single class, too few rows.
-        DataMissing: No such file.
-        DataCorrupt: A web page, or broken JSON.
-    """
-    frame = hasattr(path, "columns") and hasattr(path, "to_dict")
-    table = path.to_dict("records") if frame else _table(Path(path).expanduser(), delimiter)
-    name = name or ("table" if frame else Path(path).stem)
-    wanted = [column for column in (text, label, id, split, group) if column is not None]
-    known = list(path.columns if frame else table[0] if table else ())
-    absent = [column for column in wanted if column not in known]
-    if absent:
-        raise BadInput(f"{name}: no column {', '.join(map(repr, absent))}; the table has {known}.")
-    kept = [(number, row) for number, row in enumerate(table, 1) if _cell(row.get(text))]
-    notes = (f"{len(table) - len(kept)} rows without text were dropped.",) if len(kept) < len(table) else ()
-    multi_label = label_separator is not None or any(isinstance(row.get(label), list | tuple) for _, row in kept)
-    labels = [_label(row.get(label), multi_label, label_separator, name, number) for number, row in kept]
-    label_set = _label_set(label_set, labels, name, multi_label)
-    canonical = lambda x: label_set.names[label_set.index(x)]  # noqa: E731
-    rows = Rows(
-        inputs=objects(str(row[text]) for _, row in kept),
-        labels=[tuple(map(canonical, x)) if multi_label else canonical(x) for x in labels],
-        ids=[_cell(row.get(id)) if id is not None else f"row-{number}" for number, row in kept],
-        label_set=label_set,
-        parts=None if split is None else [_part(row.get(split), name, number) for number, row in kept],
-        groups=None if group is None else [_cell(row.get(group)) or f"row-{n}" for n, row in kept],
-        notes=notes,
-        protocol="the table's own split",
-    )
-    return assemble(name, rows, fold=fold, folds=folds, seed=seed, validation=validation)
-
-
-def _table(path, delimiter):
-    if not path.is_file():
-        raise DataMissing(f"The table {path}", [path.absolute()], "check the path; CSV, TSV and JSONL are read.")
-    data = path.read_bytes()
-    store.refuse_html(data, path)
-    text = store.decode(data)
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        try:
-            return [dict(json.loads(line)) for line in text.split("\n") if line.strip()]
-        except (ValueError, TypeError) as error:
-            raise DataCorrupt(f"{path} is not one JSON object a line: {error}.") from error
-    lines = [line for line in text.split("\n") if line.strip()]
-    if delimiter is None:
-        delimiter = "\t" if path.suffix == ".tsv" else max(",;\t|", key=(lines or [""])[0].count)
-    # Most tab-separated files quote nothing, and a lone quotation mark would swallow rows.
-    plain = delimiter == "\t" and len({line.count("\t") for line in lines}) == 1
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="",
-                          quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)  # fmt: skip
-    return [{key: _unquoted(cell) for key, cell in row.items()} for row in rows] if plain else list(rows)
-
-
-def _unquoted(cell):
-    wrapped = isinstance(cell, str) and len(cell) > 1 and cell[0] == cell[-1] == '"'
-    return cell[1:-1].replace('""', '"') if wrapped else cell
-
-
-def _cell(value):
-    return "" if value is None or value != value else str(value).strip()
-
-
-def _label(value, multi_label, separator, name, number):
-    if multi_label:
-        whole = [value] if separator is None else _cell(value).split(separator)
-        parts = value if isinstance(value, list | tuple) else whole
-        return tuple(part for part in map(_cell, parts) if part)
-    if not _cell(value):
-        raise BadInput(f"{name}: row {number} has no label; give it one or leave the row out.")
-    return _cell(value)
-
-
-def _label_set(given, labels, name, multi_label):
-    if isinstance(given, LabelSet):
-        return given
-    found = sorted({x for row in labels for x in (row if multi_label else (row,))}) if given is None else given
-    if len(found) < 2:
-        raise BadInput(f"{name}: a classifier needs two classes or more; found {list(found)}.")
-    return LabelSet(name, tuple(map(_cell, found)), multi_label=multi_label)
-
-
-def _part(value, name, number):
-    part = SPLIT_NAMES.get(_cell(value).lower())
-    if part is None:
-        raise BadInput(f"{name}: row {number} belongs to part {value!r}; use {', '.join(SPLITS)}.")
-    return part
