@@ -11,14 +11,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # not in the wheel.
 ORDER = (
     "version", "errors", "labels", "checks", "files", "images", "weights", "attention", "datasets", "metrics",
-    "gradients", "plots", "reporting", "checkpoints", "training", "classifier", "text", "faces", "voice", "multimodal",
-    "pretrained", "scoring", "__main__", "experiments", "tools",
+    "gradients", "plots", "reporting", "checkpoints", "optimizers", "training", "classifier", "text", "faces", "voice",
+    "multimodal", "pretrained", "scoring", "__main__", "experiments", "tools",
 )  # fmt: skip
 
 # The renderer could be a package of its own.
 RENDERER = ("errors", "labels", "images")
 
-_SHARED = ("attention", "checkpoints", "training", "classifier", "labels", "errors", "metrics")
+_SHARED = ("attention", "checkpoints", "optimizers", "training", "classifier", "labels", "errors", "metrics")
 PATHS = {
     "text": ("text", *_SHARED),
     "faces": ("faces", "images", *_SHARED),

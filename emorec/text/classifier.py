@@ -186,7 +186,7 @@ class TextClassifier(Classifier):
         self.coverage_ = self._matrix = self._start = None
         if self._transformer:
             own = {name: getattr(self, name) for name in ("layers", "heads", "units")}
-            self._start = start(self.pretrained, texts, size=self.word_pieces, settings=own)
+            self._start = start(self.pretrained, texts, TextClassifier.load, size=self.word_pieces, settings=own)
             self._matrix, self.encoding_ = self._start.vectors, self._start.pieces
             if self.max_length is not None:
                 self.encoding_ = WordPieces(self.encoding_.vocabulary, min(self.max_length, self.encoding_.limit))

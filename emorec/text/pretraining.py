@@ -34,7 +34,7 @@ class Start:
     fill: Callable
 
 
-def start(source, texts, *, size=None, settings=None):
+def start(source, texts, load, *, size=None, settings=None):
     """A starting point by name.
 
     Args:
@@ -42,6 +42,7 @@ def start(source, texts, *, size=None, settings=None):
             and ``model.safetensors`` of a lower-casing BERT; the path of a saved `TextClassifier` with a transformer,
             or the name of one that comes along; None: weights at random, word pieces learned from the texts.
         texts: The training texts; they choose the word pieces.
+        load: `TextClassifier.load`, which stands above this module, for a source that is a saved classifier.
         size: Number of word pieces kept, those commonest in the texts; None keeps all.
         settings: For None as source: layers, heads, units, max_length.
 
@@ -53,7 +54,7 @@ def start(source, texts, *, size=None, settings=None):
     path = Path(source).expanduser()
     file = path if path.suffix == ".emorec" else extras.PRETRAINED / f"{source}.emorec"
     if file.is_file():
-        return _of_classifier(file, texts, size)
+        return _of_classifier(load(file), file, texts, size)
     if path.suffix == ".emorec":
         raise DataMissing(f"The classifier {str(source)!r}", [path.absolute()], "train one, then save it")
     return _of_bert(minilm.locate(None if source == minilm.NAME else path), texts, size, source == minilm.NAME)
@@ -74,10 +75,7 @@ def _of_bert(folder, texts, size, original):
     return Start(pieces, vectors, found, lambda encoder: minilm.set_weights(encoder, arrays))
 
 
-def _of_classifier(file, texts, size):
-    from emorec.text.classifier import TextClassifier
-
-    saved = TextClassifier.load(file)
+def _of_classifier(saved, file, texts, size):
     if not isinstance(saved.encoding_, WordPieces):
         raise BadInput(f"{file} holds no transformer but encoder={saved.encoder!r}: it cannot start one.")
     encoder, pieces = saved.model_.get_layer("encoder"), saved.encoding_
