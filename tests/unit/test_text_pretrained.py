@@ -216,7 +216,7 @@ def test_a_saved_transformer_answers_nearly_the_same_and_each_time_equally(trans
 
 def test_a_transformer_starts_from_a_saved_one(transformer, tmp_path):
     path = transformer.save(tmp_path / "a.emorec")
-    begun = start(path, TEXTS)
+    begun = start(path, TEXTS, TextClassifier.load)
     assert begun.pieces.vocabulary == transformer.encoding_.vocabulary
     rate = {"pretrained": str(path), "encoder_rate": 1e-6, "epochs": 1}
     tuned = fitted("transformer", "uniform", **TINY | rate)
@@ -224,7 +224,7 @@ def test_a_transformer_starts_from_a_saved_one(transformer, tmp_path):
         transformer.model_.get_layer("encoder").get_weights(), tuned.model_.get_layer("encoder").get_weights()
     ):
         np.testing.assert_allclose(before, after, atol=1e-5)
-    smaller = start(path, TEXTS, size=60)
+    smaller = start(path, TEXTS, TextClassifier.load, size=60)
     assert smaller.pieces.vocabulary_size == 60 == len(smaller.vectors)
 
 
@@ -248,12 +248,12 @@ def test_what_a_transformer_cannot_have_is_refused(tmp_path):
     with pytest.raises(BadInput, match="layer_decay=-1"):
         fitted("transformer", "global", layer_decay=-1, **TINY)
     with pytest.raises(DataMissing, match="data get minilm"):
-        start(tmp_path, TEXTS)
+        start(tmp_path, TEXTS, TextClassifier.load)
     with pytest.raises(DataMissing, match="absent.emorec"):
-        start(tmp_path / "absent.emorec", TEXTS)
+        start(tmp_path / "absent.emorec", TEXTS, TextClassifier.load)
     other = fitted("none", "uniform", epochs=1).save(tmp_path / "other.emorec")
     with pytest.raises(BadInput, match="holds no transformer"):
-        start(other, TEXTS)
+        start(other, TEXTS, TextClassifier.load)
     with pytest.raises(BadInput, match="float32, float16, int8"):
         TextClassifier.load(other).save(tmp_path / "x.emorec", precision="int4")
 
