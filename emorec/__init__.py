@@ -1,4 +1,4 @@
-"""Emotion recognition from text, faces and both.
+"""Emotion recognition from text, faces, voices, and all of them together.
 
 Importing this package is cheap: parts of it, and the libraries they stand on, are imported when first used.
 """
@@ -13,10 +13,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's star
 _CLASSES = {
     "TextClassifier": "emorec.text.classifier",
     "FaceClassifier": "emorec.faces.classifier",
+    "VoiceClassifier": "emorec.voice.classifier",
     "MultimodalClassifier": "emorec.multimodal.classifier",
 }
 _MODULES = (
-    "attention", "datasets", "text", "faces", "multimodal",
+    "attention", "datasets", "text", "faces", "voice", "multimodal",
     "classifier", "errors", "images", "labels", "metrics", "plots", "reporting", "training",
 )  # fmt: skip
 
@@ -27,8 +28,8 @@ __all__ = ["__version__", "load_model", *_FUNCTIONS, *_CLASSES, *_MODULES]
 
 
 # Modules that define Keras layers: importing them is what makes a saved model readable.
-_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "multimodal.layers", "multimodal.crossmodal",
-           "multimodal.dialogues")  # fmt: skip
+_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "voice.models", "multimodal.layers",
+           "multimodal.crossmodal", "multimodal.dialogues")  # fmt: skip
 
 
 def load_model(path, **options):

@@ -26,7 +26,8 @@ class Split:
     Attributes:
         name: ``train``, ``validation`` or ``test``; training refuses a ``test`` split as validation data.
         inputs: N inputs: texts (object array of str), pictures (uint8 (N, H, W) or (N, H, W, 3) RGB, or an object
-            array of paths or pictures), or a dict of modality name to such an array.
+            array of paths or pictures), sounds (object array of paths or `emorec.voice.Sound`), or a dict of modality
+            name to such an array.
         labels: Object array of N class names; of N tuples of names where the label set is multi-label.
         ids: Object array of N strings, unique in the dataset and stable between releases of this package.
         groups: Object array of N strings that must not be split (subject, video, document), or None.

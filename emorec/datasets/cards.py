@@ -26,7 +26,7 @@ class Card:
     Attributes:
         name: As in `emorec.datasets.load`.
         title: As in its paper.
-        modality: ``text``, ``faces`` or ``multimodal``.
+        modality: ``text``, ``faces``, ``voice`` or ``multimodal``.
         task: In a few words.
         label_set: The ordered class names.
         size: Examples, in words.

@@ -18,7 +18,8 @@ def speech_frames(level: np.ndarray, *, gap: float = GAP, least: float = LEAST) 
     """Which frames are speech.
 
     The noise is the 10th percentile of the level (of what is not digital silence), the speech its 95th; the threshold
-    lies a third of the way up between them, and at least 6 dB above the noise. Short pauses are bridged, clicks left out.
+    lies a third of the way up between them, at least 6 dB above the noise and at most 35 dB below the speech. Short
+    pauses are bridged, clicks left out.
 
     Args:
         level: dB of full scale, float (T,), of `emorec.voice.features.level`.

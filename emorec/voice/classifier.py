@@ -8,18 +8,17 @@ import time
 import warnings
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from emorec import metrics, training
-from emorec.attention.base import positive_int
-from emorec.classifier import Classifier, infer_label_set
+from emorec.checks import choice, positive_int, real_number
+from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import k_fold
 from emorec.errors import BadInput
-from emorec.text.models import attention_outputs, choice
+from emorec.text.models import attention_outputs
 from emorec.voice import activity, features
-from emorec.voice.encoding import NORMALISE, VoiceEncoding
+from emorec.voice.encoding import NORMALISE, FrameBatches, VoiceEncoding
 from emorec.voice.explain import VoiceExplanation, sequence_times, silenced
 from emorec.voice.models import ATTENTIONS, ENCODERS, MACHINES, build_voice_model, fit_machine, sharpen
 from emorec.voice.sound import Sound, SoundNotice, as_sound
@@ -35,9 +34,9 @@ class VoiceClassifier(Classifier):
     or stereo. One sound is one utterance, of one speaker and one mood; `predict_over_time` cuts a longer one.
 
     Args:
-        encoder: ``lda`` or ``svm``, a linear discriminant or support vector machines on `emorec.voice.statistics`, which
-            learn from few hundred utterances within seconds; or a network, one of `emorec.voice.models.ENCODERS`:
-            ``cnn``, ``bilstm``, ``cnn-bilstm`` and the like.
+        encoder: ``lda`` or ``svm``, a linear discriminant or support vector machines on `emorec.voice.statistics`,
+            which learn from a few hundred utterances within seconds; or a network, one of
+            `emorec.voice.models.ENCODERS`: ``cnn``, ``bilstm``, ``cnn-bilstm`` and the like.
         attention: Of a network: ``none``, ``uniform``, ``global``, ``self`` or ``structured``; None takes ``global``.
             The machines have none.
         normalise: ``training``, by the mean and spread of the training data; or ``speaker``, by those of each speaker.
@@ -104,8 +103,8 @@ class VoiceClassifier(Classifier):
             inputs: N sounds, or a `Split` whose groups are speakers.
             labels: N class names.
             speakers: N names; whole speakers are then set aside for validation.
-            validation: A `Split`, ``(sounds, labels)`` or ``(sounds, labels, speakers)``. The machines do not look at it.
-            **options: label_set, checkpoint, progress.
+            validation: A `Split`, ``(sounds, labels)`` or ``(sounds, labels, speakers)``. The machines do not use it.
+            **options: sample_weight, label_set, checkpoint, progress.
 
         Raises:
             BadInput: A setting or a sound that cannot be used; no speakers where they are normalised by.
@@ -116,29 +115,14 @@ class VoiceClassifier(Classifier):
             raise BadInput("normalise='speaker' needs to know who speaks: give speakers=[...], a name for each sound.")
         if isinstance(validation, tuple):
             validation = self._as_split("validation", *validation, *[None] * (3 - len(validation)))
-        elif isinstance(validation, Split):
-            training.refuse_test_split(validation)
-            validation = self._as_split(validation.name, validation, None, None)
-        if self._machine:
-            # Machines do not stop early: what would be set aside is better learned from.
-            validation = Split("train", train.inputs, train.labels, train.ids, train.groups)
-            self._groups = train.groups
-        try:
-            return super().fit(train, validation=validation, **options)
-        finally:
-            self.__dict__.pop("_groups", None)
-            self.__dict__.pop("_heard", None)
+        return super().fit(train, validation=validation, **options)
 
     def _as_split(self, name, inputs, labels, speakers):
         """A Split of utterances whose groups are speakers, or None where nobody knows all of them."""
         if isinstance(inputs, Split):
             utterances, labels, ids = spoken(inputs.inputs, inputs.groups), inputs.labels, inputs.ids
         else:
-            if labels is None:
-                raise BadInput("Labels are missing: give sounds and labels, or one Split.")
-            utterances, labels = spoken(inputs, speakers), objects(labels)
-            if len(utterances) != len(labels):
-                raise BadInput(f"{len(utterances)} sounds, but {len(labels)} labels.")
+            utterances, labels = self._pair(spoken(inputs, speakers), labels)
             ids = objects(f"{i:08d}" for i in range(len(labels)))
         known = [utterance.speaker for utterance in utterances]
         return Split(name, objects(utterances), labels, ids, None if None in known else objects(known))
@@ -148,12 +132,13 @@ class VoiceClassifier(Classifier):
         choice("attention", self.attention, (None, *ATTENTIONS))
         choice("normalise", self.normalise, NORMALISE)
         if self._machine and self.attention not in (None, "none"):
-            raise BadInput(f"encoder={self.encoder!r} sees no frames, so attention={self.attention!r} has nothing to do.")
-        for name in ("units", "attention_units", "filters", "kernel_size", "layers", "epochs", "batch_size"):
+            raise BadInput(
+                f"encoder={self.encoder!r} sees no frames, so attention={self.attention!r} has nothing to do."
+            )
+        for name in ("units", "attention_units", "filters", "kernel_size", "layers"):
             positive_int("VoiceClassifier", name, getattr(self, name))
         for speed in self.speeds:
-            if not 0.5 <= speed <= 2:
-                raise BadInput(f"speeds={self.speeds!r}: each lies between 0.5 and 2; 1 is the sound itself.")
+            real_number("each of speeds", speed, 0.5, 2)
 
     @property
     def _machine(self):
@@ -170,19 +155,28 @@ class VoiceClassifier(Classifier):
     def _content(self, inputs):
         return [_fingerprint(utterance.source) for utterance in inputs]
 
-    def _fit_encoding(self, inputs):
-        self._heard = list(inputs)
-        self.encoding_ = VoiceEncoding("statistics" if self._machine else "sequence", self.normalise).fit(inputs)
+    def _set_aside(self, inputs, labels, groups):
+        if self._machine:  # it does not stop early: what would be set aside is better learned from
+            return np.zeros(len(labels), dtype=bool)
+        return super()._set_aside(inputs, labels, groups)
 
     def _encode(self, inputs):
         return self.encoding_.encode(inputs)
 
-    def _build(self, classes):
+    def _learn(self, train, validation, *, checkpoint=None, progress=print):
+        kind = "statistics" if self._machine else "sequence"
+        self.encoding_ = VoiceEncoding(kind, self.normalise).fit(train.inputs)
+        speeds = dict.fromkeys((1.0, *(float(speed) for speed in self.speeds)))
+        heard = [self.encoding_.encode(train.inputs, speed) for speed in speeds]
         if self._machine:
-            return None  # made where it is trained: its size depends on the data
-        return build_voice_model(
+            self.history_ = self._learn_machine(train, heard, progress)
+            return
+        x = FrameBatches.joined(heard)
+        y = np.concatenate([train.targets] * len(heard))
+        weights = None if train.weights is None else np.concatenate([train.weights] * len(heard))
+        self.model_ = build_voice_model(
             features=COLUMNS,
-            classes=classes,
+            classes=len(self.label_set_),
             encoder=self.encoder,
             attention=self.attention or "global",
             units=self.units,
@@ -193,52 +187,47 @@ class VoiceClassifier(Classifier):
             dropout=self.dropout,
             seed=self.seed,
         )
+        seen = (self._encode(validation.inputs), validation.targets)
+        self.history_ = self._train(Examples(x, y, weights), seen, checkpoint=checkpoint, progress=progress)
 
-    def _train(self, train, validation, **options):
-        others = [self.encoding_.encode(self._heard, speed) for speed in self.speeds if speed != 1]
-        if self._machine:
-            return self._train_machine(train, others, **options)
-        x, y = train
-        if others:
-            x = type(x)([row[:, 1:] for part in (x, *others) for row in part.rows])
-            y = np.concatenate([y] * (1 + len(others)))
-        return super()._train((x, y), validation, **options)
+    # The machines
 
-    def _train_machine(self, train, others, *, checkpoint=None, progress=print):
-        started = time.perf_counter()
-        (x, y), classes = train, len(self.label_set_)
-        if self.label_set_.multi_label:
-            raise BadInput("The machines know one label to a sound; take a network for several, e.g. encoder='cnn'.")
-        targets, parts = y.argmax(axis=1), [x, *others]
+    def _learn_machine(self, train, heard, progress):
+        """Trains a machine on what is heard of the training sounds, (N, D) for each speed; returns its history."""
+        if self.label_set_.multi_label or train.weights is not None:
+            what = "several labels to a sound" if self.label_set_.multi_label else "sample_weight"
+            raise BadInput(f"encoder={self.encoder!r} does not know {what}; take a network, e.g. encoder='cnn'.")
+        started, targets = time.perf_counter(), train.targets.argmax(axis=1)
 
         def trained(rows):
-            seen = np.concatenate([part[rows] for part in parts])
-            return fit_machine(self.encoder, seen, np.tile(targets[rows], len(parts)), classes=classes, C=self.C)
+            seen = np.concatenate([part[rows] for part in heard])
+            truth = np.tile(targets[rows], len(heard))
+            return fit_machine(self.encoder, seen, truth, classes=len(self.label_set_), C=self.C)
 
-        held_out = self._held_out_logits(x, targets, trained)
-        self.model_ = trained(np.arange(len(x)))
+        speakers = [utterance.speaker for utterance in train.inputs]
+        held_out = self._held_out_logits(heard[0], targets, None if None in speakers else speakers, trained)
+        self.model_ = trained(np.arange(len(targets)))
+        row = {}
         if held_out is not None:
             sharpen(self.model_, 1 / metrics.fit_temperature(held_out, targets))
-            scores = training.validation_scores(y, held_out)
-            row = {f"cross_{name}": value for name, value in scores.items() if name != "loss"}
-        else:
-            row = {}
-        row |= {"loss": training.validation_scores(y, training.predict(self.model_, x))["loss"]}
+            scores = training.validation_scores(train.targets, held_out)
+            row = {f"val_{name}": scores[name] for name in ("accuracy", "macro_f1")}
+        row["loss"] = training.validation_scores(train.targets, training.predict(self.model_, heard[0]))["loss"]
         row["seconds"] = time.perf_counter() - started
-        if progress is not None and "cross_accuracy" in row:
-            who = "" if self._groups is None else ", of other speakers"
+        if progress is not None and held_out is not None:
+            who = "" if None in speakers else ", of other speakers"
             progress(
-                f"{self.encoder} · {row['seconds']:.1f} s · three parts of the training data in turn{who}: "
-                f"accuracy {100 * row['cross_accuracy']:.1f} %, macro-F1 {100 * row['cross_macro_f1']:.1f} %"
+                f"{self.encoder} · {row['seconds']:.1f} s · each third of the training data{who}, by the others: "
+                f"accuracy {100 * row['val_accuracy']:.1f} %, macro-F1 {100 * row['val_macro_f1']:.1f} %"
             )
         return training.History([row], 0, None)
 
-    def _held_out_logits(self, x, targets, trained):
-        """Logits (N, C) of every third by the machine of the other two, speakers apart; None where there are too few."""
+    def _held_out_logits(self, x, targets, speakers, trained):
+        """Logits (N, C) of every third by the machine of the others, speakers apart; None where there are too few."""
         ids = [f"{i:08d}" for i in range(len(x))]
-        if len(x) < 6 or (self._groups is not None and len(set(self._groups)) < 3):
+        if len(x) < 6 or (speakers is not None and len(set(speakers)) < 3):
             return None
-        fold = k_fold(ids, [str(t) for t in targets], folds=3, seed=self.seed, groups=self._groups)
+        fold = k_fold(ids, [str(t) for t in targets], folds=3, seed=self.seed, groups=speakers)
         logits = np.zeros((len(x), len(self.label_set_)), dtype="float32")
         for part in range(3):
             rest = np.flatnonzero(fold != part)
@@ -254,7 +243,7 @@ class VoiceClassifier(Classifier):
         utterances = spoken(inputs, speakers)
         if self.normalise == "speaker" and utterances and all(u.speaker is None for u in utterances):
             words = (
-                "This classifier is normalised by speaker, and nobody says who speaks: it takes the training data's mean "
+                "This classifier is normalised by speaker, and nobody says who speaks: the training data's mean serves "
                 "instead. Give speakers=[...] and several sounds of each, or train with normalise='training'."
             )
             warnings.warn_explicit(words, SoundNotice, "emorec", 1)
@@ -278,9 +267,9 @@ class VoiceClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, speakers=speakers))
 
-    def score(self, inputs, labels=None, *, speakers=None):
-        """Accuracy, 0 to 1. Arguments: see `predict_proba`."""
-        return super().score(inputs if isinstance(inputs, Split) else spoken(inputs, speakers), labels)
+    def score(self, inputs, labels=None, sample_weight=None, *, speakers=None):
+        """Accuracy, 0 to 1; see `emorec.classifier.Classifier.score`, and `predict_proba` for the speakers."""
+        return super().score(inputs if isinstance(inputs, Split) else spoken(inputs, speakers), labels, sample_weight)
 
     def predict_over_time(self, sound, *, window=2.0, hop=1.0):
         """Emotions of a longer sound, window by window.
@@ -324,8 +313,8 @@ class VoiceClassifier(Classifier):
 
         Args:
             sound: One sound.
-            method: ``attention``, of a network that has one, or ``occlusion``: by how much the target's probability falls
-                when a quarter of a second is silenced. None takes attention where there is one.
+            method: ``attention``, of a network that has one, or ``occlusion``: by how much the target's probability
+                falls when a quarter of a second is silenced. None takes attention where there is one.
             target: Class name that occlusion explains; None takes the predicted one. Attention is about no class.
             others: More sounds of the same speaker, for a classifier that is normalised by speaker.
 
@@ -391,7 +380,7 @@ class VoiceClassifier(Classifier):
 
 
 def _share(speech, start, window):
-    part = speech[int(start * 100) : int((start + window) * 100) + 1]
+    part = speech[int(start * 100) : int((start + window) * 100)]
     return float(part.mean()) if len(part) else 0.0
 
 
@@ -399,7 +388,9 @@ def _fingerprint(source):
     """A key that is equal for equal sounds."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(os.path.expanduser(source))
-        source = path.read_bytes() if path.is_file() else str(path).encode()  # reading it for training says what is wrong
+        source = (
+            path.read_bytes() if path.is_file() else str(path).encode()
+        )  # reading it for training says what is wrong
     elif not isinstance(source, (bytes, bytearray)):
         array = source.samples if isinstance(source, Sound) else np.asarray(source[0])
         source = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()

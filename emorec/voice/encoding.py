@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emorec.attention.base import positive_int
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 from emorec.text.buckets import BucketedIds
 from emorec.voice.utterances import Utterance, read
@@ -26,6 +26,14 @@ class FrameBatches(BucketedIds):
         self.rows = [np.concatenate([np.ones((len(row), 1)), row], axis=1).astype("float32") for row in rows]
         self.shapes = np.array([[len(row)] for row in self.rows])
 
+    @classmethod
+    def joined(cls, parts):
+        """The rows of several, one after the other."""
+        made = cls([])
+        made.rows = [row for part in parts for row in part.rows]
+        made.shapes = np.concatenate([part.shapes for part in parts])
+        return made
+
     def pad(self, positions):
         """float32 (B, T, 1 + D) of these sequences."""
         longest = -(-self.shapes[positions].max() // STEPS) * STEPS
@@ -41,7 +49,7 @@ class VoiceEncoding:
     Args:
         kind: ``statistics`` (one vector an utterance) or ``sequence`` (a row for each 30 ms).
         normalise: ``training``: mean 0 and spread 1 over the training data. ``speaker``: over the utterances of each
-            speaker, in training and in every later call, which takes several utterances of a speaker, best of all moods.
+            speaker, in training and in every later call, which takes several utterances of each, best of all moods.
             Two utterances with the mean and spread of the training data are counted in, so that a single one is still
             scored.
     """

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from emorec.attention.base import fraction, positive_int
+from emorec.checks import choice, fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import MaskedMax, MaskedMean, SequenceEncoder
-from emorec.text.models import attention_layer, choice, encoder_layers, head, seeded
+from emorec.text.models import attention_layer, encoder_layers, head, seeded
 
 MACHINES = ("lda", "svm")
 ENCODERS = ("cnn", "lstm", "bilstm", "gru", "bigru", "cnn-bilstm", "cnn-bigru")
@@ -151,7 +151,9 @@ class KernelMachine(keras.layers.Layer):
 
     def build(self, shape):
         self.support = self.add_weight(shape=(self.vectors, shape[-1]), initializer="zeros", name="support")
-        self.coefficients = self.add_weight(shape=(self.vectors, self.classes), initializer="zeros", name="coefficients")
+        self.coefficients = self.add_weight(
+            shape=(self.vectors, self.classes), initializer="zeros", name="coefficients"
+        )
         self.bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="bias")
 
     def call(self, x):

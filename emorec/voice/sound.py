@@ -94,7 +94,7 @@ def as_sound(source: object, *, rate: int = RATE, notices: bool = True) -> Sound
         source: A path; the bytes of a sound file; a `Sound`; or a pair (array, rate in Hz). Arrays have the shape (N,)
             or (N, channels): int16, int32 (full scale 2^31), uint8 (128 is silence), or floats from -1 to 1.
         rate: Of the result, Hz.
-        notices: Whether to warn (`SoundNotice`) of a silent, clipped or narrow-band sound; its ``doubts`` say so anyway.
+        notices: Whether to warn (`SoundNotice`) of a silent, clipped or narrow-band sound; ``doubts`` say so anyway.
 
     Returns:
         The sound, float32 from -1 to 1: channels averaged, resampled where its rate was another.
@@ -111,14 +111,13 @@ def as_sound(source: object, *, rate: int = RATE, notices: bool = True) -> Sound
         <sound: 1.00 s at 16,000 Hz>
     """
     samples, own, name = _decoded(source)
-    if isinstance(source, Sound) and source.rate == rate:
-        samples = np.ascontiguousarray(samples, dtype="float32")
-        return source if samples is source.samples else Sound(samples, rate, name, source.doubts)
     if len(samples) < LEAST * own:
         raise BadInput(f"{_say(name)} is too short: {len(samples) / own:.3f} s, where {LEAST} s are the least.")
-    doubts = _doubts(samples, own)
+    doubts = tuple(dict.fromkeys((*getattr(source, "doubts", ()), *_doubts(samples, own))))
     if notices and doubts:
         warnings.warn_explicit(f"{_say(name)} is {'; '.join(doubts)}.", SoundNotice, "emorec", 1)
+    if isinstance(source, Sound) and samples is source.samples and (own, doubts) == (rate, source.doubts):
+        return source
     return Sound(resample(samples, own, rate), rate, name, doubts)
 
 
@@ -135,7 +134,7 @@ def check_sounds(inputs: object) -> list:
         return [inputs]
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         raise BadInput(
-            f"An array of shape {inputs.shape} does not say its rate: give a pair (array, rate in Hz), or a list of such."
+            f"An array of shape {inputs.shape} does not say its rate: give a pair (array, rate), or a list of them."
         )
     if isinstance(inputs, dict) or hasattr(inputs, "columns"):
         raise BadInput(f"Sounds come as a list; received a {type(inputs).__name__}. Give one of its columns.")
@@ -243,7 +242,9 @@ def _scaled(samples, name):
             f"{_say(name)}: as floats samples lie in -1 to 1; received up to {peak:g}. "
             "Divide integers by their full scale, 32,768 for 16 bits, or give them as they are."
         )
-    return (samples / max(peak, 1)).astype("float32")  # files of floats may overshoot a little
+    if peak > 1:  # files of floats may overshoot a little
+        samples = samples / peak
+    return samples.astype("float32", copy=False)
 
 
 def _mono(samples, name):

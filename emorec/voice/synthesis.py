@@ -1,7 +1,7 @@
 """A synthesiser of emotional voices: a glottal source through formants, every parameter known.
 
-It babbles: syllables without a language, by speakers who differ in pitch, length of the vocal tract, speed, loudness and
-breath. An emotion is a distribution of seven parameters; the distributions overlap, so that the rate of the best
+It babbles: syllables without a language, by speakers who differ in pitch, length of the vocal tract, speed, loudness
+and breath. An emotion is a distribution of seven parameters; the distributions overlap, so that the rate of the best
 possible classifier is known (`best_possible_rate`). It serves to test and to teach the machinery: the directions of the
 emotions follow the literature (Scherer 2003, Speech Communication 40, table 2), their sizes are chosen, and nothing
 learned on them is knowledge about people.
@@ -65,8 +65,8 @@ class Speaker:
         name: Of the speaker.
         tract: Length of the vocal tract against a man's of 17 cm; formants lie at 1 / tract of a man's.
         pitch: Own mean pitch, Hz.
-        offsets: How the speaker's own range, slope, speed, loudness, tilt and breath differ from the usual, in the units
-            of ``PARAMETERS``; and the pitch from what the length of the tract lets one expect.
+        offsets: How the speaker's own parameters differ from the usual, in the order and units of ``PARAMETERS``; the
+            pitch from what the length of the tract lets one expect.
     """
 
     name: str
@@ -95,9 +95,7 @@ def sample_parameters(emotion: str, rng: np.random.Generator) -> dict[str, float
         LabelMismatch: An unknown emotion.
     """
     means = MEANS[EMOTIONS7.names[EMOTIONS7.index(emotion)]]
-    return {
-        name: float(rng.normal(mean, within)) for (name, (_, within, _)), mean in zip(PARAMETERS.items(), means)
-    }
+    return {name: float(rng.normal(mean, within)) for (name, (_, within, _)), mean in zip(PARAMETERS.items(), means)}
 
 
 @lru_cache(maxsize=8)
@@ -190,7 +188,7 @@ def _babble(speed, rng):
 
 
 def _contour(syllables, times, voice, spread, slope, rng):
-    """Semitones against the mean (N,) at the times: an accent a syllable; mean 0, spread and slope exact where voiced."""
+    """Semitones (N,) at the times: an accent a syllable; mean 0, spread and slope exact where it is voiced."""
     middles = np.array([(s.onset + s.end) / 2 for s in syllables])
     accents = np.interp(times, middles, rng.normal(size=len(middles)))
     along = (times - middles.mean()) / np.ptp(middles)
@@ -261,7 +259,8 @@ def render(speaker: Speaker, parameters: dict[str, float], rng: np.random.Genera
     noise = signal.lfilter([1, -1.6, 0.8], [1], rng.normal(size=len(times))) * hiss * 0.06
     samples = 10 ** ((LOUDNESS + value["loudness"]) / 20) * (spoken + noise)
     samples += 10 ** (NOISE / 20) * rng.normal(size=len(times))
-    return Sound(np.clip(samples, -1, 1).astype("float32"), RATE, f"voice {speaker.name}")
+    whole = np.clip(np.rint(samples * 2**15), -(2**15), 2**15 - 1)  # 16 bits, as it is kept
+    return Sound((whole / 2**15).astype("float32"), RATE, f"voice {speaker.name}")
 
 
 def _absolute(speaker, parameters):

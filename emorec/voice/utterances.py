@@ -42,14 +42,14 @@ class Utterance:
 
     def statistics(self, speed: float = 1.0) -> np.ndarray:
         """`emorec.voice.statistics.utterance` of the sound played at that speed, float32 (D,)."""
-        return self._once("statistics", speed, lambda track: statistics.utterance(track))
+        return self._once("statistics", speed, statistics.utterance)
 
     def sequence(self, speed: float = 1.0) -> np.ndarray:
         """What a network sees of the sound played at that speed, from the first to the last speech, 30 ms a row.
 
         Returns:
-            float32 (T, 44): 40 mel bands (dB), pitch (semitones above 100 Hz, NaN where nothing is voiced), periodicity,
-            voiced share, level (dB).
+            float32 (T, 44): 40 mel bands (dB), pitch (semitones above 100 Hz, NaN where nothing is voiced),
+            periodicity, voiced share, level (dB).
         """
         return self._once("sequence", speed, _sequence)
 
@@ -119,5 +119,6 @@ def read(utterances: list[Utterance]) -> None:
         doubts.update(sound.doubts)
         first |= {doubt: sound.name for doubt in sound.doubts if doubt not in first}
     for doubt, count in doubts.items():
-        which = f"{first[doubt]!r} is" if count == 1 else f"{count} of {len(utterances)} sounds, {first[doubt]!r} first, are"
+        several = f"{count} of {len(utterances)} sounds, the first being {first[doubt]!r}, are"
+        which = f"The sound {first[doubt]!r} is" if count == 1 else several
         warnings.warn_explicit(f"{which} {doubt}.", SoundNotice, "emorec", 1)

@@ -173,15 +173,15 @@ def test_published_folds_are_what_the_function_gives(name, folder, real):
 
 
 def test_every_name_of_the_design_has_a_card():
-    expected = """sample-sentences sample-reviews sample-faces sample-pairs movie-polarity movie-subjectivity
+    expected = """sample-sentences sample-reviews sample-faces sample-voices sample-pairs movie-polarity movie-subjectivity
     imdb finegrained-sentiment sst-2 sst-5 semeval-2017-4a emotions goemotions isear meld fer2013 ferplus
-    jaffe ckplus sfew affectnet rafdb kdef mosi mosei iemocap"""
+    jaffe ckplus sfew affectnet rafdb kdef mosi mosei iemocap emodb ravdess cremad"""
     assert datasets.names() == tuple(expected.split())
 
 
 def test_cards_are_complete_and_consistent():
     for card in cards.cards().values():
-        assert card.modality in ("text", "faces", "multimodal")
+        assert card.modality in ("text", "faces", "voice", "multimodal")
         words = ("title", "task", "size", "how", "home", "licence", "citation", "protocol")
         assert all(getattr(card, word) for word in words), card.name
         assert card.bundled or card.files and (card.urls or card.get), card.name

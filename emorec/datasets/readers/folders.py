@@ -31,29 +31,32 @@ Item = namedtuple("Item", "id path label group part box", defaults=(None, None, 
 # --- finding
 
 
-def files(path, other=False):
+def files(path, other=False, suffixes=pictures.SUFFIXES):
     """Pairs (relative name, path) of the pictures below a folder, or in an archive, which is unpacked once.
 
-    With ``other`` the files that are no pictures come along, all but hidden ones.
+    With ``other`` the files that are no pictures come along, all but hidden ones; ``suffixes`` may be those of sounds
+    or films instead.
     """
     path = Path(path).expanduser()
     if path.is_file():
         if not path.name.endswith(archives.ARCHIVES):
-            raise BadInput(f"{path} is a file; give the folder of the pictures, or an archive of it.")
+            raise BadInput(f"{path} is a file; give the folder that holds the files, or an archive of it.")
         path = cache.unpacked(path)
-    found = list(_walk(path, other=other))
-    if not any(name.lower().endswith(pictures.SUFFIXES) for name, _ in found):
+    found = list(_walk(path, other=other, suffixes=suffixes))
+    if not any(name.lower().endswith(suffixes) for name, _ in found):
         packed = sorted(p for p in path.rglob("*") if p.name.endswith(archives.ARCHIVES))
-        inside = [pair for archive in packed for pair in _walk(cache.unpacked(archive), f"{archive.name}/", other)]
+        inside = [
+            pair for archive in packed for pair in _walk(cache.unpacked(archive), f"{archive.name}/", other, suffixes)
+        ]
         found = inside or found
     return found
 
 
-def _walk(path, prefix="", other=False):
+def _walk(path, prefix="", other=False, suffixes=pictures.SUFFIXES):
     for folder, folders, names in os.walk(path, followlinks=True):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")) and not _back(Path(folder, f)))
         for name in sorted(names):
-            if (other or name.lower().endswith(pictures.SUFFIXES)) and not name.startswith("."):
+            if (other or name.lower().endswith(suffixes)) and not name.startswith("."):
                 file = Path(folder, name)
                 yield prefix + file.relative_to(path).as_posix(), file
 

@@ -1,0 +1,175 @@
+"""Readers of the official formats of speech datasets: the name of a file says who speaks and how.
+
+Inputs are the paths of the sound files, which are read when they are needed; groups are the speakers.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emorec import labels as sets
+from emorec.datasets import store
+from emorec.datasets.base import objects
+from emorec.datasets.decoding import decode
+from emorec.datasets.readers import folders
+from emorec.datasets.splits import Rows
+from emorec.errors import BadInput, DataCorrupt
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+FILMS = (".mp4", ".avi", ".mov", ".mkv", ".flv")
+
+
+def _by_name(path, pattern, row, label_set, what, suffixes=SUFFIXES, notes=()):
+    """Rows of the files whose stem matches; ``row`` makes (label, speaker) of a match, or None to pass over."""
+    rows, others = {}, []
+    for name, file in folders.files(path, suffixes):
+        match = re.fullmatch(pattern, file.stem)
+        if match is None:
+            others.append(name)
+        elif (made := row(match)) is not None:
+            rows.setdefault(file.stem, (file, *made))  # some archives hold every file twice
+    if not rows:
+        raise DataCorrupt(
+            f"{path} holds no file named like those of {what}"
+            + (f"; there is e.g. {others[0]!r}. Keep the official names." if others else ".")
+        )
+    left_out = (f"{len(others)} files were left out, not named as in {what}, e.g. {others[0]}",) if others else ()
+    files, labels, speakers = zip(*rows.values())
+    return Rows(
+        inputs=objects(files),
+        labels=list(labels),
+        ids=list(rows),
+        label_set=label_set,
+        groups=list(speakers),
+        keep=("groups",),
+        notes=(*notes, *left_out),
+    )
+
+
+# --- EMO-DB
+
+_EMODB = {
+    "W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness", "N": "neutral",
+}  # fmt: skip
+EMODB_WOMEN = ("08", "09", "13", "14", "16")
+
+
+def emodb(path, *, least_recognised=0.0, least_natural=0.0):
+    """EMO-DB: ``03a01Fa.wav`` is speaker 03, sentence a01, happiness (F), version a; 16 kHz, 1 to 9 s.
+
+    Args:
+        path: The folder, or wav.zip.
+        least_recognised, least_natural: Percent of the 20 listeners of the perception test (erkennung.txt) who named
+            the emotion, and who found it natural, below which an utterance is left out; the authors' own are 80 and 60.
+
+    Returns:
+        `Rows`; groups are the ten speakers.
+    """
+    heard = emodb_perception(path) if least_recognised or least_natural else None
+
+    def row(match):
+        if heard is not None:
+            recognised, natural = heard.get(match[0], (0, 0))
+            if recognised < least_recognised or natural < least_natural:
+                return None
+        return _EMODB[match[3]], match[1]
+
+    rows = _by_name(path, r"(\d\d)([ab]\d\d)([WLEAFTN])([a-z]?)", row, sets.EMODB, "EMO-DB")
+    if heard is not None:
+        rows.expected = {}
+        words = f"at least {least_recognised:g} % of listeners recognised it, {least_natural:g} % found it natural"
+        rows.notes = (f"{len(rows.ids)} utterances of which {words}", *rows.notes)
+    return rows
+
+
+def emodb_perception(path) -> dict[str, tuple[float, float]]:
+    """The perception test of EMO-DB, from its erkennung.txt.
+
+    Args:
+        path: The folder that holds it, or the file.
+
+    Returns:
+        Name of an utterance, ``"03a01Fa"``, to the percent of 20 listeners who named its emotion, and of those who
+        found it natural.
+
+    Raises:
+        DataMissing: No such file. DataCorrupt: no line of it reads as one.
+    """
+    path = Path(path).expanduser()
+    if path.is_file() and path.suffix != ".txt":
+        path = path.parent
+    name, data = store.read_one(path, "erkennung.txt", what="the perception test of EMO-DB")
+    heard = {}
+    for line in decode(data).split("\n"):
+        found = re.match(r"\s*\d+\s+(\w{6,8})\.wav\s+([\d.,]+)\s+([\d.,]+)", line.replace("\xa0", " "))
+        if found:
+            heard[found[1]] = tuple(float(number.replace(",", ".")) for number in (found[2], found[3]))
+    if not heard:
+        raise DataCorrupt(f"{name} holds no line like '1  03a01Ab.wav  65,00  35,00': get it again.")
+    return heard
+
+
+# --- RAVDESS
+
+_RAVDESS = dict(zip(("01", "02", "03", "04", "05", "06", "07", "08"), sets.RAVDESS.names))
+
+
+def ravdess(path, *, kind="sound", channel="speech"):
+    """RAVDESS: ``03-01-06-01-02-01-12.wav`` is sound alone, speech, fear, normal, sentence 2, first time, actor 12.
+
+    Args:
+        path: The folder with ``Actor_01`` and so on, or an archive, such as Audio_Speech_Actors_01-24.zip.
+        kind: ``sound`` (03), ``film`` (01: picture and sound) or ``silent film`` (02).
+        channel: ``speech`` (01), ``song`` (02) or ``both``.
+
+    Returns:
+        `Rows`; groups are the 24 actors, odd numbers men, even numbers women.
+    """
+    kinds = {"film": "01", "silent film": "02", "sound": "03"}
+    channels = {"speech": ("01",), "song": ("02",), "both": ("01", "02")}
+    for name, value, known in (("kind", kind, kinds), ("channel", channel, channels)):
+        if value not in known:
+            raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")
+
+    def row(match):
+        wanted = match[1] == kinds[kind] and match[2] in channels[channel]
+        return (_RAVDESS[match[3]], match[7]) if wanted else None
+
+    pattern = r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])"
+    rows = _by_name(path, pattern, row, sets.RAVDESS, "RAVDESS", SUFFIXES if kind == "sound" else FILMS)
+    if (kind, channel) != ("sound", "speech"):
+        rows.expected = {}
+    return rows
+
+
+# --- CREMA-D
+
+_CREMAD = {
+    "ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happiness", "NEU": "neutral", "SAD": "sadness",
+}  # fmt: skip
+_SENTENCES = "IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI"
+
+
+def cremad(path, *, kind="sound", levels=("LO", "MD", "HI", "XX")):
+    """CREMA-D: ``1001_DFA_ANG_XX.wav`` is actor 1001, sentence DFA, anger, of unsaid strength.
+
+    Args:
+        path: The folder with ``AudioWAV`` (or ``VideoFlash``), or an archive of it.
+        kind: ``sound`` or ``film``.
+        levels: Strengths to read: low, medium, high, not said.
+
+    Returns:
+        `Rows`; groups are the 91 actors.
+    """
+    if kind not in ("sound", "film"):
+        raise BadInput(f"kind={kind!r} is unknown; choose sound or film.")
+
+    def row(match):
+        return (_CREMAD[match[3]], match[1]) if {None: "XX", "X": "XX"}.get(match[4], match[4]) in levels else None
+
+    pattern = rf"(1\d{{3}})_({_SENTENCES})_({'|'.join(_CREMAD)})(?:_(LO|MD|HI|XX|X))?"
+    rows = _by_name(path, pattern, row, sets.CREMAD, "CREMA-D", SUFFIXES if kind == "sound" else FILMS)
+    if kind == "film" or len(levels) < 4:
+        rows.expected = {}
+    return rows
