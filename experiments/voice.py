@@ -139,7 +139,9 @@ def emodb_2s():
         "SVM, by speaker": {"encoder": "svm", "normalise": "speaker"},
         "CNN": {"encoder": "cnn", "attention": "none", **NETWORK},
         "CNN + global attention": {"encoder": "cnn", "attention": "global", **NETWORK},
-        "CNN + global attention, by speaker": {"encoder": "cnn", "attention": "global", "normalise": "speaker", **NETWORK},
+        "CNN + global attention, by speaker": {
+            "encoder": "cnn", "attention": "global", "normalise": "speaker", **NETWORK
+        },
         "BiLSTM + global attention, by speaker": {
             "encoder": "bilstm", "attention": "global", "normalise": "speaker", **NETWORK
         },
