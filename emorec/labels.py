@@ -107,7 +107,6 @@ SST5 = LabelSet("sst-5", ("very negative", "negative", "neutral", "positive", "v
 
 # Ekman's six and neutral, in the order of the FER-2013 file (0 = angry ... 6 = neutral).
 EMOTIONS7 = LabelSet("emotions-7", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"))
-EMOTIONS6 = LabelSet("emotions-6", EMOTIONS7.names[:6])
 FERPLUS = LabelSet("ferplus", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"))
 AFFECTNET = LabelSet(
     "affectnet", ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")

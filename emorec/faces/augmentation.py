@@ -235,42 +235,6 @@ class Augmenter:
         return images, columns[:, :-1], columns[:, -1]
 
 
-def augmenter(options="standard", seed=0):
-    """The same options as Keras layers, to put into a model or a tf.data pipeline.
-
-    Args:
-        options: As for `augment_batch`. Keras shears with the upper edge held, not the centre, scales either way by
-            the same share, and erases with noise; MixUp and CutMix act on all pictures and need ``{"images": ...,
-            "labels": one-hot}``.
-        seed: Of the draws.
-
-    Returns:
-        A `keras.layers.Pipeline` for pictures (B, H, W, C) in 0 to 255; it acts with ``training=True`` only.
-    """
-    from keras import layers
-
-    from emorec.faces.layers import RandomMirror, RandomShear
-
-    o, chosen, edge = options_of(options), [], "nearest"
-    tan = float(np.tan(np.deg2rad(o.shear)))
-
-    def add(wanted, layer, *args, **kwargs):
-        if wanted:
-            chosen.append(layer(*args, seed=seed + len(chosen), **kwargs))
-
-    add(o.flip, RandomMirror, o.flip)
-    add(o.rotation, layers.RandomRotation, o.rotation / 360, fill_mode=edge)
-    add(o.shift, layers.RandomTranslation, o.shift, o.shift, fill_mode=edge)
-    add(o.scale, layers.RandomZoom, o.scale, fill_mode=edge)
-    add(o.shear, RandomShear, tan, 0.0, fill_mode=edge)
-    add(o.brightness, layers.RandomBrightness, o.brightness)
-    add(o.contrast, layers.RandomContrast, (o.contrast, o.contrast))  # of one number it takes the upper half
-    add(o.erasing, layers.RandomErasing, (o.erasing, o.erasing), scale=o.erased)
-    add(o.mixup, layers.MixUp, o.mixup)
-    add(o.cutmix, layers.CutMix, o.cutmix)
-    return layers.Pipeline(chosen)
-
-
 SHOWN = {  # what each row of the figure does, strong enough to be seen
     "rotation ±25°": dict(rotation=25),
     "shift ±20 %": dict(shift=0.2),

@@ -300,9 +300,3 @@ def masking_losses(clf, images, labels, masks):
         covered = np.where(np.asarray(mask, dtype=bool)[..., None], mean, flat).astype("uint8").reshape(images.shape)
         losses[name] = whole - clf.predict_proba(covered)[rows, index]
     return pd.DataFrame(losses, index=pd.Index(clf.label_set_.decode(index), name="class"))
-
-
-def masking_effect(clf, images, labels, masks):
-    """The means of `masking_losses`: DataFrame, a row per class present, in their order, a column per region."""
-    table = masking_losses(clf, images, labels, masks).groupby(level=0).mean()
-    return table.reindex([name for name in clf.label_set_ if name in table.index])

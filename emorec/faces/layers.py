@@ -172,33 +172,3 @@ class SelfAttention2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "heads": self.heads}
-
-
-@keras.saving.register_keras_serializable(package="emorec")
-class RandomMirror(keras.layers.RandomFlip):
-    """Mirrors a share of the pictures left to right; Keras' own mirrors every second one."""
-
-    def __init__(self, share=0.5, mode="horizontal", **kwargs):
-        super().__init__(mode, **kwargs)
-        self.share = share
-
-    def get_random_transformation(self, data, training=True, seed=None):
-        drawn = super().get_random_transformation(data, training, seed)
-        if drawn is not None:
-            shape = self.backend.core.shape(drawn["flips"])
-            seed = self._get_seed_generator(self.backend._backend) if seed is None else seed
-            drawn["flips"] = self.backend.random.uniform(shape, seed=seed) < self.share
-        return drawn
-
-    def get_config(self):
-        return {**super().get_config(), "share": self.share}
-
-
-@keras.saving.register_keras_serializable(package="emorec")
-class RandomShear(keras.layers.RandomShear):
-    """Keras' own, which cannot read the factors that it saves (a range around 0, of which it takes the upper end)."""
-
-    def get_config(self):
-        config = super().get_config()
-        upper = {name: max(config[name]) for name in ("x_factor", "y_factor")}
-        return {**config, **upper}
