@@ -8,13 +8,23 @@ VENV := .venv
 BIN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test notebooks lab site screenshots generated colab-rehearsal check clean
+.PHONY: run test unit wheel notebooks lab site screenshots generated colab-rehearsal check clean
 
 run: $(READY)
 	$(BIN) -m emorec run $(NOTEBOOK) $(if $(DATASET),--dataset $(DATASET))
 
 test: $(READY)
 	$(BIN) -m pytest
+
+# The tests that are neither of notebooks nor slow.
+unit: $(READY)
+	$(BIN) -m pytest -m "not notebook and not slow"
+
+# The package as one file, for pip or to upload to Colab: dist/emorec-VERSION-py3-none-any.whl.
+wheel: $(READY)
+	rm -rf dist
+	$(BIN) -m pip wheel -q --no-deps -w dist .
+	@ls dist/*.whl
 
 # Executes every notebook in full on the bundled sample, and writes it with its outputs.
 notebooks: $(READY)
@@ -46,11 +56,11 @@ colab-rehearsal: $(READY)
 	$(BIN) tests/notebooks/colab/rehearse.py $(NAMES) $(if $(FAST),--fast)
 
 # A stamp that is newer than the requirements means that the environment can be used again.
-$(READY): requirements.txt requirements-lock.txt pyproject.toml
+$(READY): requirements.txt requirements-lock.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "emorec needs Python 3.11, 3.12 or 3.13; this is %d.%d. Choose one: make PYTHON=python3.12" % sys.version_info[:2])'
 	test -x $(BIN) || $(PYTHON) -m venv $(VENV)
 	$(BIN) -m pip install --progress-bar on -c requirements-lock.txt -e ".[dev]"
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .venv-colab output site
+	rm -rf $(VENV) .venv-colab build dist output site

@@ -14,7 +14,7 @@ from emorec.datasets.readers.multimodal import meld_dialogues
 from emorec.multimodal import decisions
 from emorec.multimodal import synthetic as regimes
 from emorec.multimodal.dialogues import Dialogues
-from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
+from emorec.multimodal.models import FUSION_SETTINGS, build_dialogue_model, build_fusion_model, statistics
 from experiments.runs import Run
 
 HERE = "experiments.multimodal"
@@ -333,20 +333,6 @@ def meld():
 # ---------------------------------------------------------------------------------------------------- regimes
 
 RULES = ("mean", "product", "max", "vote")
-LAYERS = {
-    "concatenation": {},
-    "concatenation, linear": {"hidden": 0},
-    "weighted_sum": {"hidden": 0},
-    "hadamard": {},
-    "gated": {},
-    "attention": {},
-    "tensor": {"fusion_options": {"units": 8}},
-    "low_rank": {},
-    "film": {},
-    "cross_modal": {},
-    "bottleneck": {},
-    "memory": {},
-}
 
 
 def regime_of(run):
@@ -429,7 +415,7 @@ def regime_runs():
         for rule in (*RULES, "stacking"):
             function, options = f"{HERE}:run_regime_rule", {"rule": rule}
             runs += [Run("regimes", name, f"rule: {rule}", function, options, s, baseline=True) for s in range(3)]
-        for layer, options in LAYERS.items():
+        for layer, options in FUSION_SETTINGS.items():
             options = {"fusion": layer.partition(",")[0], "hidden": 32, "dropout": 0.2, **options}
             runs += [Run("regimes", name, layer, f"{HERE}:run_regime_layer", options, seed=s) for s in range(3)]
     return runs

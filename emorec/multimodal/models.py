@@ -16,6 +16,21 @@ from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
 from emorec.multimodal.dialogues import DialogueRNNCell, UtteranceAttention
 from emorec.multimodal.layers import ModalityDropout
 
+# Fusion layers as they are compared with each other: a name, up to its comma, and what differs from the default model.
+FUSION_SETTINGS = {
+    "concatenation": {},
+    "concatenation, linear": {"hidden": 0},
+    "weighted_sum": {"hidden": 0},
+    "hadamard": {},
+    "gated": {},
+    "attention": {},
+    "tensor": {"fusion_options": {"units": 8}},
+    "low_rank": {},
+    "film": {},
+    "cross_modal": {},
+    "bottleneck": {},
+    "memory": {},
+}
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 
 

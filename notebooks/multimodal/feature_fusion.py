@@ -118,10 +118,9 @@ axes[0].legend(frameon=False, markerscale=2);
 # concatenation. All others get one of 32 units.
 
 # %%
-from experiments.multimodal import LAYERS
-from emorec.multimodal.models import build_fusion_model
+from emorec.multimodal.models import FUSION_SETTINGS, build_fusion_model
 
-names = ["concatenation", "concatenation, linear", "tensor"] if fast else list(LAYERS)
+names = ["concatenation", "concatenation, linear", "tensor"] if fast else list(FUSION_SETTINGS)
 sizes = {"first": 8, "second": 8}
 
 # %% [markdown]
@@ -129,7 +128,7 @@ sizes = {"first": 8, "second": 8}
 
 # %%
 def build(name, sizes=sizes, **options):
-    options = {"hidden": 32, "dropout": 0.2, **LAYERS[name], **options}
+    options = {"hidden": 32, "dropout": 0.2, **FUSION_SETTINGS[name], **options}
     return build_fusion_model(sizes, 2, fusion=name.partition(",")[0], **options)
 
 

@@ -63,7 +63,7 @@ fast = False  # @param {type:"boolean"}
 # sentences it could not show any difference below ten points.)
 
 # %%
-from experiments import attention as study
+from emorec.text import comparison as study
 
 data = emorec.datasets.load(dataset)
 if fast:
@@ -301,18 +301,29 @@ def panels(table, title):
 
 
 # %% [markdown]
+# The records lie in the project's folder; the installed package does not hold them.
+
+# %%
+try:
+    from experiments.attention import scores as recorded_scores
+
+    recorded = recorded_scores()
+    print(f"{len(recorded)} runs of the experiment `attention` are recorded.")
+except ImportError:
+    recorded = pd.DataFrame({"dataset": []})
+    print("No records here: the figures below are left out. The project's folder holds them, in results/.")
+
+# %% [markdown]
 # A dataset can be compared as soon as two attentions of one encoder are recorded on two folds.
 
 # %%
-recorded, tables = study.scores(), {}
+tables = {}
 for name, runs in recorded.groupby("dataset"):
     for reference in ("none", "uniform"):
         try:
             tables[name, reference] = study.paired(runs, reference)
         except emorec.errors.BadInput as error:
             print(f"{name}: {error}")
-print(f"{len(recorded)} runs of the experiment `attention` are recorded.")
-
 # %% [markdown]
 # What they say, in words and as a figure:
 

@@ -13,7 +13,7 @@ import experiments
 from emorec import metrics
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
-from emorec.text import baselines
+from emorec.text import baselines, comparison
 from experiments import Run, attention, tables, text
 from tools import generated, results
 
@@ -164,33 +164,33 @@ def made_scores(gains, reference=0.6, folds=5):
 
 def test_attention_is_compared_fold_by_fold():
     gain = np.array([0.02, 0.022, 0.018, 0.02, 0.02])
-    table = attention.paired(made_scores({"global": gain, "self": -gain}))
+    table = comparison.paired(made_scores({"global": gain, "self": -gain}))
     rows = table.set_index(["encoder", "attention"])
     half = stats.t.ppf(0.975, 4) * 100 * gain.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
     assert len(rows) == 6  # two attentions x two encoders and their mean
-    for encoder in ("gru", "cnn", attention.EVERY):
+    for encoder in ("gru", "cnn", comparison.EVERY):
         row = rows.loc[(encoder, "global")]
         assert (row.estimate, row.low, row.high) == pytest.approx((2, 2 - half, 2 + half))
         assert row.score == pytest.approx(72) and row.p == pytest.approx(min(1, 6 * row.p_raw))
-    text = attention.conclusion(table)
+    text = comparison.conclusion(table)
     assert "Global attention, averaged over the encoders: +2.0 points" in text and "better" in text
     assert "2 of 4 differences lie above zero and 2 below" in text
 
 
 def test_noise_is_not_called_a_difference():
-    table = attention.paired(made_scores({"global": [0.05, -0.06, 0.04, -0.03, 0.02]}))
-    assert "no difference can be told" in attention.conclusion(table)
-    assert "0 of 2 differences lie above zero and 0 below" in attention.conclusion(table)
+    table = comparison.paired(made_scores({"global": [0.05, -0.06, 0.04, -0.03, 0.02]}))
+    assert "no difference can be told" in comparison.conclusion(table)
+    assert "0 of 2 differences lie above zero and 0 below" in comparison.conclusion(table)
     with pytest.raises(BadInput, match="Nothing to compare"):
-        attention.paired(made_scores({}))
+        comparison.paired(made_scores({}))
 
 
 def test_the_control_of_an_averaging_encoder_is_its_own_average():
     made = made_scores({"uniform": [0.01] * 5, "global": [0.03] * 5}).replace({"encoder": {"cnn": "mlp-average"}})
     made = made[(made.encoder != "mlp-average") | (made.attention != "uniform")]
-    found = attention.paired(made, "uniform").set_index(["encoder", "attention"]).estimate
+    found = comparison.paired(made, "uniform").set_index(["encoder", "attention"]).estimate
     assert found.to_dict() == {("gru", "global"): pytest.approx(2), ("mlp-average", "global"): pytest.approx(3),
-                               (attention.EVERY, "global"): pytest.approx(2.5)}  # fmt: skip
+                               (comparison.EVERY, "global"): pytest.approx(2.5)}  # fmt: skip
 
 
 def test_the_attention_grid_reads_back_as_pairs():
@@ -198,14 +198,14 @@ def test_the_attention_grid_reads_back_as_pairs():
     sizes = {"train": 81, "validation": 9, "test": 10}
     contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}, "sizes": sizes} for r in declared]
     found = attention.scores(contents)
-    assert set(zip(found.encoder, found.attention)) == set(attention.pairs())
-    assert ("mlp", "global") not in set(attention.pairs()) and ("mlp-average", "global") in set(attention.pairs())
-    assert (attention.paired(found).estimate == 0).all()
+    assert set(zip(found.encoder, found.attention)) == set(comparison.pairs())
+    assert ("mlp", "global") not in set(comparison.pairs()) and ("mlp-average", "global") in set(comparison.pairs())
+    assert (comparison.paired(found).estimate == 0).all()
 
 
 def test_the_answer_is_the_means_of_the_recorded_grid():
     recorded = attention.scores()
-    means = attention.paired(recorded).query("encoder == @attention.EVERY")
+    means = comparison.paired(recorded).query("encoder == @comparison.EVERY")
     lines = tables.table("attention/answer").split("\n")
     assert len(means) and len(lines) == len(means) + 4
     for line, row in zip(lines[2:], means.itertuples()):
@@ -216,10 +216,10 @@ def test_the_answer_is_the_means_of_the_recorded_grid():
 
 def test_refolded_gives_the_folds_that_loading_gives():
     data = emorec.datasets.load("sample-sentences")
-    tests = [set(attention.refolded(data, k, 4).test.ids) for k in range(4)]
+    tests = [set(comparison.refolded(data, k, 4).test.ids) for k in range(4)]
     assert set().union(*tests) == {i for s in (data.train, data.validation, data.test) for i in s.ids}
     assert sum(map(len, tests)) == len(data.train) + len(data.validation) + len(data.test)
-    again = attention.refolded(attention.refolded(data, 1, 4), 2, 4)
+    again = comparison.refolded(comparison.refolded(data, 1, 4), 2, 4)
     assert set(again.test.ids) == tests[2]
 
 
