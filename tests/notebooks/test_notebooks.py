@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from conftest import ROOT
 
 import emorec.__main__
 from emorec import reporting
