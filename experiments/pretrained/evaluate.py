@@ -95,7 +95,9 @@ def _model(options):
     """A function from texts to probabilities (N, 7)."""
     if "model" in options:
         return pretrained.load(options["model"]).predict_proba
-    return _baseline(options["baseline"]).predict_proba
+    model = _baseline(options["baseline"])
+    order = [list(model.classes_).index(name) for name in EMOTIONS7]
+    return lambda texts: model.predict_proba(texts)[:, order]
 
 
 @functools.cache

@@ -77,7 +77,8 @@ def pretrained_faces():
         for model, baseline in (("majority class", "majority"), ("HOG + logistic regression", "hog-lr")):
             options = {"baseline": baseline}
             runs.append(Run("pretrained-faces", name, model, f"{HERE}:run_baseline", options, baseline=True))
-        for model in ("face-emotion-small", "face-emotion"):
+        own = () if name.startswith("ferplus") else ("face-emotion-small-fer2013", "face-emotion-fer2013")
+        for model in ("face-emotion-small", "face-emotion", *own):
             runs.append(Run("pretrained-faces", name, model, f"{HERE}:run_model", {"model": model}))
     return runs
 
