@@ -132,12 +132,12 @@ def _of_seven(name):
 
 def face_classifier(state, width, outputs):
     """A fitted `emorec.FaceClassifier` from the arrays of `faces.Vgg`, with a slice of its outputs."""
-    classifier = emorec.FaceClassifier("vgg", width=width, detect="auto", views="one")
+    classifier = emorec.FaceClassifier("vgg", width=width)
     model = build_face_model("vgg", (48, 48, 1), len(EMOTIONS7), width=width)
     arrays = [array for stage in range(4) for array in _stage(state, stage)]
     arrays += [state["head.weight"].T[:, outputs], state["head.bias"][outputs]]
     keras.Model.set_weights(model, _with_seeds(model, arrays))
-    return adopt(classifier, FacePreprocessing(48, "grey", "auto", 0.1), EMOTIONS7, model)
+    return adopt(classifier, FacePreprocessing(48, "grey", "none", 0.1), EMOTIONS7, model)
 
 
 def _stage(state, number):
