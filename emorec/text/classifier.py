@@ -324,6 +324,16 @@ class TextClassifier(Classifier):
         encoded.notify()
         return super().logits(encoded)
 
+    def proba_without_each(self, tokens, batch=256):
+        """Probabilities (T, C) of T tokens without the first, without the second, and so on."""
+        if self._tfidf:
+            rows = self.encoding_.without_each(tokens)
+        else:
+            rows = lambda chosen: self.ids_from_tokens([tokens[:i] + tokens[i + 1 :] for i in chosen])  # noqa: E731
+        parts = [range(len(tokens))[start : start + batch] for start in range(0, len(tokens), batch)]
+        logits = [training.predict(self.model_, rows(chosen)) for chosen in parts]
+        return self._probabilities(np.concatenate([np.zeros((0, len(self.label_set_))), *logits]))
+
     def score_texts(self, texts):
         """Probabilities, float64 (N, C), and for each text the share of its words (0 to 1) that the model lacks.
 

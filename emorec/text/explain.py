@@ -201,7 +201,10 @@ def leave_one_out(clf, text, target=None):
         An `Explanation`; ``weights[i]`` = p(target | text) - p(target | text without word i).
     """
     tokens, row, c = _predict(clf, text, target)
-    without = _proba(clf, [tokens[:i] + tokens[i + 1 :] for i in range(len(tokens))], len(row))
+    if hasattr(clf, "proba_without_each"):
+        without = clf.proba_without_each(tokens)
+    else:
+        without = _proba(clf, [tokens[:i] + tokens[i + 1 :] for i in range(len(tokens))], len(row))
     return _explanation(clf, tokens, row, c, row[c] - without[:, c], "leave-one-out")
 
 

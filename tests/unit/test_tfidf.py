@@ -71,3 +71,14 @@ def test_bad_settings_and_texts_without_a_common_word():
     for texts in (["one"], ["one", "two"]):
         with pytest.raises(BadInput, match="lower min_count"):
             TfidfEncoder().fit(texts)
+
+
+@pytest.mark.parametrize("ngrams", [1, 2, 3])
+def test_leaving_each_word_out_equals_encoding_the_rest(ngrams):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(list("abcdefg"), 12)) for _ in range(30)]
+    encoder = TfidfEncoder(min_count=1, ngrams=ngrams).fit(texts)
+    tokens = [*rng.choice(list("abcdefgz"), 20)]
+    rests = [tokens[:i] + tokens[i + 1 :] for i in range(len(tokens))]
+    np.testing.assert_allclose(encoder.without_each(tokens)(range(20)), encoder.encode_tokens(rests), atol=1e-6)
+    assert encoder.without_each(["a"])([0]).tolist() == [[0] * encoder.vocabulary_size]
