@@ -29,6 +29,9 @@ _PLACES = {
     "build_dialogue_model": "models",
     "build_aligned_model": "models",
     "check_presence": "decisions",
+    "read_clip": "clip",
+    "read_subtitles": "subtitles",
+    "timeline": "clip",
 }
 
 # Name in configurations -> class. ModalityDropout is no fusion: it goes before one.

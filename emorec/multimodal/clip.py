@@ -1,0 +1,376 @@
+"""A film as a table over time: what face, voice and words say, and all of them together.
+
+Who is seen is not always who speaks, and a model of acted speech or posed faces is no measure of what somebody feels:
+the table says what is expressed, as far as its models can read it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from emorec.checks import real_number
+from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.labels import shared
+from emorec.multimodal import decisions
+from emorec.multimodal.subtitles import Cue, read_subtitles
+from emorec.voice import activity, features
+from emorec.voice.sound import RATE, Sound, as_sound
+
+MODALITIES = ("face", "voice", "words")
+COLOURS = {"face": "#0072B2", "voice": "#D55E00", "words": "#009E73", "fused": "#000000"}
+SURE = 0.5  # probability from which on a modality counts as having an opinion of its own
+SPEECH = 0.1  # share of a stretch in which somebody must speak for its voice to be read
+
+
+class ClipNotice(UserWarning):
+    """A film that can be read, but lacks something: no sound, no face, no words."""
+
+
+def read_clip(
+    path,
+    *,
+    subtitles=None,
+    face=None,
+    voice=None,
+    words=None,
+    window: float = 2.0,
+    step: float = 0.2,
+    sound: bool = True,
+):
+    """Emotions over time of a film with people in it.
+
+    Args:
+        path: A film (``.mp4``, ``.mkv``, ``.mov`` and the like); a sound file is read as well.
+        subtitles: An .srt or .vtt file, or a list of (start, end, text) or (start, end, text, speaker); None: no words.
+        face, voice, words: Trained classifiers; None takes the shipped ``face-emotion``, ``voice-emotion`` and
+            ``text-emotion``, where there is one; False leaves the modality out.
+        window: Longest stretch in seconds: time without subtitles is cut into such stretches.
+        step: Seconds from one look at the picture to the next.
+        sound: Whether the film's sound is read, which takes the library PyAV.
+
+    Returns:
+        DataFrame, a row for each stretch: start, end (seconds), speaker, text, person (number of the face that is seen
+        most), has_face, has_voice, has_words, face, voice, words (the emotion each of them shows, None where it is
+        absent), emotion and confidence (all together, by the product rule over the classes in common), decided_by,
+        disagree, and the probability of every class in common. Where nothing can be read emotion is None and numbers
+        are NaN.
+
+    Raises:
+        DataMissing: No such file; or no PyAV. BadInput: Nothing to read in it, or no class in common.
+        DataCorrupt: A film that cannot be read.
+
+    Example:
+        >>> read_clip("talk.mp4", subtitles="talk.srt")  # doctest: +SKIP
+    """
+    path = Path(os.path.expanduser(path))
+    if not path.is_file():
+        raise DataMissing(f"The film {str(path)!r}", [path.absolute()], "check the path.")
+    window, step = real_number("window", window, 0.3, 60), real_number("step", step, 0.01, 10)
+    cues = [] if subtitles is None else read_subtitles(subtitles)
+    models = {
+        "face": _model(face, "face-emotion"),
+        "voice": _model(voice, "voice-emotion"),
+        "words": _model(words, "text-emotion") if cues else None,
+    }
+    heard = read_sound(path) if sound and models["voice"] is not None else None
+    seen = _faces(path, models["face"], step)
+    length = max(seen["seconds"].max() + step if len(seen) else 0, _length(path), heard.seconds if heard else 0)
+    stretches = cut(cues, length, window)
+    said = {
+        "face": _faces_said(seen, models["face"], stretches),
+        "voice": _voices_said(heard, models["voice"], stretches),
+        "words": _words_said(models["words"], stretches),
+    }
+    if not any(present.any() for present, _ in said.values()):
+        raise BadInput(f"{path.name} shows no face, has no speech and no subtitles: there is nothing to read.")
+    return _table(stretches, said, models, _main_faces(seen, stretches))
+
+
+def _model(given, name):
+    """A classifier, the shipped one of that name, or None where there is none or it is not wanted."""
+    if given is False:
+        return None
+    if given is not None:
+        return given
+    from emorec import pretrained  # above this folder, and asked for only where no model is given
+
+    return pretrained.load(name) if name in pretrained.cards() else None
+
+
+# --- time
+
+
+def cut(cues: list[Cue], length: float, window: float) -> list[Cue]:
+    """The stretches of a film: its subtitles, and the time between them cut into windows, with empty text.
+
+    Args:
+        cues: In order; where two overlap, the first ends where the second begins.
+        length: Of the film, seconds.
+        window: Longest stretch without subtitles, seconds.
+    """
+    stretches, place = [], 0.0
+    for number, cue in enumerate(cues):
+        end = min(cue.end, cues[number + 1].start) if number + 1 < len(cues) else cue.end
+        stretches += _windows(place, cue.start, window)
+        stretches.append(cue._replace(end=max(end, cue.start + 0.01)))
+        place = max(place, end)
+    return stretches + _windows(place, length, window)
+
+
+def _windows(start, end, window):
+    if end - start < 0.3:
+        return []
+    edges = np.linspace(start, end, int(np.ceil((end - start) / window - 1e-9)) + 1)
+    return [Cue(float(a), float(b), "") for a, b in zip(edges, edges[1:])]
+
+
+def _length(path):
+    import cv2
+
+    capture = cv2.VideoCapture(str(path))
+    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    capture.release()
+    return float(count / rate) if rate > 0 and 0 < count < 1e8 else 0.0
+
+
+# --- sound
+
+
+def read_sound(path) -> Sound | None:
+    """The sound of a film as a mono `Sound` at 16 kHz, from second 0 of its picture; None, with a notice, without one.
+
+    Raises:
+        DataMissing: The library PyAV is not installed. DataCorrupt: The film cannot be read.
+    """
+    path = Path(os.path.expanduser(path))
+    try:
+        import av
+    except ImportError as error:
+        raise DataMissing(
+            "The library PyAV, which reads the sound of films,",
+            how_to_get='pip install "emorec[film]"  (or: pip install av)',
+            instead="read_clip(..., sound=False) reads faces and subtitles alone.",
+        ) from error
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                warnings.warn_explicit(f"{path.name} has no sound.", ClipNotice, "emorec", 1)
+                return None
+            samples, start = _samples(container, av)
+    except av.error.FFmpegError as error:
+        raise DataCorrupt(
+            f"{path} cannot be read as a film or a sound ({error}): damaged, or of another kind."
+        ) from error
+    if not len(samples):
+        warnings.warn_explicit(f"{path.name} has a sound track without samples.", ClipNotice, "emorec", 1)
+        return None
+    lead = round(start * RATE)
+    samples = np.r_[np.zeros(lead, "float32"), samples] if lead > 0 else samples[-lead:]
+    return as_sound(Sound(samples, RATE, path.name)) if len(samples) >= RATE // 10 else None
+
+
+def _samples(container, av):
+    """float32 (N,) at 16 kHz, and the second at which the first one is heard."""
+    stream = container.streams.audio[0]
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    parts, start = [], None
+    for frame in container.decode(stream):
+        if start is None:
+            start = float(frame.time or 0.0)
+        parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
+    return np.concatenate(parts) if parts else np.zeros(0, "float32"), start or 0.0
+
+
+def _voices_said(heard, model, stretches):
+    """(where somebody speaks (N,), probabilities (N, C)) of the stretches of a sound."""
+    there = np.zeros(len(stretches), dtype=bool)
+    if heard is None or model is None:
+        return there, None
+    speech, pieces = activity.speech_frames(features.level(heard.samples)), []
+    for number, stretch in enumerate(stretches):
+        part = speech[int(stretch.start * 100) : int(stretch.end * 100)]
+        samples = heard.samples[int(stretch.start * RATE) : int(stretch.end * RATE)]
+        if len(samples) >= 0.2 * RATE and len(part) and part.mean() >= SPEECH:
+            there[number] = True
+            pieces.append(Sound(samples, RATE, f"{stretch.start:.1f} to {stretch.end:.1f} s"))
+    p = np.full((len(stretches), len(model.label_set_)), 1 / len(model.label_set_))
+    if pieces:
+        p[there] = model.predict_proba(pieces)
+    return there, p
+
+
+# --- faces
+
+
+def _faces(path, model, step):
+    """The table of `FaceClassifier.predict_video`, one look every ``step`` seconds; empty where there is no picture."""
+    import pandas as pd
+
+    if model is None:
+        return pd.DataFrame({"seconds": [], "face": []})
+    from emorec.faces.video import VideoFrames
+
+    try:
+        every = max(1, round(VideoFrames(path).rate * step))
+        return model.predict_video(path, every=every)
+    except DataCorrupt:
+        warnings.warn_explicit(f"{path.name} has no picture.", ClipNotice, "emorec", 1)
+        return pd.DataFrame({"seconds": [], "face": []})
+
+
+def _main_faces(seen, stretches):
+    """Number of the face that is seen most in each stretch, the larger one of two; None without one."""
+    people = []
+    for stretch in stretches:
+        part = seen[(seen["seconds"] >= stretch.start) & (seen["seconds"] < stretch.end)]
+        area = (part["w"] * part["h"]).groupby(part["face"]).sum() if len(part) else []
+        people.append(int(area.idxmax()) if len(area) else None)
+    return people
+
+
+def _faces_said(seen, model, stretches):
+    there = np.zeros(len(stretches), dtype=bool)
+    if model is None:
+        return there, None
+    names = list(model.label_set_)
+    p = np.full((len(stretches), len(names)), 1 / len(names))
+    for number, (stretch, person) in enumerate(zip(stretches, _main_faces(seen, stretches))):
+        if person is not None:
+            within = (seen["seconds"] >= stretch.start) & (seen["seconds"] < stretch.end) & (seen["face"] == person)
+            there[number], p[number] = True, seen.loc[within, names].to_numpy(dtype="float64").mean(axis=0)
+    return there, p / p.sum(axis=1, keepdims=True)
+
+
+# --- words
+
+
+def _words_said(model, stretches):
+    there = np.array([bool(stretch.text) for stretch in stretches])
+    if model is None or not there.any():
+        return np.zeros(len(stretches), dtype=bool), None
+    p = np.full((len(stretches), len(model.label_set_)), 1 / len(model.label_set_))
+    p[there] = model.predict_proba([stretch.text for stretch in stretches if stretch.text])
+    return there, p
+
+
+# --- together
+
+
+def in_common(label_sets: list) -> list[str]:
+    """The classes that all label sets have, spellings unified, in the order of the first.
+
+    Raises:
+        BadInput: Fewer than two.
+    """
+    names = [name for name, _, _ in shared(label_sets[0], label_sets[0])]
+    for other in label_sets[1:]:
+        names = [name for name in names if name in {common for common, _, _ in shared(other, other)}]
+    if len(names) < 2:
+        raise BadInput(f"The models have fewer than two classes in common: {[list(s) for s in label_sets]}.")
+    return names
+
+
+def _restricted(p, label_set, names):
+    """Probabilities of the classes in common, renewed to a sum of 1."""
+    canonical = [common for common, _, _ in shared(label_set, label_set)]
+    kept = p[:, [canonical.index(name) for name in names]] + decisions.TINY
+    return kept / kept.sum(axis=1, keepdims=True)
+
+
+def together(said: dict, names: list[str]) -> dict[str, np.ndarray]:
+    """Fuses what the modalities say by the product rule.
+
+    Args:
+        said: Name of a modality to (presence (N,), probabilities (N, C) of the classes in ``names``).
+        names: C classes.
+
+    Returns:
+        ``probabilities`` (N, C), NaN where nothing is present; ``shares`` (N, M): how much of the lead of the winning
+        class over the mean of all (in log probability) each modality brought, at least 0, sum 1; ``disagree`` (N,):
+        whether two modalities are sure (above one half) of different classes.
+    """
+    presence = np.stack([there for there, _ in said.values()], axis=1)
+    arrays = [p for _, p in said.values()]
+    some = presence.any(axis=1)
+    fused = np.full((len(some), len(names)), np.nan)
+    if some.any():
+        fused[some] = decisions.product([p[some] for p in arrays], presence[some])
+    winner = np.nan_to_num(fused).argmax(axis=1)
+    rows = np.arange(len(some))
+    logs = [np.log(np.maximum(p, decisions.TINY)) for p in arrays]
+    lead = np.stack([log[rows, winner] - log.mean(axis=1) for log in logs], axis=1) * presence
+    lead = np.maximum(lead, 0)
+    total = lead.sum(axis=1, keepdims=True)
+    sure = np.stack([np.where(p.max(axis=1) > SURE, p.argmax(axis=1), -1) for p in arrays], axis=1)
+    sure = np.where(presence, sure, -1)
+    disagree = np.array([len(set(row) - {-1}) > 1 for row in sure.tolist()])
+    return {
+        "probabilities": fused,
+        "shares": np.divide(lead, total, out=np.zeros_like(lead), where=total > 0),
+        "disagree": disagree,
+    }
+
+
+def _table(stretches, said, models, people):
+    import pandas as pd
+
+    used = {name: models[name] for name in MODALITIES if said[name][1] is not None}
+    names = in_common([model.label_set_ for model in used.values()])
+    common = {name: (said[name][0], _restricted(said[name][1], used[name].label_set_, names)) for name in used}
+    fused = together(common, names)
+    frame = {
+        "start": [round(s.start, 3) for s in stretches],
+        "end": [round(s.end, 3) for s in stretches],
+        "speaker": [s.speaker for s in stretches],
+        "text": [s.text for s in stretches],
+        "person": pd.array(people, dtype="Int64"),
+    }
+    frame |= {f"has_{name}": said[name][0] for name in MODALITIES}
+    for name in MODALITIES:
+        there, p = said[name]
+        answers = [None] * len(stretches) if p is None else [used[name].label_set_.names[k] for k in p.argmax(axis=1)]
+        frame[name] = [answer if here else None for answer, here in zip(answers, there)]
+    p, modalities = fused["probabilities"], list(used)
+    read = np.isfinite(p).all(axis=1)
+    frame["emotion"] = [names[k] if here else None for k, here in zip(np.nan_to_num(p).argmax(axis=1), read)]
+    frame["confidence"] = np.where(read, np.nan_to_num(p).max(axis=1), np.nan)
+    frame["decided_by"] = [
+        modalities[k] if here else None
+        for k, here in zip(fused["shares"].argmax(axis=1), read & fused["shares"].any(axis=1))
+    ]
+    frame["disagree"] = fused["disagree"]
+    return pd.concat([pd.DataFrame(frame), pd.DataFrame(p, columns=names)], axis=1)
+
+
+def timeline(table):
+    """A matplotlib ``Figure`` of a table of `read_clip`: the fused probabilities over time, and what each part says."""
+    from matplotlib.figure import Figure
+
+    names = list(table.columns[table.columns.get_loc("disagree") + 1 :])
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    edges = np.r_[table["start"], table["end"].iloc[-1]]
+    levels = np.nan_to_num(table[names].to_numpy(dtype="float64")).T
+    above.stackplot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2, axis=1), labels=names, step=None, alpha=0.85)
+    above.set(ylabel="probability", ylim=(0, 1), xlim=(edges[0], edges[-1]))
+    above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
+    rows = [*MODALITIES, "emotion"]
+    for height, name in enumerate(reversed(rows)):
+        for start, end, answer, apart in table[["start", "end", name, "disagree"]].itertuples(index=False):
+            if isinstance(answer, str):
+                below.barh(
+                    height, end - start, left=start, color=COLOURS.get(name, "0.3"), alpha=0.35, edgecolor="white"
+                )
+                below.text((start + end) / 2, height, answer[:9], ha="center", va="center", fontsize=7)
+                if name == "emotion" and apart:
+                    below.plot((start + end) / 2, height + 0.42, "v", color="#D55E00", markersize=6)
+    below.set(yticks=range(len(rows)), yticklabels=[{"emotion": "all together"}.get(n, n) for n in reversed(rows)])
+    below.set_xlabel("seconds")
+    for ax in (above, below):
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
