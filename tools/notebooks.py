@@ -20,6 +20,7 @@ from pathlib import Path
 
 from emorec import reporting
 from emorec.errors import BadInput, EmorecError
+from emorec.files import write_text
 from tools.formulas import put_back, set_aside
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,9 +248,7 @@ def build(name, fast=False, progress=print):
     }
     nbformat.validate(notebook)
     path = script(name).with_suffix(".ipynb")
-    temporary = path.with_suffix(".writing")
-    temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return notebook
 
 

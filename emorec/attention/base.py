@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import numbers
-import operator
 
 import keras
 from keras import ops
 
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
+from emorec.checks import fraction
 from emorec.errors import BadInput
-
-
-def positive_int(layer, name, value):
-    """``value`` as an int, or BadInput: it must be a whole number of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise BadInput(f"{layer}: {name} must be a whole number of at least 1, got {value!r}.")
-    return number
-
-
-def fraction(layer, name, value):
-    """``value`` as a float, or BadInput: a dropout rate lies in [0, 1)."""
-    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
-        raise BadInput(f"{layer}: {name} must be a number from 0 to below 1, got {value!r}.")
-    return float(value)
 
 
 def check_states(layer, shape, axes=("batch", "steps", "features")):

@@ -5,21 +5,22 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from emorec.attention.base import call_with_mask, check_states, output_spec, positive_int
+from emorec.attention.base import call_with_mask, check_states, output_spec
 from emorec.attention.global_attention import GlobalAttention
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 
-ENCODERS = {"rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+RECURRENT = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
 def recurrent_encoder(name, units, layer_name, dtype=None):
     """A recurrent Keras layer that returns all states, from "gru", "bilstm" and so on."""
     kind = name.removeprefix("bi") if isinstance(name, str) else None
-    if kind not in ENCODERS:
-        known = ", ".join([*ENCODERS, *(f"bi{known}" for known in ENCODERS)])
+    if kind not in RECURRENT:
+        known = ", ".join([*RECURRENT, *(f"bi{known}" for known in RECURRENT)])
         raise BadInput(f"HierarchicalAttention: {layer_name} must be a Keras layer or one of {known}; got {name!r}.")
-    layer = getattr(keras.layers, ENCODERS[kind])(units, return_sequences=True, name=layer_name, dtype=dtype)
+    layer = RECURRENT[kind](units, return_sequences=True, name=layer_name, dtype=dtype)
     if name.startswith("bi"):
         return keras.layers.Bidirectional(layer, name=layer_name, dtype=dtype)
     return layer

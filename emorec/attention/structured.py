@@ -5,8 +5,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from emorec.attention.base import AttentionPooling, positive_int
+from emorec.attention.base import AttentionPooling
 from emorec.attention.masking import masked_softmax
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from emorec.datasets import store
 from emorec.datasets.archives import extract
+from emorec.files import replacing
 
 
 @contextlib.contextmanager
@@ -74,19 +74,18 @@ def arrays(folder, stem, version, make):
         The dict.
     """
     folder = store.user_cache() / folder
-    target, temporary = folder / f"{stem}-{version}.npz", folder / f".{stem}-{os.getpid()}.npz"
+    target = folder / f"{stem}-{version}.npz"
     try:
         with np.load(target) as kept:  # zip files carry a checksum of every array, and it is verified
             return {name: kept[name] for name in kept.files}
     except Exception:  # absent, or damaged in one of many ways
         made = make()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **made)
+        with replacing(target) as temporary:
+            np.savez(temporary, **made)
         for old in folder.glob(f"{stem}-*.npz"):
-            old.unlink(missing_ok=True)
-        os.replace(temporary, target)
+            if old != target:
+                old.unlink(missing_ok=True)
     except OSError:  # no room, or a read-only disk: it is made again next time
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        pass
     return made

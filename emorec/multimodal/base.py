@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 from keras import ops
 
+from emorec.attention.masking import masked_softmax
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 
 
-def masked_softmax(scores, allowed):
-    """Softmax over the last axis in float32; exactly 0 where not allowed, all 0 where nothing is allowed.
+def presence_weights(scores, allowed):
+    """`emorec.attention.masking.masked_softmax` over the last axis, in float32 whatever the precision of the scores.
 
     Args:
         scores: (..., M).
         allowed: bool, broadcastable to (..., M).
     """
-    scores = ops.cast(scores, "float32")
-    allowed = ops.broadcast_to(allowed, ops.shape(scores))
-    weights = ops.softmax(ops.where(allowed, scores, -1e9), axis=-1)
-    return ops.where(allowed, weights, 0.0)
+    return masked_softmax(ops.cast(scores, "float32"), allowed)
 
 
 class Fusion(keras.layers.Layer):
@@ -130,5 +128,4 @@ def combine(xs, weights):
 def positive(layer, **values):
     """BadInput unless every value is a whole number >= 1."""
     for name, value in values.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise BadInput(f"{type(layer).__name__}: {name} must be a whole number of at least 1, not {value!r}.")
+        positive_int(type(layer).__name__, name, value)

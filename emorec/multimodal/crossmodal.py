@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.multimodal.base import Fusion, masked_softmax, positive
+from emorec.multimodal.base import Fusion, positive, presence_weights
 
 register = keras.saving.register_keras_serializable(package="emorec")
 
@@ -308,7 +308,7 @@ class MemoryFusionCell(keras.layers.Layer):
         h, c = ops.concatenate(hs, axis=-1), ops.concatenate(cs, axis=-1)
         delta = ops.concatenate([cs_before, c], axis=-1)
         allowed = ops.tile(ops.repeat(present > 0.5, self.units, axis=-1), [1, 2])
-        weights = masked_softmax(self.attend(self.attend_hidden(delta)), allowed)
+        weights = presence_weights(self.attend(self.attend_hidden(delta)), allowed)
         # Times their number: even weights leave the memories as they are, whatever their size.
         attended = delta * ops.cast(weights * (2 * wide), delta.dtype)
         memory = self.retain(attended) * memory + self.update(attended) * self.candidate(attended)

@@ -8,8 +8,10 @@ return float64 (N, C) with rows that sum to 1.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 from emorec.errors import BadInput
+from emorec.metrics import fit_temperature
 
 TINY = 1e-12  # one confident mistake must not veto a class for ever
 
@@ -59,12 +61,6 @@ def _stack(probabilities, presence):
     return p / sums[:, :, None], presence.T[:, :, None].astype("float64")
 
 
-def _normalise(logs):
-    """Softmax over classes."""
-    scores = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return scores / scores.sum(axis=-1, keepdims=True)
-
-
 def mean(probabilities, presence=None):
     """Sum rule: the average over present modalities. Robust against single bad estimates."""
     return weighted(probabilities, presence)
@@ -100,13 +96,13 @@ def bayes(probabilities, presence=None, prior=None):
     if prior.shape != p.shape[-1:] or not (prior > 0).all() or not np.isclose(prior.sum(), 1, atol=1e-3):
         raise BadInput(f"prior must be {p.shape[-1]} numbers above 0 that sum to 1, not {prior!r}.")
     logs = (np.log(np.maximum(p, TINY)) * here).sum(axis=0)
-    return _normalise(logs + (1 - here.sum(axis=0)) * np.log(prior))
+    return softmax(logs + (1 - here.sum(axis=0)) * np.log(prior), axis=-1)
 
 
 def geometric(probabilities, presence=None):
     """Geometric mean over present modalities: the product rule, without its growing confidence."""
     p, here = _stack(probabilities, presence)
-    return _normalise((np.log(np.maximum(p, TINY)) * here).sum(axis=0) / here.sum(axis=0))
+    return softmax((np.log(np.maximum(p, TINY)) * here).sum(axis=0) / here.sum(axis=0), axis=-1)
 
 
 def maximum(probabilities, presence=None):
@@ -148,15 +144,7 @@ def temperature(probabilities, targets):
     Args:
         probabilities: (N, C). targets: (N,) class indices. Give predictions that the model was not fitted on.
     """
-    from scipy.optimize import minimize_scalar
-
-    logs = np.log(np.maximum(np.asarray(probabilities, dtype="float64"), TINY))
-    rows = np.arange(len(logs))
-
-    def loss(log_t):
-        return -np.log(np.maximum(_normalise(logs / np.exp(log_t))[rows, targets], TINY)).mean()
-
-    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded").x))
+    return fit_temperature(np.log(np.maximum(np.asarray(probabilities, dtype="float64"), TINY)), targets)
 
 
 class Stacking:

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.multimodal.base import masked_softmax, positive
+from emorec.multimodal.base import positive, presence_weights
 from emorec.training import Batches
 
 register = keras.saving.register_keras_serializable(package="emorec")
@@ -138,7 +138,7 @@ class UtteranceAttention(keras.layers.Layer):
         mask = ops.ones_like(states[:, :, 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
         states = ops.where(mask[:, :, None], states, ops.zeros_like(states))
         hidden = ops.tanh(self.query(states)[:, :, None, :] + self.key(states)[:, None, :, :])
-        weights = masked_softmax(self.score(hidden)[..., 0], mask[:, None, :])
+        weights = presence_weights(self.score(hidden)[..., 0], mask[:, None, :])
         context = ops.matmul(ops.cast(weights, states.dtype), states)
         out = ops.tanh(self.context(context) + self.state(states))
         return (out, weights) if return_attention_scores else out
@@ -197,7 +197,7 @@ class DialogueRNNCell(keras.layers.Layer):
         own = ops.sum(parties * speaker, axis=1)
         # The newest global state stands last; the first `window - count` places are still empty.
         filled = ops.arange(self.window) >= self.window - ops.cast(count, "int32")
-        weights = masked_softmax(ops.sum(past * self.ask(said)[:, None], axis=-1), filled)
+        weights = presence_weights(ops.sum(past * self.ask(said)[:, None], axis=-1), filled)
         context = ops.sum(past * ops.cast(weights, past.dtype)[:, :, None], axis=1)
         world, _ = self.world(ops.concatenate([said, own], axis=-1), [world])
         own, _ = self.party(ops.concatenate([said, context], axis=-1), [own])

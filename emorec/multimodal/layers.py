@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from emorec.errors import BadInput
-from emorec.multimodal.base import Fusion, combine, masked_softmax, positive
+from emorec.multimodal.base import Fusion, combine, positive, presence_weights
 
 register = keras.saving.register_keras_serializable(package="emorec")
 
@@ -56,7 +56,7 @@ class WeightedSum(Fusion):
         xs, present, _ = self.prepare(inputs, presence, mask)
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         scores = ops.broadcast_to(self.importance, (*ops.shape(hs[0])[:-1], len(hs)))
-        weights = masked_softmax(scores, present)
+        weights = presence_weights(scores, present)
         fused = combine(hs, weights)
         return (fused, weights) if return_attention_scores else fused
 
@@ -127,7 +127,7 @@ class GatedMultimodalUnit(Fusion):
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         everything = ops.concatenate(xs, axis=-1)
         scores = ops.stack([gate(everything) for gate in self.gates], axis=-1)  # (..., units, M)
-        gates = masked_softmax(scores, present[..., None, :])
+        gates = presence_weights(scores, present[..., None, :])
         fused = combine(hs, ops.swapaxes(gates, -1, -2))
         return (fused, ops.mean(gates, axis=-2)) if return_attention_scores else fused
 
@@ -165,7 +165,7 @@ class ModalityAttention(Fusion):
         xs, present, _ = self.prepare(inputs, presence, mask)
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         scores = ops.concatenate([self.score(self.hidden(h)) for h in hs], axis=-1)  # (..., M)
-        weights = masked_softmax(scores, present)
+        weights = presence_weights(scores, present)
         fused = combine(hs, weights)
         return (fused, weights) if return_attention_scores else fused
 

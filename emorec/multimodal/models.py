@@ -15,6 +15,7 @@ from emorec.multimodal import FUSIONS, fusion_layer
 from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
 from emorec.multimodal.dialogues import DialogueRNNCell, UtteranceAttention
 from emorec.multimodal.layers import ModalityDropout
+from emorec.text.layers import MaskedMean
 
 # Fusion layers as they are compared with each other: a name, up to its comma, and what differs from the default model.
 FUSION_SETTINGS = {
@@ -242,7 +243,7 @@ def build_aligned_model(
             cross = CrossModalAttention(units, heads, layers, dropout, target=m, name=f"cross_{name}")
             stream = cross(xs, presence=presence, mask=mask)
             block = AttentionBlock(units * (len(sizes) - 1), heads, dropout, name=f"self_{name}")
-            streams.append(_mean(block(stream, source_mask=mask), mask))
+            streams.append(MaskedMean(name=f"mean_{name}")(block(stream, source_mask=mask), mask=mask))
         fused = _fuse(streams, presence, None, fusion, fusion_options)
     else:
         raise BadInput(f"kind={kind!r} is unknown; choose late-lstm, early-lstm or mult.")
@@ -281,9 +282,3 @@ def _drop(x, rate, name):
 
 def _bilstm(units, name):
     return keras.layers.Bidirectional(keras.layers.LSTM(units, return_sequences=True), name=name)
-
-
-def _mean(states, mask):
-    """Mean over real steps: (B, T, D) and bool (B, T) to (B, D)."""
-    weights = ops.cast(mask, states.dtype)[:, :, None]
-    return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)

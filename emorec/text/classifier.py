@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from emorec import training
-from emorec.attention.base import positive_int
+from emorec.checks import positive_int
 from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
-from emorec.attention.base import call_with_mask, check_states, output_spec, positive_int
+from emorec.attention.base import call_with_mask, check_states, output_spec
 from emorec.attention.hierarchical import with_a_step
 from emorec.attention.masking import boolean_mask, check_mask, uniform_weights, zero_padding
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 from emorec.text import glove
 

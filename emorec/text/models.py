@@ -22,7 +22,8 @@ from emorec.attention import (
     StructuredSelfAttention,
     UniformAttention,
 )
-from emorec.attention.base import fraction, positive_int
+from emorec.attention.hierarchical import RECURRENT
+from emorec.checks import choice, fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import (
     FixedLengthFlatten,
@@ -271,8 +272,7 @@ def recurrent_layer(kind, units, recurrent_dropout):
     def one_way():
         if name == "mlstm":
             return keras.layers.RNN(MultiplicativeLSTMCell(units, **arguments), return_sequences=True)
-        plain = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[name]
-        return plain(units, return_sequences=True, **arguments)
+        return RECURRENT[name](units, return_sequences=True, **arguments)
 
     return RightPaddedRNN(one_way(), one_way() if kind.startswith("bi") else None)
 
@@ -327,12 +327,6 @@ def head(states, classes, dropout=0.0):
     if dropout:
         states = keras.layers.Dropout(dropout, name="logits_dropout")(states)
     return keras.layers.Dense(classes, dtype="float32", name="logits")(states)
-
-
-def choice(name, value, known):
-    """BadInput unless ``value`` is one of ``known``."""
-    if value not in known:
-        raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from emorec.attention.base import check_states, fraction, output_spec, positive_int
+from emorec.attention.base import check_states, output_spec
 from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, zero_padding
+from emorec.checks import fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import MaskedPooling
 
