@@ -43,7 +43,7 @@ generated: $(READY)
 lab: $(READY)
 	$(BIN) -m jupyter lab notebooks
 
-# The executed notebooks as a gallery of HTML pages: site/index.html.
+# docs/, the executed notebooks as a gallery, the results and the API: site/index.html. Needs no network.
 site: $(READY)
 	$(BIN) -m tools site
 

@@ -1,209 +1,325 @@
-"""The gallery: a page per executed notebook and a front page of cards, as plain HTML without scripts.
+"""The site: hooks of mkdocs that add the notebooks, results and data cards to docs/, and ``python -m tools site``.
 
-The pages ask nothing of other servers: formulas are MathML, figures are inside, styles are inside. So they open from
-a folder, without a network, for as long as there are browsers.
+mkdocs imports this file by the line ``hooks`` of mkdocs.yml. Formulas become MathML and figures files, so no page needs
+a script, a font or a picture from another server.
 """
 
 from __future__ import annotations
 
 import base64
+import logging
 import re
-import shutil
+import sys
 from html import escape
 from pathlib import Path
 
-from emorec.errors import BadInput, DataMissing
-from tools import notebooks
-from tools.formulas import put_back, set_aside
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # mkdocs imports hooks by their path
+    sys.path.insert(0, str(ROOT))
 
-ORDER = (
-    ("Text", "text", "word_embeddings recurrent_and_convolutional global_attention self_attention "
-     "hierarchical_attention attention_comparison parameter_search emotion_recognition tweet_sentiment"),
-    ("Faces", "faces", "cnn data_augmentation transfer_learning deep_emotion attention_cnn acgan cross_dataset "
-     "detect_and_classify"),
-    ("Faces, voice and text together", "multimodal", "feature_fusion decision_fusion attention_fusion "
-     "aligned_sequences missing_modalities face_and_sentence"),
-    ("Data", "", "datasets"),
-)  # fmt: skip
+from emorec.errors import BadInput, DataMissing  # noqa: E402
+from tools import notebooks, overview  # noqa: E402
+from tools.formulas import put_back, set_aside  # noqa: E402
 
-# Which figure stands on a notebook's card, by notebook or by room; elsewhere the last before the reader's own cell.
+# Which figure stands on a notebook's card, by notebook or by folder; elsewhere the last before the reader's own cell.
 ON_CARD = {"datasets": 0, "faces": 0, "faces/data_augmentation": 1}
 
-STYLE = """
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem; color: #222; background: #fff; overflow-wrap: break-word;
-       font: 1rem/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
-a { color: #0060a0 } h1 { line-height: 1.25; font-size: clamp(1.5rem, 6vw, 2rem) } h2 { margin-top: 2.2rem }
-img, svg { max-width: 100%; height: auto }
-pre, code { font: .86rem/1.45 ui-monospace, Menlo, Consolas, monospace }
-pre { margin: 0; overflow-x: auto; padding: .6rem .8rem }
-p code, li code { background: #f2f2f2; padding: .1rem .25rem; overflow-wrap: anywhere }
-nav, .facts { color: #555; font-size: .9rem }
-.input_area { background: #f6f6f6; border-left: 4px solid #0072b2; margin: .8rem 0 .3rem }
-.prompt, .anchor-link { display: none }
-.output { overflow-x: auto; margin-bottom: .8rem }
-.output_stderr { background: #fdf0d5 }
-table { border-collapse: collapse; font-size: .88rem } th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd }
-.rendered_html, .text_cell { overflow-x: auto } math[display=block] { margin: .8rem 0; overflow-x: auto }
-.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)) }
-.card { border: 1px solid #ccc; border-radius: 8px; overflow: hidden; text-decoration: none; color: inherit;
-        display: flex; flex-direction: column }
-.card:hover, .card:focus { border-color: #0072b2; box-shadow: 0 0 0 2px #0072b2 }
-.card img, .card .none { width: 100%; height: 10rem; object-fit: contain; background: #fafafa; padding: .4rem }
-.card div { padding: .2rem 1rem 1rem } .card h3 { margin: .6rem 0 .3rem; line-height: 1.25 } .card p { margin: .3rem 0 }
-"""
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+# API pages and the modules they hold; the others hold the folder of their name.
+SHARED = ("classifier", "training", "labels", "errors", "images", "gradients", "plots", "reporting")
+# Where names that users type are explained.
+CLASSES = {"TextClassifier": "text", "FaceClassifier": "faces", "VoiceClassifier": "voice",
+           "MultimodalClassifier": "multimodal", "load": "pretrained", "models": "pretrained"}  # fmt: skip
 
 
-def build(folder, chosen=None):
-    """Writes the gallery of the built notebooks.
-
-    Args:
-        folder: Where to; what an earlier run left there is replaced.
-        chosen: Names of notebooks; all of them where None.
-
-    Returns:
-        Path of the front page.
-
-    Raises:
-        DataMissing: A notebook was not built yet.
-        BadInput: The pages would lie where the notebooks themselves are.
-    """
-    folder = Path(folder)
-    pages, sources = (folder / "notebooks").resolve(), notebooks.FOLDER.resolve()
-    if pages.is_relative_to(sources) or sources.is_relative_to(pages):
-        raise BadInput(f"{pages} would be replaced, and the notebooks lie in {sources}: give another folder.")
-    shutil.rmtree(folder / "notebooks", ignore_errors=True)
-    cards = {}
-    for name in chosen or notebooks.names():
-        cards[name] = _notebook_page(name, folder)
-    sections = []
-    for title, room, order in ORDER:
-        known = [f"{room}/{n}".lstrip("/") for n in order.split()]
-        inside = [n for n in cards if n in known or (room and n.startswith(f"{room}/"))]
-        inside.sort(key=lambda n: (known.index(n) if n in known else len(known), n))
-        if inside:
-            sections.append(f"<h2>{title}</h2>\n<div class=cards>{''.join(cards[n] for n in inside)}</div>")
-    (folder / "index.html").write_text(_front("\n".join(sections)), encoding="utf-8")
-    return folder / "index.html"
+# Hooks of mkdocs
 
 
-def _front(sections):
-    address = notebooks.repository()
-    home = f' Code and instructions: <a href="{escape(address)}">{escape(address)}</a>.' if address else ""
-    body = (
-        "<h1>Emotion recognition from text, faces and both</h1>\n<p>Notebooks with their figures and results, as they "
-        "ran on the bundled sample. Numbers on the sample show that the machinery works and are no benchmark; results "
-        f"on real data, where there are any, stand at the end of a notebook.{home}</p>\n{sections}"
-    )
-    return PAGE.format(title="Emotion recognition: notebooks", style=STYLE, body=body)
+def on_config(config):
+    """The menu: the notebooks in the order in which they are read, and an API page for each folder."""
+    chapters = [{title: [{_short(name): f"notebooks/{name}.md"} for name in names]} for title, names in _shown()]
+    config["nav"] = [
+        {"Start": "index.md"},
+        {"Notebooks": ["notebooks/index.md", *chapters]},
+        {"Results": "results.md"},
+        {"API": ["api/index.md", *({_title(name): f"api/{name}.md"} for name in api_pages())]},
+        {"Data": "data.md"},
+        {"Reliability": "reliability.md"},
+        {"Performance": "performance.md"},
+    ]
+    return config
 
 
-def _notebook_page(name, folder):
-    """Writes a notebook's page, its thumbnail and a copy to download; returns its card on the front page."""
+def on_files(files, config):
+    """Adds the pages that are made of notebooks, RESULTS.md and the data cards, and their pictures."""
+    from mkdocs.structure.files import File
+
+    added = {"notebooks/index.md": _gallery(), "results.md": _results(), "data.md": _data()}
+    for _, names in _shown():
+        for name in names:
+            added |= notebook_page(name)
+    for path in sorted((ROOT / "Screenshots").glob("*")):
+        added[f"Screenshots/{path.name}"] = path.read_bytes()
+    for path, content in added.items():
+        files.append(File.generated(config, path, content=content))
+    for page in {path.stem for path in (ROOT / "docs" / "api").glob("*.md")} - {"index", *api_pages()}:
+        files.remove(files.get_file_from_path(f"api/{page}.md"))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Fills the comments of API pages, and sets formulas and outputs aside for `on_page_content`."""
+    source = page.file.src_uri
+    if source.startswith("api/"):
+        return api_page(markdown, Path(source).stem)
+    if source.startswith("notebooks/") and source != "notebooks/index.md":
+        page.meta["formulas"] = []
+        return set_aside(markdown, page.meta["formulas"])
+    return markdown
+
+
+def on_page_content(html, page, config, files):
+    """Puts formulas and the outputs of notebooks in their places."""
+    html = put_back(html, page.meta.get("formulas", []))
+    outputs = _OUTPUTS.get(page.file.src_uri, [])
+    return re.sub(r"(?:<p>)?output(\d+)tuptuo(?:</p>)?", lambda m: outputs[int(m[1])], html)
+
+
+# Notebooks
+
+_OUTPUTS = {}  # HTML of outputs by page, which Markdown must not touch
+
+
+def _shown():
+    """Parts with those of their notebooks that are built."""
+    parts = [(t, [n for n in ns if notebooks.script(n).with_suffix(".ipynb").exists()]) for t, ns in overview.parts()]
+    return [(title, names) for title, names in parts if names]
+
+
+def _short(name):
+    return name.rpartition("/")[2].replace("_", " ").capitalize()
+
+
+def _read(name):
     import nbformat
 
-    built = notebooks.script(name).with_suffix(".ipynb")
-    if not built.exists():
-        raise DataMissing(f"{built.name}, the executed notebook", [built], f"python -m tools notebooks build {name}")
-    notebook = nbformat.read(built, as_version=4)
-    page = folder / "notebooks" / f"{name}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(built, page.with_suffix(".ipynb"))
-    title, opening = _heading(notebook)
-    up = "../" * (name.count("/") + 1)
-    launch = re.search(r"\((https://colab\S+)\)", notebooks.launch_button(name))
-    links = [f'<a href="{up}index.html">All notebooks</a>', f'<a href="{page.stem}.ipynb" download>Download</a>']
-    links += [f'<a href="{launch[1]}">Open in Colab</a>'] if launch else []
-    stamp = notebook.metadata.get("emorec", {})
-    ran = ", ".join(f"{k} {v}" for k, v in stamp.get("versions", {}).items() if k in ("python", "keras", "tensorflow"))
-    facts = f"<p class=facts>Executed {stamp.get('verified', '')} with {ran}.</p>" if stamp else ""
-    body = f"<nav>{' · '.join(links)}</nav>\n{to_body(notebook)}\n{facts}"
-    page.write_text(PAGE.format(title=escape(title), style=STYLE + _code_colours(), body=body), encoding="utf-8")
-    chosen = ON_CARD.get(name, ON_CARD.get(name.split("/")[0], -1))
-    picture = _thumbnail(notebook, page.with_suffix(".png"), chosen)
-    return (
-        f'<a class=card href="notebooks/{name}.html">{picture.format(f"notebooks/{name}.png")}'
-        f"<div><h3>{escape(title)}</h3><p>{escape(opening)}</p></div></a>\n"
-    )
+    path = notebooks.script(name).with_suffix(".ipynb")
+    if not path.exists():
+        raise DataMissing(f"{path.name}, the executed notebook", [path], f"python -m tools notebooks build {name}")
+    return nbformat.read(path, as_version=4)
 
 
-def _heading(notebook):
-    """A notebook's title and the first sentence of its introduction, without marks."""
-    text = re.sub(r"<!--.*?-->.*", "", notebook.cells[0].source)
-    title, _, rest = text.strip().lstrip("# ").partition("\n")
-    plain = re.sub(r"[*`$]|\[([^]]*)\]\([^)]*\)", r"\1", " ".join(rest.split()))
-    return title.strip(), re.split(r"(?<=[.?!]) +(?=[A-Z])", plain)[0]
+def notebook_page(name):
+    """The files of a notebook's page.
 
+    Args:
+        name: As ``text/global_attention``.
 
-def _thumbnail(notebook, path, chosen):
-    """Writes one of a notebook's figures; returns the image tag with a place for its address, or an empty block."""
-    figures = []
-    for cell in notebook.cells:
-        if "user-input" in cell.metadata.get("tags", []):
-            break
-        figures += [o.data["image/png"] for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    if not figures:
-        return "<div class=none></div>"
-    path.write_bytes(base64.b64decode(figures[min(chosen, len(figures) - 1)]))
-    return '<img loading=lazy alt="" src="{}">'
-
-
-def to_body(notebook):
-    """The body of a notebook's page: formulas as MathML, figures inside and described by their section."""
-    from nbconvert import HTMLExporter
-
-    formulas, section = [], ""
+    Returns:
+        Path below docs/ to content: the page in Markdown, its figures, and the notebook itself to download.
+    """
+    notebook, page = _read(name), f"notebooks/{name}.md"
+    files, lines, section = {}, [], ""
+    outputs = _OUTPUTS[page] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             section = (re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE) or [section])[-1]
-            text = re.sub(r"(<!-- launch -->).*", r"\1", cell.source)
-            text = re.sub(r"(\]\([^):]+)\.ipynb\)", r"\1.html)", text)
-            cell.source = set_aside(text, formulas)
+            text = re.sub(r"^.*<!--.*?-->.*$", "", cell.source, flags=re.MULTILINE)
+            lines.append(re.sub(r"(\]\([^):]+)\.ipynb\)", r"\1.md)", text))
+            continue
+        if cell.source.strip():
+            lines.append(f"```python\n{cell.source}\n```")
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output.metadata = {"image/png": {"alt": f"Figure: {section}"}}
-    body = HTMLExporter(template_name="basic").from_notebook_node(notebook)[0]
-    return put_back(_still(body), formulas)
+            html = _output(output, section, f"{name}_{len(files)}.png", files)
+            if html:
+                lines.append(f"output{len(outputs)}tuptuo")
+                outputs.append(f'<div class="output {output.get("name", "")}">{html}</div>')
+    lines.insert(1, _facts(name, notebook))
+    files[page] = "\n\n".join(lines) + "\n"
+    files[f"notebooks/{name}.ipynb"] = notebooks.script(name).with_suffix(".ipynb").read_bytes()
+    return files
 
 
-def _still(html):
+def _output(output, section, picture, files):
+    """HTML of an output; a figure becomes a file of the name ``picture``, described by its section."""
+    data = output.get("data", {})
+    if output.output_type == "stream":
+        return f"<pre>{escape(output.text)}</pre>"
+    if output.output_type == "error":
+        return f"<pre>{escape(output.ename)}: {escape(output.evalue)}</pre>"
+    if "image/png" in data:
+        files[f"notebooks/{picture}"] = base64.b64decode(data["image/png"])
+        name = picture.rpartition("/")[2]
+        return f'<img loading="lazy" alt="Figure: {escape(section, quote=True)}" src="{escape(name)}">'
+    if "text/html" in data:
+        return still(data["text/html"])
+    if "image/svg+xml" in data:
+        return still(data["image/svg+xml"])
+    return f"<pre>{escape(data['text/plain'])}</pre>" if data.get("text/plain") else ""
+
+
+def still(html):
     """HTML without scripts and event handlers, which scikit-learn's displays of a model bring along."""
     html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL | re.IGNORECASE)
     handler = re.compile(r"""\son\w+\s*=\s*("[^"]*"|'[^']*')""")
     return re.sub(r"<[a-zA-Z][^<>]*>", lambda tag: handler.sub("", tag[0]), html)
 
 
-def _code_colours():
-    from pygments.formatters import HtmlFormatter
+def _facts(name, notebook):
+    """A line of links below the title: the notebook to download, Colab, the API pages it uses, when it ran."""
+    up = "../" * (name.count("/") + 1)
+    links = [f"[Download]({name.rpartition('/')[2]}.ipynb)"]
+    launch = re.search(r"\((https://colab\S+)\)", notebooks.launch_button(name))
+    links += [f"[Open in Colab]({launch[1]})"] if launch else []
+    used = ", ".join(f"[{_title(page)}]({up}api/{page}.md)" for page in api_used(name))
+    links += [f"API: {used}"] if used else []
+    stamp = notebook.metadata.get("emorec", {})
+    links += [f"executed {stamp['verified']}"] if "verified" in stamp else []
+    return " · ".join(links)
 
-    return HtmlFormatter(style="friendly").get_style_defs(".highlight").replace("#f0f0f0", "transparent")
+
+def _gallery():
+    """The page of cards: a picture, the title and the question of every notebook."""
+    lines = [
+        "# Notebooks\n\nAs they ran on bundled data. Numbers on bundled data show that things work and are no benchmark; "
+        "those on real data are among the [results](../results.md).\n"
+    ]
+    for title, names in _shown():
+        cards = "\n".join(map(_card, names))
+        lines.append(f'## {title}\n\n<div class="cards" markdown="0">\n{cards}\n</div>\n')
+    return "\n".join(lines)
+
+
+def _card(name):
+    title, opening = overview.heading(name)
+    question = overview.listed(name).get("question", opening)
+    chosen = ON_CARD.get(name, ON_CARD.get(name.split("/")[0], -1))
+    number = _figure_of(_read(name), chosen)
+    picture = '<div class="none"></div>' if number is None else f'<img loading="lazy" alt="" src="{name}_{number}.png">'
+    return (
+        f'<a class="card" href="{name}.html">{picture}'
+        f"<span><strong>{escape(title)}</strong>{escape(question)}</span></a>"
+    )
+
+
+def _figure_of(notebook, chosen):
+    """The number of one of a notebook's figures before the reader's own cell, or None."""
+    count = 0
+    for cell in notebook.cells:
+        if "user-input" in cell.metadata.get("tags", []):
+            break
+        count += sum("image/png" in o.get("data", {}) for o in cell.get("outputs", []))
+    return None if not count else range(count)[min(chosen, count - 1)]
+
+
+# Results and data
+
+
+def _results():
+    """RESULTS.md with its links to the pages of this site; a link into the repository becomes plain text."""
+    text = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\((notebooks/\S+)\.ipynb\)", r"](\1.md)", text)
+    return text.replace("[results/](results)", "`results/`")
+
+
+def _data():
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\[([^]]+)\]\((?!https?:|#)[^)]*\)", r"`\1`", text)
+
+
+# API pages
+
+
+def api_pages():
+    """Names of the API pages whose folder is there, in the order of api/index.md's list."""
+    order = ("pretrained", "text", "faces", "voice", "multimodal", "attention", "datasets", "metrics", "shared")
+    return [name for name in order if name == "shared" or (ROOT / "emorec" / name / "__init__.py").exists()]
+
+
+def _title(page):
+    return _written(page).partition("\n")[0].lstrip("# ")
+
+
+def _written(page):
+    return (ROOT / "docs" / "api" / f"{page}.md").read_text(encoding="utf-8")
+
+
+def modules(page):
+    """Public modules of an API page, as ``emorec.text.tokens``: first those that its folder passes on or that users
+    type; those without a public name of their own are left out."""
+    if page == "shared":
+        return [f"emorec.{name}" for name in SHARED if (ROOT / "emorec" / f"{name}.py").exists()]
+    folder = ROOT / "emorec" / page
+    paths = [
+        p for p in sorted(folder.rglob("*.py")) if re.search(r"^(class|def) [a-zA-Z]", p.read_text(), re.MULTILINE)
+    ]
+    names = [p.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for p in paths]
+    names = [name.removesuffix(".__init__") for name in names if "._" not in name.removesuffix(".__init__")]
+    first = re.findall(r"^from (emorec[\w.]+) import", (folder / "__init__.py").read_text(), re.MULTILINE)
+    first.append(f"emorec.{page}.classifier")
+    return sorted(names, key=lambda n: (n.count(".") > 2, n not in first))
+
+
+def api_page(markdown, page):
+    """An API page with its comments filled: modules, the notebooks that use them, or the list of pages."""
+    if page == "index":
+        entries = ((_title(name), name, _written(name).split("\n\n")[1]) for name in api_pages())
+        listing = "\n".join(f"- [{title}]({name}.md): {text}" for title, name, text in entries)
+        return markdown.replace("<!-- pages -->", listing)
+    users = [name for _, names in _shown() for name in names if page in api_used(name)]
+    listing = "Notebooks that use it: " + ", ".join(f"[{n}](../notebooks/{n}.md)" for n in users) + "."
+    blocks = "\n\n".join(f"## `{name}`\n\n::: {name}" for name in modules(page))
+    markdown = re.sub(r"<!-- notebooks that use .* -->", listing if users else "", markdown)
+    return re.sub(r"<!-- modules of .* -->", blocks, markdown)
+
+
+def api_used(name):
+    """The API pages of what a notebook's script imports from the package, or reaches through it."""
+    text = notebooks.script(name).read_text(encoding="utf-8")
+    code = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+    imported = re.findall(r"^\s*from emorec(?:\.(\w+))?[\w.]* import (.+)$", code, re.MULTILINE)
+    names = {folder for folder, _ in imported} | set(re.findall(r"\bemorec\.(\w+)", code))
+    names |= {word for folder, rest in imported if not folder for word in re.findall(r"\w+", rest)}
+    names |= {"attention"} if re.search(r"\battention=", code) else set()
+    pages = {CLASSES.get(word, "shared" if word in SHARED else word) for word in names}
+    return [page for page in api_pages() if page in pages and page != "shared"]
+
+
+# Command line
+
+
+def build(folder=None):
+    """Writes the site.
+
+    Args:
+        folder: Where to; what an earlier run left there is replaced. None takes the checkout's site/.
+
+    Returns:
+        Path of the front page.
+
+    Raises:
+        BadInput: The folder holds something else. DataMissing: mkdocs is not installed.
+    """
+    folder = Path(folder or ROOT / "site").absolute()
+    if folder.exists() and any(folder.iterdir()) and not (folder / "404.html").exists():
+        raise BadInput(f"{folder} holds other files, which the site would replace: give another folder.")
+    try:
+        from mkdocs.commands.build import build as mkdocs_build
+        from mkdocs.config import load_config
+    except ImportError as error:
+        raise DataMissing("mkdocs", [], 'pip install -e ".[docs]"') from error
+    logging.getLogger("mkdocs").setLevel(logging.WARNING)
+    logging.getLogger("mkdocs").addHandler(logging.StreamHandler())
+    mkdocs_build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder)))
+    return folder / "index.html"
 
 
 def add_parser(subparsers):
     """Adds ``site`` to the command line."""
-    parser = subparsers.add_parser("site", help="the executed notebooks as a gallery of HTML pages")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks; all where left out")
-    parser.add_argument("--output", default=notebooks.ROOT / "site", help="folder to write to")
+    parser = subparsers.add_parser("site", help="the pages of docs/, the notebooks and the API as a site")
+    parser.add_argument("--output", help="folder to write to; site/ where left out")
     parser.set_defaults(run=_command)
 
 
 def _command(options):
-    print(f"The page to look at: {build(options.output, options.names)}")
+    print(f"The page to look at: {build(options.output)}")
     return 0

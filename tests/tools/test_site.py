@@ -1,4 +1,4 @@
-"""The gallery: every link leads somewhere, nothing is asked of other servers, and a real browser shows it."""
+"""The site: every link leads somewhere, nothing is asked of other servers, and a real browser shows it."""
 
 import functools
 import json
@@ -9,7 +9,6 @@ import time
 from html import escape
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -17,6 +16,8 @@ import pytest
 
 from emorec.errors import BadInput, DataMissing
 from tools import notebooks, site
+
+pytest.importorskip("mkdocs")
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -56,13 +57,12 @@ async function look(page) {
 class Links(HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.found, self.anchors, self.tags = [], set(), []
+        self.found, self.anchors = [], set()
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
-        self.tags.append(tag)
-        self.anchors.add(attributes.get("id"))
+        self.anchors |= {attributes.get("id"), attributes.get("name")}
         self.found += [(tag, attributes[k]) for k in ("href", "src") if attributes.get(k)]
 
 
@@ -71,26 +71,26 @@ def built_notebooks():
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    site.build(folder, built_notebooks())
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "new"
+    site.build(folder)
     return folder
 
 
-def pages(gallery):
-    return sorted(gallery.rglob("*.html"))
+def html(folder):
+    return sorted(path for path in folder.rglob("*.html") if path.name != "404.html")
 
 
-def test_every_notebook_has_a_page_and_a_card(gallery):
-    front = Links((gallery / "index.html").read_text())
-    cards = [link for tag, link in front.found if tag == "a" and link.startswith("notebooks/")]
-    assert sorted(cards) == sorted(f"notebooks/{n}.html" for n in built_notebooks())
+def test_every_notebook_has_a_page_and_a_card(pages):
+    front = Links((pages / "notebooks" / "index.html").read_text())
+    linked = {link for tag, link in front.found if tag == "a"}
+    assert {f"{name}.html" for name in built_notebooks()} <= linked
+    assert all((pages / "notebooks" / f"{name}.ipynb").is_file() for name in built_notebooks())
 
 
-def test_no_broken_link_and_nothing_from_elsewhere(gallery):
-    parsed = {page: Links(page.read_text()) for page in pages(gallery)}
+def test_no_broken_link_and_nothing_from_elsewhere(pages):
+    parsed = {page: Links(page.read_text()) for page in html(pages)}
     for page, links in parsed.items():
-        assert "script" not in links.tags and "iframe" not in links.tags, page
         for tag, link in links.found:
             parts = urlsplit(link)
             if parts.scheme == "data":
@@ -99,68 +99,94 @@ def test_no_broken_link_and_nothing_from_elsewhere(gallery):
                 assert tag == "a", f"{page} loads {link}"
                 continue
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-            assert target.is_file(), f"{page}: {link}"
-            if parts.fragment and target in parsed:
+            assert target.is_file() or (target / "index.html").is_file(), f"{page}: {link}"
+            if parts.fragment and target in parsed and not parts.fragment.startswith("__"):
                 assert unquote(parts.fragment) in parsed[target].anchors, f"{page}: {link}"
 
 
-def test_figures_are_described(gallery):
-    for page in pages(gallery):
-        assert "No description has been provided" not in page.read_text(), page
+def test_a_notebook_and_the_api_pages_it_uses_link_to_each_other(pages):
+    assert "attention" in site.api_used("text/global_attention") and "faces" in site.api_used("faces/cnn")
+    for name in built_notebooks():
+        page = (pages / "notebooks" / f"{name}.html").read_text()
+        up = "../" * (name.count("/") + 1)
+        for used in site.api_used(name):
+            assert f'href="{up}api/{used}.html"' in page
+            assert f'href="../notebooks/{name}.html"' in (pages / "api" / f"{used}.html").read_text()
+
+
+def test_api_pages_hold_what_users_type(pages):
+    for page, names in {
+        "text": ("TextClassifier", "tokenise"),
+        "attention": ("GlobalAttention", "StructuredSelfAttention"),
+        "pretrained": ("load", "models"),
+        "shared": ("EmorecError", "LabelSet"),
+    }.items():
+        text = (pages / "api" / f"{page}.html").read_text()
+        assert all(f">{name}</span>" in text or f'.{name}"' in text for name in names), page
 
 
 def a_notebook(tmp_path, monkeypatch, *cells):
-    """A gallery of one notebook made of ``cells``."""
+    """A folder of one notebook made of ``cells``."""
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "a.py").write_text("# %%\n")
+    (tmp_path / "notebooks" / "a.py").write_text("# %%\nimport emorec\nemorec.TextClassifier()\n")
     nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), tmp_path / "notebooks" / "a.ipynb")
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path / "notebooks")
-    monkeypatch.setattr(site, "ORDER", (("All", "", "a"),))
     return tmp_path / "notebooks"
 
 
-def test_formulas_links_and_cards(tmp_path, monkeypatch):
+def page_of(name):
+    """(files, HTML) of a notebook's page, formulas and outputs in their places."""
+    import markdown
+
+    class Page:
+        class file:
+            src_uri = f"notebooks/{name}.md"
+
+        meta = {}
+
+    files = site.notebook_page(name)
+    text = site.on_page_markdown(files[Page.file.src_uri], Page, None, None)
+    return files, site.on_page_content(markdown.markdown(text, extensions=["fenced_code"]), Page, None, None)
+
+
+def test_formulas_links_and_outputs(tmp_path, monkeypatch):
     text = (
         "# A title\n\n<!-- launch --> [![x](https://elsewhere/badge.svg)](https://elsewhere)\n\n"
         "Does *it* `work`? Some words. See [b](../b.ipynb).\n\n"
         "$$e_t = v^\\top h_t$$\n\nand $a_t$, not `$HOME` or `$x$`."
     )
-    output = nbformat.v4.new_output("display_data", {"image/png": PIXEL})
+    picture = nbformat.v4.new_output("display_data", {"image/png": PIXEL})
     active = nbformat.v4.new_output(
         "display_data", {"text/html": "<b onclick='f()'>on</b><script>\nalert(1)</script><i>too</i>"}
     )
+    printed = nbformat.v4.new_output("stream", name="stdout", text="2 < 3 *and* _so_\n\n    on")
     a_notebook(
         tmp_path,
         monkeypatch,
         nbformat.v4.new_markdown_cell(text),
-        nbformat.v4.new_code_cell("1", outputs=[output, active]),
+        nbformat.v4.new_code_cell("1", outputs=[picture, active, printed]),
     )
-    site.build(tmp_path / "site")
-    page = (tmp_path / "site" / "notebooks" / "a.html").read_text()
-    assert page.count("<math") == 2 and 'display="block"' in page and "formula" not in page
+    files, page = page_of("a")
+    assert page.count("<math") == 2 and 'display="block"' in page and "elumrof" not in page and "tuptuo" not in page
     assert "<code>$HOME</code>" in page and "<code>$x$</code>" in page
-    assert "<b>on</b><i>too</i>" in page
-    assert "elsewhere" not in page and 'href="../b.html"' in page
-    assert 'alt="Figure: A title"' in page
-    front = (tmp_path / "site" / "index.html").read_text()
-    assert "<h3>A title</h3><p>Does it work?</p>" in front and "notebooks/a.png" in front
-    assert (tmp_path / "site" / "notebooks" / "a.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<b>on</b><i>too</i>" in page and "2 &lt; 3 *and* _so_\n\n    on" in page
+    assert "elsewhere" not in page and 'href="../b.md"' in page and 'href="../api/text.md"' in page
+    assert 'alt="Figure: A title" src="a_0.png"' in page and files["notebooks/a_0.png"][:4] == b"\x89PNG"
+    assert '<a class="card" href="a.html"><img loading="lazy" alt="" src="a_0.png">' in site._gallery()
 
 
 def test_a_notebook_that_was_not_built_is_named(tmp_path, monkeypatch):
     folder = a_notebook(tmp_path, monkeypatch)
     (folder / "a.ipynb").unlink()
     with pytest.raises(DataMissing, match="notebooks build a"):
-        site.build(tmp_path / "site")
+        site.notebook_page("a")
 
 
-def test_the_notebooks_themselves_are_never_replaced(tmp_path, monkeypatch):
-    sources = a_notebook(tmp_path, monkeypatch)
-    for folder, deeper in ((tmp_path, ""), (sources, ""), (tmp_path, "deep")):
-        monkeypatch.setattr(notebooks, "FOLDER", sources / deeper)
-        with pytest.raises(BadInput, match="another folder"):
-            site.build(folder)
-    assert (sources / "a.py").exists()
+def test_other_files_are_never_replaced(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(BadInput, match="another folder"):
+        site.build(tmp_path)
+    assert (tmp_path / "mine.txt").exists()
 
 
 def test_the_review_of_datasets_is_fresh():
@@ -175,7 +201,7 @@ def test_the_review_of_datasets_is_fresh():
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves the gallery, remembers what was not there, and takes the report."""
+    """Serves the site, remembers what was not there, and takes the report."""
 
     def send_error(self, code, *rest):
         self.server.missing.append((code, self.path))
@@ -191,11 +217,11 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-def browse(gallery, profile):
-    """What a browser finds on every page of a gallery: (report by page, addresses not found, its log)."""
-    names = [p.relative_to(gallery).as_posix() for p in pages(gallery)]
-    (gallery / "probe.htm").write_text(PROBE.replace("PAGES", json.dumps(names)))
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(gallery))) as server:
+def browse(folder, profile):
+    """What a browser finds on every page of a folder: (report by page, addresses not there, its log)."""
+    names = [p.relative_to(folder).as_posix() for p in html(folder)]
+    (folder / "probe.htm").write_text(PROBE.replace("PAGES", json.dumps(names)))
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
         server.missing, server.report, server.reported = [], [], threading.Event()
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/probe.htm"
@@ -211,18 +237,19 @@ def browse(gallery, profile):
             time.sleep(2)  # what scripts complain of reaches the log a moment later
             browser.terminate()
         server.shutdown()
-    (gallery / "probe.htm").unlink()
+    (folder / "probe.htm").unlink()
     assert answered, (profile / "log").read_text()[-2000:]
     return server.report[0], server.missing, (profile / "log").read_text()
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on this machine")
-def test_in_a_real_browser_at_phone_width(gallery, tmp_path):
-    report, missing, log = browse(gallery, tmp_path)
-    assert len(report) == len(pages(gallery))
+def test_in_a_real_browser_at_phone_width(pages, tmp_path):
+    report, missing, log = browse(pages, tmp_path)
+    assert len(report) == len(html(pages))
     assert {page: r["broken"] for page, r in report.items() if r["broken"]} == {}
     assert {page: r["wide"] for page, r in report.items() if r["wide"] > 0} == {}
-    assert sum(r["images"] for r in report.values()) >= len(report) and all(r["title"] for r in report.values())
+    assert sum(r["images"] for r in report.values()) >= len(built_notebooks())
+    assert all(r["title"] for r in report.values())
     assert missing == []
     assert "CONSOLE" not in log, log
 
@@ -235,9 +262,3 @@ def test_the_browser_test_would_notice(tmp_path):
     report, missing, log = browse(tmp_path / "site", tmp_path)
     assert report["index.html"]["broken"] and report["index.html"]["wide"] > 500
     assert missing == [(404, "/no.png")] and "CONSOLE" in log
-
-
-def test_code_only_pages_still_have_a_place_for_a_picture(tmp_path, monkeypatch):
-    a_notebook(tmp_path, monkeypatch, nbformat.v4.new_markdown_cell("# T\n\nOne sentence. Another."))
-    site.build(tmp_path / "site")
-    assert "<div class=none>" in Path(tmp_path / "site" / "index.html").read_text()
