@@ -333,7 +333,82 @@ def samples(path):
     gallery(people=4, seed=0).savefig(path, dpi=100, metadata={"Software": None})
 
 
-PNGS = {"fusion.png": fusion, "data_aug.png": augmentation, "samples.png": samples}
+SENTENCE = "They cancelled our flight and kept the money."
+CAST = ("happiness", "surprise", "anger", "sadness", "fear")
+
+
+def explained(path):
+    """Draws the shipped text model's answer to a sentence, and which words it came from; writes a PNG to ``path``."""
+    import emorec
+
+    told = emorec.load("text-emotion").explain(SENTENCE, method="leave-one-out")
+    figure, (words, bars) = _canvas((6.4, 4.3), 2, [1, 2.2])
+    _shaded_words(words, told.tokens, told.weights)
+    ranked = sorted(told.probabilities.items(), key=lambda item: item[1])
+    names, shares = zip(*ranked)
+    bars.barh(names, [100 * p for p in shares], color=[BLUE] * (len(names) - 1) + [ORANGE], height=0.7)
+    for row, share in enumerate(shares):
+        bars.text(100 * share + 1, row, f"{100 * share:.0f} %", va="center", fontsize=11, color=INK)
+    bars.set(xlim=(0, 112), xticks=[])
+    bars.tick_params(length=0, labelsize=12)
+    bars.spines[:].set_visible(False)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _canvas(size, rows, heights):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, 1, height_ratios=heights)
+
+
+def _shaded_words(ax, tokens, weights, width=34):
+    """Words in lines of at most ``width`` letters, shaded by their weights."""
+    from matplotlib.colors import to_rgba
+
+    strongest, x, y = max(abs(float(w)) for w in weights) or 1.0, 0.0, 0.0
+    for token, weight in zip(tokens, weights):
+        if x and x + len(token) > width:
+            x, y = 0.0, y - 1
+        shade = to_rgba(ORANGE if weight >= 0 else BLUE, 0.75 * abs(float(weight)) / strongest)
+        box = {"boxstyle": "round,pad=0.18", "fc": shade, "ec": "none"}
+        ax.text(x, y, token, fontsize=15, family="DejaVu Sans Mono", color=INK, bbox=box, va="center")
+        x += len(token) + 1.4
+    ax.set(xlim=(-0.5, width + 2), ylim=(y - 0.7, 0.7))
+    ax.axis("off")
+
+
+def group():
+    """A rendered photograph of five people, uint8 (H, W, 3) RGB: nobody who exists is in it."""
+    import numpy as np
+
+    from emorec.faces.render import random_face
+
+    faces = [random_face(emotion, 40 + i, difficulty="easy", size=224).image for i, emotion in enumerate(CAST)]
+    rows = [np.concatenate(part, axis=1) for part in (faces[:3], faces[3:])]
+    picture = np.full((448, 672, 3), 214, "uint8")
+    picture[:224], picture[224:, 112:560] = rows
+    return picture
+
+
+def read_faces(path):
+    """Draws what the shipped face model reads in a rendered group; writes a PNG to ``path``."""
+    from PIL import Image
+
+    import emorec
+
+    Image.fromarray(emorec.load("face-emotion").annotate(group())).quantize(256).save(path, optimize=True)
+
+
+PNGS = {
+    "explained.png": explained,
+    "faces.png": read_faces,
+    "fusion.png": fusion,
+    "data_aug.png": augmentation,
+    "samples.png": samples,
+}
 
 
 def draw_all(folder):

@@ -254,7 +254,9 @@ def modules(page):
     ]
     names = [p.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for p in paths]
     names = [name.removesuffix(".__init__") for name in names if "._" not in name.removesuffix(".__init__")]
-    first = re.findall(r"^from (emorec[\w.]+) import", (folder / "__init__.py").read_text(), re.MULTILINE)
+    first = re.findall(
+        r"^from (emorec[\w.]+) import", (folder / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
     first.append(f"emorec.{page}.classifier")
     return sorted(names, key=lambda n: (n.count(".") > 2, n not in first))
 
