@@ -180,8 +180,8 @@ def _facts(name, notebook):
 def _gallery():
     """The page of cards: a picture, the title and the question of every notebook."""
     lines = [
-        "# Notebooks\n\nAs they ran on bundled data. Numbers on bundled data show that things work and are no benchmark; "
-        "those on real data are among the [results](../results.md).\n"
+        "# Notebooks\n\nAs they ran on bundled data. Numbers on bundled data show that things work and are no "
+        "benchmark; those on real data are among the [results](../results.md).\n"
     ]
     for title, names in _shown():
         cards = "\n".join(map(_card, names))
