@@ -134,6 +134,7 @@ def emodb_2s():
         "discriminant": {"encoder": "lda"},
         "discriminant, by speaker": {"encoder": "lda", "normalise": "speaker"},
         "discriminant, without other speeds": {"encoder": "lda", "speeds": []},
+        "discriminant, levelled": {"encoder": "lda", "levelled": True},
         "discriminant, random folds": {"encoder": "lda", "folds": "random"},
         "SVM": {"encoder": "svm"},
         "SVM, by speaker": {"encoder": "svm", "normalise": "speaker"},

@@ -42,6 +42,8 @@ class VoiceClassifier(Classifier):
         normalise: ``training``, by the mean and spread of the training data; or ``speaker``, by those of each speaker.
             That takes `speakers` in training and in prediction, several utterances of each, best of all moods, and is
             another protocol: say so beside a number.
+        levelled: Whether every sound is brought to the same loudness first: for recordings whose distance and gain
+            nobody knows. False where loudness means something.
         speeds: At which every training sound is heard as well: people with other voices and tempos (Ko et al. 2015).
             Empty for none.
         units, attention_units, filters, kernel_size, layers, dropout: Of a network, see
@@ -66,6 +68,7 @@ class VoiceClassifier(Classifier):
         attention=None,
         *,
         normalise="training",
+        levelled=False,
         speeds=(0.9, 1.1),
         units=48,
         attention_units=48,
@@ -86,7 +89,8 @@ class VoiceClassifier(Classifier):
         monitor="macro_f1",
         seed=0,
     ):
-        self.encoder, self.attention, self.normalise, self.speeds = encoder, attention, normalise, speeds
+        self.encoder, self.attention, self.normalise = encoder, attention, normalise
+        self.levelled, self.speeds = levelled, speeds
         self.units, self.attention_units, self.filters = units, attention_units, filters
         self.kernel_size, self.layers, self.dropout, self.C = kernel_size, layers, dropout, C
         self.epochs, self.batch_size, self.optimizer = epochs, batch_size, optimizer
@@ -165,7 +169,7 @@ class VoiceClassifier(Classifier):
 
     def _learn(self, train, validation, *, checkpoint=None, progress=print):
         kind = "statistics" if self._machine else "sequence"
-        self.encoding_ = VoiceEncoding(kind, self.normalise).fit(train.inputs)
+        self.encoding_ = VoiceEncoding(kind, self.normalise, self.levelled).fit(train.inputs)
         speeds = dict.fromkeys((1.0, *(float(speed) for speed in self.speeds)))
         heard = [self.encoding_.encode(train.inputs, speed) for speed in speeds]
         if self._machine:

@@ -52,13 +52,14 @@ class VoiceEncoding:
             speaker, in training and in every later call, which takes several utterances of each, best of all moods.
             Two utterances with the mean and spread of the training data are counted in, so that a single one is still
             scored.
+        levelled: Whether sounds are brought to the same loudness first.
     """
 
-    def __init__(self, kind: str = "statistics", normalise: str = "training"):
+    def __init__(self, kind: str = "statistics", normalise: str = "training", levelled: bool = False):
         for name, value, known in (("kind", kind, KINDS), ("normalise", normalise, NORMALISE)):
             if value not in known:
                 raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")
-        self.kind, self.normalise = kind, normalise
+        self.kind, self.normalise, self.levelled = kind, normalise, bool(levelled)
         self.mean = self.spread = None
 
     def fit(self, utterances: list[Utterance]) -> VoiceEncoding:
@@ -102,13 +103,14 @@ class VoiceEncoding:
 
     def _raw(self, utterances, speed):
         read(utterances)
-        return [getattr(utterance, self.kind)(speed) for utterance in utterances]
+        return [getattr(utterance, self.kind)(speed, self.levelled) for utterance in utterances]
 
     def get_config(self) -> dict:
         """All that `from_config` needs, ready for JSON."""
         return {
             "kind": self.kind,
             "normalise": self.normalise,
+            "levelled": self.levelled,
             "mean": np.asarray(self.mean, "float64").tolist(),
             "spread": np.asarray(self.spread, "float64").tolist(),
         }
@@ -116,7 +118,7 @@ class VoiceEncoding:
     @classmethod
     def from_config(cls, config: dict) -> VoiceEncoding:
         """The encoding that `get_config` described."""
-        made = cls(config["kind"], config["normalise"])
+        made = cls(config["kind"], config["normalise"], config["levelled"])
         made.mean, made.spread = np.array(config["mean"]), np.array(config["spread"])
         positive_int("VoiceEncoding", "numbers", len(made.mean))
         return made

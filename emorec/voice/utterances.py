@@ -12,6 +12,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.voice import activity, features, statistics
 from emorec.voice.sound import RATE, Sound, SoundNotice, as_sound, check_sounds, resample
 
+LOUD = -20.0  # dB of full scale: where the 95th percentile of a levelled sound lies
 POOLED = 3  # frames of 10 ms that a network sees as one
 COLUMNS = features.BANDS + 4  # of `Utterance.sequence`
 
@@ -40,27 +41,36 @@ class Utterance:
         """The sound at 16 kHz."""
         return as_sound(self.source, notices=False)
 
-    def statistics(self, speed: float = 1.0) -> np.ndarray:
-        """`emorec.voice.statistics.utterance` of the sound played at that speed, float32 (D,)."""
-        return self._once("statistics", speed, statistics.utterance)
+    def statistics(self, speed: float = 1.0, levelled: bool = False) -> np.ndarray:
+        """`emorec.voice.statistics.utterance` of the sound played at that speed, float32 (D,).
 
-    def sequence(self, speed: float = 1.0) -> np.ndarray:
+        With ``levelled`` the sound is brought to the same loudness first, whatever the microphone made of it.
+        """
+        return self._once("statistics", speed, levelled, statistics.utterance)
+
+    def sequence(self, speed: float = 1.0, levelled: bool = False) -> np.ndarray:
         """What a network sees of the sound played at that speed, from the first to the last speech, 30 ms a row.
 
         Returns:
             float32 (T, 44): 40 mel bands (dB), pitch (semitones above 100 Hz, NaN where nothing is voiced),
             periodicity, voiced share, level (dB).
         """
-        return self._once("sequence", speed, _sequence)
+        return self._once("sequence", speed, levelled, _sequence)
 
-    def _once(self, kind, speed, measure):
-        key = kind, round(float(speed), 4)
+    def _once(self, kind, speed, levelled, measure):
+        key = kind, round(float(speed), 4), bool(levelled)
         if key not in self._measured:
             samples = self.sound.samples
             if speed != 1:
                 samples = resample(samples, round(RATE * speed), RATE)
-            self._measured[key] = measure(features.frames(samples))
+            self._measured[key] = measure(features.frames(to_level(samples) if levelled else samples))
         return self._measured[key]
+
+
+def to_level(samples: np.ndarray) -> np.ndarray:
+    """Samples (N,) times what brings the 95th percentile of their level to -20 dB of full scale; silence stays."""
+    loud = float(np.percentile(features.level(samples), 95))
+    return samples if loud < -90 else (samples * 10 ** ((LOUD - loud) / 20)).astype("float32")
 
 
 def _sequence(track):

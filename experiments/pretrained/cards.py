@@ -38,7 +38,9 @@ def _table(name, path, words):
     fields |= {key: words[key] for key in WORDS if words.get(key)}
     lines = [f"[model.{name}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())]
     lines.append(f"classes = {json.dumps(config['label_set']['names'])}")
-    records = {c["run"]["dataset"]: c for c in load_results(words["experiment"]) if c["run"]["model"] == name}
+    records = {
+        c["run"]["dataset"]: c for c in load_results(words["experiment"]) if c["run"]["model"] == words.get("row", name)
+    }
     for key, sets in (("numbers", words["sets"]), ("elsewhere", words["other"])):
         rows = [row for dataset in sets if dataset in records for row in _numbers(dataset, records[dataset])]
         lines += [f"{key} = [", *(f"    {row}," for row in rows), "]"]

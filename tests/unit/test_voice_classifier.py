@@ -179,6 +179,15 @@ def test_other_speeds_are_heard_at_other_pitches():
 # --- hostile sounds
 
 
+def test_levelled_sounds_answer_the_same_at_any_gain(data):
+    classifier = VoiceClassifier(speeds=(), levelled=True).fit(data, progress=None)
+    sounds = fresh()
+    for gain in (0.05, 4.0):
+        softer = [Sound(gain * s.samples, RATE, s.name) for s in sounds]
+        assert np.allclose(classifier.predict_proba(softer), classifier.predict_proba(sounds), atol=1e-4)
+    assert utterances.to_level(np.zeros(1600, "float32")).max() == 0
+
+
 def test_errors_name_the_position(discriminant, tmp_path):
     good, bad = voice(200), tmp_path / "voice.wav"
     bad.write_text("not a sound")
