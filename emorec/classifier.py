@@ -104,7 +104,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         before = self.__dict__.copy()
         try:
             training.refuse_test_split(validation)
-            training.TrainingOptions.of(self)  # refuses numbers out of range before anything is read
+            self._training_options()  # refuses numbers out of range before anything is read
             train, validation = self._examples(inputs, labels, sample_weight, validation, label_set)
             self._class_weights(train)  # refuses too
             self.temperature_, self.thresholds_ = 1.0, None
@@ -155,7 +155,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             self.model_ if model is None else model,
             self._epochs_of(train),
             validation,
-            training.TrainingOptions.of(self),
+            self._training_options(len(train.inputs)),
             stages=self._stages(),
             class_weight=self._class_weights(train),
             multi_label=self.label_set_.multi_label,
@@ -167,6 +167,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _factors(self) -> list[float] | None:
         """For each trainable variable what the learning rate is multiplied with; None: the same rate everywhere."""
         return None
+
+    def _training_options(self, n: int = 1) -> training.TrainingOptions:
+        """How the network is trained on n examples."""
+        return training.TrainingOptions.of(self)
 
     def _epochs_of(self, train: Examples):
         """What `training.fit` takes: arrays, or a function of the epoch where examples change (augmentation)."""

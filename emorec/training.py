@@ -93,9 +93,15 @@ class TrainingOptions:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, estimator) -> TrainingOptions:
-        """The options among an estimator's attributes; one that it lacks keeps its default."""
-        return cls(**{f.name: getattr(estimator, f.name) for f in fields(cls) if hasattr(estimator, f.name)})
+    def of(cls, estimator, **chosen) -> TrainingOptions:
+        """The options among an estimator's attributes; one that it lacks keeps its default.
+
+        Args:
+            estimator: Anything with attributes of these names.
+            **chosen: Values for those of them that are None, because they depend on the data.
+        """
+        values = {f.name: getattr(estimator, f.name) for f in fields(cls) if hasattr(estimator, f.name)}
+        return cls(**values | {name: value for name, value in chosen.items() if values.get(name) is None})
 
 
 @dataclass(frozen=True)

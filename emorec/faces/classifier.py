@@ -20,6 +20,7 @@ from emorec.faces.preprocessing import FacePreprocessing, PictureNotice, check_i
 from emorec.faces.scenes import SceneReader
 
 VIEWS = ("one", "flips", "flips-and-crops")
+FEW = 3000  # training pictures below which the defaults are others
 METHODS = ("occlusion", "grad-cam", "attention")
 
 
@@ -41,7 +42,9 @@ class FaceClassifier(SceneReader, Classifier):
             learning rate. ``epochs`` counts both.
         fine_tuned: For pretrained backbones: how many of its last layers; None is all of them.
         augment: ``none``, ``light``, ``standard``, ``strong``, or a dict of options of
-            `emorec.faces.augmentation.Augmentation`. New pictures every epoch.
+            `emorec.faces.augmentation.Augmentation`. New pictures every epoch. ``auto`` is ``standard``, or mirror
+            images alone where there are fewer than 3,000 training pictures: with few steps and hard pictures a network
+            stays at chance.
         mixup, cutmix: Alpha of MixUp and CutMix; None leaves what `augment` says.
         detect: ``none`` or ``auto``: how faces are found in training, and in prediction where nothing else is said.
         margin: Around found and given boxes, as a share of the box.
@@ -50,6 +53,8 @@ class FaceClassifier(SceneReader, Classifier):
             of it. Say which beside a number.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
             `emorec.training.TrainingOptions`.
+            ``batch_size=None`` is 64, or 16 for fewer than 3,000 pictures; ``learning_rate=None`` is 2e-3, or then
+            3e-3 where the network starts from random weights.
         class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         seed: Of weights, dropout, augmentation and the order of examples.
     """
@@ -66,16 +71,16 @@ class FaceClassifier(SceneReader, Classifier):
         backbone_size=None,
         frozen_epochs=5,
         fine_tuned=None,
-        augment="standard",
+        augment="auto",
         mixup=None,
         cutmix=None,
         detect="none",
         margin=0.1,
         views="one",
         epochs=30,
-        batch_size=64,
+        batch_size=None,
         optimizer="adam",
-        learning_rate=2e-3,
+        learning_rate=None,
         schedule="cosine",
         weight_decay=0.02,
         label_smoothing=0.1,
@@ -120,9 +125,13 @@ class FaceClassifier(SceneReader, Classifier):
         self.encoding_ = FacePreprocessing(self.size, self.colour, self.detect, self.margin, source=self._source)
         self.encoding_.measure(inputs)
 
-    def _augmentation(self):
+    def _augmentation(self, n=FEW):
+        """The options of augmentation for n training pictures."""
+        augment = self.augment
+        if isinstance(augment, str) and augment == "auto":
+            augment = {"flip": 0.5} if n < FEW else "standard"
         mixing = {"mixup": self.mixup, "cutmix": self.cutmix}
-        return options_of(self.augment, **{name: alpha for name, alpha in mixing.items() if alpha is not None})
+        return options_of(augment, **{name: alpha for name, alpha in mixing.items() if alpha is not None})
 
     def _encode(self, inputs, **how):
         return self.encoding_(inputs, **how)
@@ -138,8 +147,13 @@ class FaceClassifier(SceneReader, Classifier):
             backbone_size=self.backbone_size,
         )
 
+    def _training_options(self, n=FEW):
+        random = self.model not in BACKBONES or self.weights is None
+        batch_size, rate = (16, 3e-3 if random else 2e-3) if n < FEW else (64, 2e-3)
+        return training.TrainingOptions.of(self, batch_size=batch_size, learning_rate=rate)
+
     def _epochs_of(self, train):
-        options = self._augmentation()
+        options = self._augmentation(len(train.inputs))
         if not options.changes:
             return super()._epochs_of(train)
         return Augmenter(train.inputs, train.targets, options, self.seed, train.weights)

@@ -29,7 +29,7 @@ from emorec.text.tokens import TextEncoder, check_texts
 
 MODALITIES = ("image", "text")
 WEIGHING = GatedMultimodalUnit, ModalityAttention, WeightedSum
-FACE = {"model": "lenet", "width": 8, "augment": "light", "epochs": 25, "batch_size": 32}
+FACE = {"model": "lenet", "width": 8, "augment": "light", "epochs": 25, "batch_size": 32, "learning_rate": 2e-3}
 TEXT = {"encoder": "none", "attention": "none", "dropout": 0.5, "embedding_dim": 64, "learning_rate": 5e-3,
         "epochs": 40, "patience": 6}  # fmt: skip
 
