@@ -318,6 +318,32 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self._check_fitted()
         self.label_set_.check_same(label_set)
 
+    def export(self, path, length: int | None = None) -> Path:
+        """Writes the network alone for another runtime, with scaling, temperature and softmax inside.
+
+        It takes one example at a time, as `encode` makes it (a face: float32 (1, size, size, channels) in 0 to 255;
+        a text: int32 (1, length) ids of words), and answers with probabilities (1, C); within 1e-4 of `predict_proba`
+        of one view. The names of the classes are written beside it, one a line: ``face.labels.txt``.
+
+        Args:
+            path: ``.tflite`` (TensorFlow Lite), or ``.onnx`` (which needs the library tf2onnx).
+            length: Words of a text, which an exported network fixes; shorter ones are padded with 0 on the right.
+
+        Returns:
+            The path.
+
+        Raises:
+            BadInput: Another suffix, a network of several inputs, or one that the format has no operations for.
+            DataMissing: A library that the format needs.
+
+        Example:
+            >>> classifier.export("face.tflite")  # doctest: +SKIP
+        """
+        self._check_fitted()
+        from emorec import exports
+
+        return exports.export(self, path, length)
+
     # One file
 
     def save(self, path, precision="float32"):

@@ -13,7 +13,7 @@ import numpy as np
 from emorec.errors import BadInput
 from emorec.gradients import input_gradient
 
-COARSEST = 5  # Grad-CAM reads the last maps that are at least this wide: 3 x 3 would show next to nothing
+COARSEST = 10  # Grad-CAM reads the last maps that are at least this wide: 3 x 3 or 6 x 6 say little of where
 _SPLITS = WeakKeyDictionary()  # model -> its two halves and their gradient, compiled once
 
 
@@ -85,7 +85,7 @@ def grad_cam(model, images, targets, layer=None):
         images: uint8 or float (N, H, W, C), as the model takes them.
         targets: N class indices.
         layer: Name of a layer with maps (B, h, w, D), also one inside a nested backbone; None takes the last one
-            whose maps are at least 5 x 5 (or the last with maps) and through which everything passes.
+            whose maps are at least 10 x 10 (or the last with maps) and through which everything passes.
 
     Returns:
         float32 (N, H, W), each picture's maximum 1; all 0 where nothing speaks for the target.

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import http.server
 import io
 import multiprocessing
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 
 import emorec.datasets as datasets
-from emorec.datasets import archives, cache, cards, download, pickles, store
+from emorec.__main__ import main
+from emorec.datasets import archives, cache, cards, download, extras, pickles, store
 from emorec.errors import DataCorrupt, DataMissing
 
 POSITIVE = "".join(f"a fine film number {i} .\n" for i in range(20)).encode()
@@ -133,6 +135,29 @@ def broken_pages():
 
 
 @pytest.mark.parametrize("kind", broken_pages())
+def test_a_file_that_is_no_dataset_is_fetched_and_verified_like_one(tmp_path, monkeypatch, capsys):
+    """``data get yunet``: the detector's file, and nothing that is not it."""
+    name, content = "face_detection_yunet_2026may.onnx", b"a network"
+    official = extras.get("yunet")
+    assert official.urls[0].endswith(name) and len(official.sha256[name]) == 64
+    with Server(**{name.replace(".", "_"): content}) as server:
+        server.pages = {name: content}
+        known = replace(official, urls=[server.url + name])
+        monkeypatch.setitem(extras.EXTRAS, "yunet", known)
+        with pytest.raises(DataCorrupt, match="sha256"):
+            download.fetch(known, tmp_path / "data", progress=False)
+        assert not (tmp_path / "data" / "yunet").exists()
+        right = replace(known, sha256={name: hashlib.sha256(content).hexdigest()})
+        monkeypatch.setitem(extras.EXTRAS, "yunet", right)
+        monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
+        assert main(["data", "get", "yunet"]) == 0
+    assert (tmp_path / "data" / "yunet" / name).read_bytes() == content
+    assert "MIT" in capsys.readouterr().out
+    assert main(["data", "verify", "yunet"]) == 0 and "ok" in capsys.readouterr().out
+    with pytest.raises(DataMissing, match="data get yunet"):
+        store.locate(right, root=tmp_path / "elsewhere")
+
+
 def test_what_arrives_broken_is_not_kept(tmp_path, kind):
     page, change, message = broken_pages()[kind]
     root = tmp_path / "data"

@@ -270,3 +270,24 @@ def test_every_n_th_frame_is_a_whole_number(reader, tmp_path):
     for name, value in (("every", 1.5), ("every", 0), ("every", True), ("limit", 2.5), ("limit", -1)):
         with pytest.raises(BadInput, match=f"{name}="):
             reader.predict_video(tmp_path / "film.mkv", **{name: value})
+
+
+# --- defaults
+
+
+def test_the_default_settings_learn_on_few_pictures():
+    """120 people, two pictures of each emotion: with settings made for 28,000 pictures this ended at chance, 0.14."""
+    faces = datasets.load("sample-faces", n_identities=120, per_identity=2)
+    classifier = FaceClassifier("mini-xception", epochs=8).fit(faces.train, validation=faces.validation, progress=None)
+    assert classifier.score(faces.test) > 0.35
+    assert classifier.get_params()["batch_size"] is None, "what was chosen does not stay behind in the parameters"
+
+
+def test_many_pictures_have_other_default_settings():
+    classifier = FaceClassifier()
+    few, many = classifier._training_options(2_999), classifier._training_options(3_000)
+    assert (few.batch_size, few.learning_rate, many.batch_size, many.learning_rate) == (16, 3e-3, 64, 2e-3)
+    assert FaceClassifier(batch_size=8)._training_options(99).batch_size == 8
+    assert FaceClassifier("vgg16")._training_options(99).learning_rate == 2e-3, "pretrained networks go slower"
+    assert classifier._augmentation(2_999).rotation == 0 and classifier._augmentation(2_999).flip == 0.5
+    assert classifier._augmentation(3_000).rotation > 0

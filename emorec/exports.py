@@ -1,0 +1,107 @@
+"""Trained networks for other runtimes: TensorFlow Lite, with which phones and small computers run them, and ONNX.
+
+The exported network goes from what the classifier's encoding makes (pictures in 0 to 255, ids of words) to
+probabilities: scaling, temperature and softmax are inside of it. The encoding itself is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from emorec.errors import BadInput, DataMissing
+from emorec.files import replacing
+
+FORMATS = (".tflite", ".onnx")
+
+
+def export(classifier, path: str | os.PathLike, length: int | None = None) -> Path:
+    """Writes a classifier's network to ``.tflite`` or ``.onnx``; `Classifier.export` says more."""
+    path = Path(os.path.expanduser(path))
+    if path.suffix not in FORMATS:
+        raise BadInput(f"A network is exported as .tflite or .onnx; received {path.name!r}.")
+    if keras.backend.backend() != "tensorflow":
+        raise BadInput(f"Networks are exported from TensorFlow; Keras runs on {keras.backend.backend()} here.")
+    network = probabilities(classifier.model_, classifier.label_set_.multi_label, classifier.temperature_)
+    network = fixed(network, length)
+    data = _tflite(network) if path.suffix == ".tflite" else _onnx(network)
+    with replacing(path) as file:
+        file.write_bytes(data)
+    with replacing(path.with_suffix(".labels.txt")) as file:
+        file.write_text("".join(f"{name}\n" for name in classifier.label_set_), encoding="utf-8")
+    return path
+
+
+def probabilities(model: keras.Model, multi_label: bool, temperature: float) -> keras.Model:
+    """The model with its logits turned into probabilities, as `emorec.metrics.probabilities` does."""
+    logits = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")(model.output)
+    final = keras.layers.Activation("sigmoid" if multi_label else "softmax", dtype="float32", name="probabilities")
+    return keras.Model(model.inputs, final(logits))
+
+
+def fixed(network: keras.Model, length: int | None = None) -> keras.Model:
+    """The network for one example at a time, of ``length`` steps where it leaves them open."""
+    if len(network.inputs) != 1:
+        raise BadInput(f"Networks of one input are exported; this one has {[x.name for x in network.inputs]}.")
+    (tensor,) = network.inputs
+    shape = [1, *tensor.shape[1:]]
+    if None in shape[1:] and length is None:
+        raise BadInput("This network takes texts of any length, and an exported one takes a fixed one: length=40, say.")
+    shape = [length if n is None else n for n in shape]
+    one = keras.Input(batch_shape=shape, dtype=keras.backend.standardize_dtype(tensor.dtype), name="example")
+    return keras.Model(one, network(one, training=False))
+
+
+def _tflite(network):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            return converter.convert()
+    except Exception as error:  # the converter raises of its own kinds
+        reason = str(error).strip().splitlines()[0][:200]
+        raise BadInput(f"TensorFlow Lite has no operations for this network ({reason}); try a .onnx file.") from error
+
+
+def _onnx(network):
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise DataMissing(
+            f"The library tf2onnx ({error})", [], "pip install tf2onnx onnx", "export to .tflite needs nothing else."
+        ) from error
+    import tensorflow as tf
+
+    (entry,) = network.inputs
+    signature = tf.TensorSpec(entry.shape, keras.backend.standardize_dtype(entry.dtype), name=entry.name)
+    function = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    model, _ = tf2onnx.convert.from_function(function, input_signature=[signature], opset=17)
+    return model.SerializeToString()
+
+
+def run_tflite(path: str | os.PathLike, inputs: np.ndarray) -> np.ndarray:
+    """Answers of an exported ``.tflite`` network, one example after the other, by TensorFlow's own interpreter.
+
+    Args:
+        path: The file.
+        inputs: (N, ...) as the classifier's encoding makes them, e.g. `FaceClassifier.encode`.
+
+    Returns:
+        float32 (N, C) probabilities.
+    """
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    answers = []
+    for example in np.asarray(inputs):
+        interpreter.set_tensor(entry["index"], example[None].astype(entry["dtype"]))
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(result["index"])[0].copy())
+    return np.array(answers, dtype="float32").reshape(len(answers), -1)
