@@ -134,7 +134,6 @@ def broken_pages():
     }
 
 
-@pytest.mark.parametrize("kind", broken_pages())
 def test_a_file_that_is_no_dataset_is_fetched_and_verified_like_one(tmp_path, monkeypatch, capsys):
     """``data get yunet``: the detector's file, and nothing that is not it."""
     name, content = "face_detection_yunet_2026may.onnx", b"a network"
@@ -158,6 +157,7 @@ def test_a_file_that_is_no_dataset_is_fetched_and_verified_like_one(tmp_path, mo
         store.locate(right, root=tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize("kind", broken_pages())
 def test_what_arrives_broken_is_not_kept(tmp_path, kind):
     page, change, message = broken_pages()[kind]
     root = tmp_path / "data"
