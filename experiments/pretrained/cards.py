@@ -14,7 +14,11 @@ from pathlib import Path
 from emorec.pretrained.cards import FOLDER
 from experiments.runs import load_results
 
-METRICS = {"accuracy": "accuracy, %", "macro_f1": "macro-F1, %"}
+METRICS = {
+    "accuracy": "accuracy, %",
+    "macro_f1": "macro-F1, %",
+    "accuracy_unseen": "accuracy on pictures that are not in Training too, %",
+}
 WORDS = ("title", "modality", "base", "training", "terms", "protocol", "limits", "cost", "command", "cite")
 
 
