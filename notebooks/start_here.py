@@ -27,7 +27,15 @@
 # ## Set-up
 
 # %% tags=["set-up"]
-import emorec
+import glob, importlib.util, os, subprocess, sys
+
+if not getattr(importlib.util.find_spec("emorec"), "origin", None):  # not installed, as on Colab: is it nearby?
+    tops = [a + b for a in ("", "/content/", "/content/drive/MyDrive/") for b in ("", "../", "../../", "*/", "*/*/")]
+    near = [f for t in tops for n in ("emorec/version.py", "emorec*.whl", "emorec*.zip") for f in glob.glob(t + n)]
+    source = [*near, "git+" + os.environ.get("EMOREC_REPOSITORY", "")][0]
+    if source.endswith(".py"): sys.path.insert(0, os.path.abspath(source + "/../.."))
+    elif subprocess.call([sys.executable, "-m", "pip", "install", "-q", source]): raise ImportError(f"pip cannot install emorec from {source!r}: upload its folder or its wheel here, or set EMOREC_REPOSITORY to its git address")
+import emorec; emorec.about(install=True)
 
 # %% [markdown]
 # ## Parameters
@@ -86,7 +94,8 @@ reader.explain("I passed the exam and I could hug the whole world!")
 
 # %% [markdown]
 # A picture is read in two steps. A detector finds the faces, and a network reads each of them. The group below is
-# rendered by this package, so that nobody's photograph has to come along; the truth is known for every face.
+# rendered by this package, so that no photograph of a person has to come along. The model learned from photographs, and
+# drawn faces are strange to it: it may miss what a rendered face was meant to show.
 
 # %%
 import matplotlib.pyplot as plt
@@ -95,13 +104,13 @@ import numpy as np
 from emorec.faces import render
 
 people = [render.random_face(emotion, (3, k), difficulty="easy", size=200).image
-          for k, emotion in enumerate(["happiness", "surprise", "neutral"])]
+          for k, emotion in enumerate(["happiness", "neutral", "surprise"])]
 group = np.concatenate(people, axis=1)
 face_reader = emorec.load("face-emotion")
 
 figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
 ax.imshow(face_reader.annotate(group))
-ax.set(title="rendered as happiness, surprise and neutral, and what the model reads", xticks=[], yticks=[])
+ax.set(title="rendered as happiness, neutral and surprise, and what the model reads", xticks=[], yticks=[])
 plt.show()
 
 # %% [markdown]
