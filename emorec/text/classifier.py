@@ -278,7 +278,7 @@ class TextClassifier(Classifier):
         )
         if self._start:
             self._start.fill(network.get_layer("encoder"))
-            self._start = None  # the network holds it now
+            self._start = self._matrix = None  # the network holds them now
         return network
 
     def _factors(self):
