@@ -18,7 +18,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from emorec import metrics, training, weights
 from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
-from emorec.datasets.splits import carve
+from emorec.datasets.splits import split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.files import replacing
 from emorec.labels import LabelSet
@@ -133,7 +133,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Mask (N,) of a stratified tenth for validation, which tears neither duplicates nor groups apart."""
         ids = [f"{i:08d}" for i in range(len(labels))]
         content = self._content(inputs)
-        splits = carve(["train"] * len(ids), ids, labels, seed=self.seed, content=content, groups=groups)
+        splits = split_validation(["train"] * len(ids), ids, labels, seed=self.seed, content=content, groups=groups)
         aside = splits != "train"
         if aside.all() or not aside.any():
             raise BadInput(f"{len(labels)} examples are too few to set a tenth aside: give validation=...")

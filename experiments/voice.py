@@ -9,7 +9,7 @@ import numpy as np
 
 from emorec import datasets, metrics
 from emorec.datasets.base import Split, objects
-from emorec.datasets.splits import carve, k_fold
+from emorec.datasets.splits import k_fold, split_validation
 from emorec.errors import BadInput
 from emorec.voice import VoiceClassifier, baselines
 from emorec.voice.synthesis import best_possible_rate
@@ -98,7 +98,7 @@ def _validation(train, options):
     """One speaker of the training folds for networks; nothing for machines, which do not stop early."""
     if options.get("encoder", "lda") in ("lda", "svm"):
         return None
-    parts = carve(["train"] * len(train), train.ids, train.labels, share=0.12, seed=0, groups=train.groups)
+    parts = split_validation(["train"] * len(train), train.ids, train.labels, share=0.12, seed=0, groups=train.groups)
     return train.take(np.flatnonzero(parts != "train"), "validation")
 
 

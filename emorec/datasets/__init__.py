@@ -33,8 +33,8 @@ def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1
         root: The data root; ``$EMOREC_DATA``, then the user cache, where None.
         fold: Which fold is the test set, for datasets without an official split.
         folds: How many folds.
-        seed: Seed of the folds and of a validation part carved from train; of what sample-faces and sample-pairs draw.
-        validation: Share of the training rows carved for validation where there is no official part.
+        seed: Seed of the folds, of a validation split taken from train, and of what the rendered samples draw.
+        validation: Share of the training rows taken for validation where there is no official split for it.
         download: Fetch it from its official home if it is not here and no form is in the way.
         **options: For its reader, e.g. ``level="document"`` for finegrained-sentiment.
 
@@ -78,5 +78,5 @@ def _with_source(dataset, card):
     """The dataset, whose splits know whether their pictures were rendered when it was loaded."""
     if not (card.drawn and card.modality in ("faces", "multimodal")):
         return dataset
-    parts = {name: replace(getattr(dataset, name), source="rendered") for name in ("train", "validation", "test")}
-    return replace(dataset, **parts)
+    splits = {name: replace(getattr(dataset, name), source="rendered") for name in ("train", "validation", "test")}
+    return replace(dataset, **splits)

@@ -21,7 +21,7 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a dataset.
+    """One split of a dataset.
 
     Attributes:
         name: ``train``, ``validation`` or ``test``; training refuses a ``test`` split as validation data.
@@ -99,12 +99,12 @@ class Dataset:
 
     def smaller(self, n, seed=0):
         """At most ``n`` training examples; of validation and test ``n // 4``, or two a class where that is more."""
-        part = max(n // 4, 2 * len(self.label_set))
+        fewer = max(n // 4, 2 * len(self.label_set))
         return replace(
             self,
             train=self.train.sample(n, seed),
-            validation=self.validation.sample(part, seed),
-            test=self.test.sample(part, seed),
+            validation=self.validation.sample(fewer, seed),
+            test=self.test.sample(fewer, seed),
         )
 
 

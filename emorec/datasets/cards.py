@@ -41,7 +41,7 @@ class Card:
         urls: Files to download; empty where a form, an account or a purchase stands in the way.
         sha256: Official checksums by file name, of downloads or of what they hold.
         get: How to get it by hand, where ``home`` does not say enough.
-        expected: Published row counts by part or class, checked by ``get`` and ``verify``.
+        expected: Published row counts by split or class, checked by ``get`` and ``verify``.
         faults: Known faults of the data and of common ways to use it.
         results: Published results, each with protocol and source.
         instead: The bundled sample to go on with.

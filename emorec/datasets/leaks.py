@@ -13,18 +13,18 @@ from emorec.errors import BadInput
 
 
 def check_subjects(data):
-    """Raises where somebody is in two parts of a split.
+    """Raises where somebody is in two splits of a dataset.
 
     Args:
         data: A `Dataset` with groups.
 
     Raises:
-        BadInput: With the names of the shared subjects and the parts, or because there are no groups to compare.
+        BadInput: With the names of the shared subjects and the splits, or because there are no groups to compare.
     """
-    splits = {part: getattr(data, part) for part in SPLITS}
+    splits = {split_name: getattr(data, split_name) for split_name in SPLITS}
     if any(split.groups is None for split in splits.values()):
         raise BadInput(f"{data.name!r} does not say who is in a picture (groups), so nothing can be checked.")
-    people = {part: set(split.groups) for part, split in splits.items()}
+    people = {split_name: set(split.groups) for split_name, split in splits.items()}
     for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
         both = sorted(people[first] & people[second])
         if both:
@@ -41,25 +41,25 @@ def duplicates(data):
         data: A `Dataset` of pictures, or of paths to them.
 
     Returns:
-        A list of tuples of (part, id), one tuple for every picture that is there more than once.
+        A list of tuples of (split, id), one tuple for every picture that is there more than once.
     """
     places = {}
-    for part in SPLITS:
-        split = getattr(data, part)
+    for split_name in SPLITS:
+        split = getattr(data, split_name)
         for image, name in zip(split.inputs, split.ids):
-            places.setdefault(folders.fingerprint(pictures.as_picture(image)), []).append((part, name))
+            places.setdefault(folders.fingerprint(pictures.as_picture(image)), []).append((split_name, name))
     return [tuple(rows) for rows in places.values() if len(rows) > 1]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What the nearest neighbours of a test part tell.
+    """What the nearest neighbours of a test split tell.
 
     Attributes:
         accuracy: Share of test pictures whose nearest training picture, by raw pixels, has their label.
         elsewhere: The same among pictures of other subjects only; None without groups, or with one subject to train.
-            Far below ``accuracy``, people leak; both are equal where nobody is in two parts.
-        majority: Share of the largest class of the test part, for comparison.
+            Far below ``accuracy``, people leak; both are equal where nobody is in two splits.
+        majority: Share of the largest class of the test split, for comparison.
         repeats: Share of test pictures whose nearest training picture is a near repeat.
         pairs: The 20 closest pairs, as (correlation, test id, training id).
         n_train, n_test: Pictures compared.
@@ -81,15 +81,15 @@ class Probe:
         )
 
 
-def probe(data, part="test", *, repeat=0.98, size=24, limit=5000, seed=0):
-    """How much of a part the nearest training pictures give away; a classifier that knows nothing of faces.
+def probe(data, split="test", *, repeat=0.98, size=24, limit=5000, seed=0):
+    """How much of a split the nearest training pictures give away; a classifier that knows nothing of faces.
 
     Args:
         data: A `Dataset` of pictures, or of paths to them.
-        part: ``test`` or ``validation``.
+        split: ``test`` or ``validation``.
         repeat: Correlation of pixels from which two pictures count as near repeats.
         size: Edge to which pictures are reduced, in grey.
-        limit: Most pictures of either part, drawn with the seed; a leak shows in a sample too, but weaker in training
+        limit: Most pictures of either split, drawn with the seed; a leak shows in a sample too, but weaker in training
             pictures left out.
         seed: Of that draw.
 
@@ -97,11 +97,11 @@ def probe(data, part="test", *, repeat=0.98, size=24, limit=5000, seed=0):
         A `Probe`.
 
     Raises:
-        BadInput: Another part than these two.
+        BadInput: Another split than these two.
     """
-    if part not in ("test", "validation"):
-        raise BadInput(f"part must be 'test' or 'validation'; received {part!r}.")
-    train, test = data.train.sample(limit, seed), getattr(data, part).sample(limit, seed)
+    if split not in ("test", "validation"):
+        raise BadInput(f"split must be 'test' or 'validation'; received {split!r}.")
+    train, test = data.train.sample(limit, seed), getattr(data, split).sample(limit, seed)
     pixels, known = _standardised(test.inputs, size), _standardised(train.inputs, size)
     grouped = test.groups is not None and train.groups is not None and len(set(train.groups)) > 1
     nearest, close, other = [], [], []
@@ -141,8 +141,8 @@ class FeatureLeak:
     """What `leaked_features` found.
 
     Attributes:
-        inside: Balanced accuracy (0 to 1) in grouped cross-validation inside the training part.
-        test: The same on the test part, trained on all of the training part.
+        inside: Balanced accuracy (0 to 1) in grouped cross-validation inside the training split.
+        test: The same on the test split, trained on all of the training split.
         margin: How far ``inside`` may lie above ``test`` without suspicion.
         leaked: Whether it lies farther.
     """
@@ -158,14 +158,14 @@ class FeatureLeak:
 
 
 def leaked_features(train, train_labels, test, test_labels, groups=None, folds=5, seed=0):
-    """Whether features were extracted by a model that had seen the labels of the training part.
+    """Whether features were extracted by a model that had seen the labels of the training split.
 
-    Such features separate the training part nearly perfectly, folds of unseen groups included, and much less so the
-    test part; a validation part cut from train is then useless for choosing anything. A linear model looks for that.
+    Such features separate the training split nearly perfectly, folds of unseen groups included, and much less so the
+    test split; a validation split cut from train is then useless for choosing anything. A linear model looks for that.
 
     Args:
-        train, test: Features (N, D) of both parts. train_labels, test_labels: (N,). groups: (N,) of the training
-            part: videos, speakers.
+        train, test: Features (N, D) of both splits. train_labels, test_labels: (N,). groups: (N,) of the training
+            split: videos, speakers.
         folds, seed: Of the cross-validation.
 
     Returns:

@@ -1,7 +1,7 @@
 """Splits as pure functions of ids, labels and a seed: row order and library versions do not matter.
 
-Rows with the same normalised text, or of the same group, always land in the same part. Units are dealt the largest
-first, equal ones in the order of a hash of their ids, each to the part that it brings closest to its share of every
+Rows with the same normalised text, or of the same group, always land in the same split. Units are dealt the largest
+first, equal ones in the order of a hash of their ids, each to the split that it brings closest to its share of every
 class.
 """
 
@@ -28,12 +28,12 @@ class Rows:
         labels: N class names, or tuples of names.
         ids: N unique strings.
         label_set: The ordered class names.
-        parts: N names of official parts (``train``, ``validation``, ``test``), or None where there are none.
+        splits: N names of official splits (``train``, ``validation``, ``test``), or None where there are none.
         groups: N strings (subject, film, document), or None.
         content: N keys whose equality means duplicates; None takes the normalised text of text inputs.
         keep: What a made split keeps together: ``("content", "groups")`` or one of them.
         notes: What reading met.
-        expected: Published counts by part or class name, where they differ from the card's.
+        expected: Published counts by split or class name, where they differ from the card's.
         protocol: A word on the official split, where the card's does not do.
     """
 
@@ -41,7 +41,7 @@ class Rows:
     labels: list
     ids: list
     label_set: LabelSet
-    parts: list | None = None
+    splits: list | None = None
     groups: list | None = None
     content: list | None = None
     keep: tuple[str, ...] = ("content", "groups")
@@ -78,7 +78,7 @@ def _class_counts(labels, unit):
 
 
 def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
-    """Deals rows into parts, stratified by class, never tearing duplicates or groups apart.
+    """Deals rows into splits, stratified by class, never tearing duplicates or groups apart.
 
     Args:
         ids: N unique strings; with the seed they decide the order of dealing among units of one size.
@@ -89,7 +89,7 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
         groups: N keys, equal for rows of one subject or document.
 
     Returns:
-        int64 array (N,) of part numbers.
+        int64 array (N,) of split numbers.
 
     Raises:
         BadInput: Lengths differ, ids repeat, or there is nothing to split.
@@ -112,15 +112,15 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     weights = np.array([int(f * lcm(*(g.denominator for g in fractions))) for f in fractions], dtype="int64")
     missing = weights[:, None] * counts.sum(axis=0)
     missing_rows = weights * n
-    part = np.empty(len(size), dtype="int64")
+    split = np.empty(len(size), dtype="int64")
     for u in order:
-        # The part whose squared distances to its class targets shrink most; rows still missing decide a tie.
+        # The split whose squared distances to its class targets shrink most; rows still missing decide a tie.
         gain = missing @ counts[u]
         best = np.flatnonzero(gain == gain.max())
-        part[u] = p = best[np.argmax(missing_rows[best])]
+        split[u] = p = best[np.argmax(missing_rows[best])]
         missing[p] -= weights.sum() * counts[u]
         missing_rows[p] -= weights.sum() * size[u]
-    return part[unit]
+    return split[unit]
 
 
 def k_fold(ids, labels, *, folds=10, seed=0, content=None, groups=None):
@@ -130,20 +130,22 @@ def k_fold(ids, labels, *, folds=10, seed=0, content=None, groups=None):
     return assign(ids, labels, [Fraction(1, folds)] * folds, seed=seed, content=content, groups=groups)
 
 
-def fold_parts(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
-    """Part names, object array (N,): the fold is the test part, a share of the rest validation."""
+def fold_splits(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
+    """Split names, object array (N,): the fold is the test split, a share of the rest validation."""
     if fold not in range(folds):
         raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
     number = k_fold(ids, labels, folds=folds, seed=seed, content=content, groups=groups)
-    parts = objects(np.where(number == fold, "test", "train"))
-    return carve(parts, ids, labels, share=validation, seed=f"{seed}/{fold}", content=content, groups=groups)
+    splits = objects(np.where(number == fold, "test", "train"))
+    return split_validation(
+        splits, ids, labels, share=validation, seed=f"{seed}/{fold}", content=content, groups=groups
+    )
 
 
-def carve(parts, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
-    """A copy of ``parts`` in which a stratified share of the ``train`` rows is called ``validation``."""
-    rows = [i for i, part in enumerate(parts) if part == "train"]
+def split_validation(splits, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
+    """A copy of ``splits`` in which a stratified share of the ``train`` rows is called ``validation``."""
+    rows = [i for i, split in enumerate(splits) if split == "train"]
     if not 0 < share < 1 or len(rows) < 2:
-        raise BadInput(f"Cannot carve a share of {share!r} for validation from {len(rows)} training rows.")
+        raise BadInput(f"Cannot take a share of {share!r} for validation from {len(rows)} training rows.")
     only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     share = Fraction(share).limit_denominator(1000)
     drawn = assign(only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups))
@@ -152,16 +154,16 @@ def carve(parts, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
         unit = _units(len(rows), keys) if keys else np.arange(len(rows))
         size = np.bincount(unit)
         drawn = (unit == size.argmin()).astype("int64") if len(size) > 1 else drawn
-    parts = objects(parts)
-    parts[rows] = objects(("train", "validation"))[drawn]
-    return parts
+    splits = objects(splits)
+    splits[rows] = objects(("train", "validation"))[drawn]
+    return splits
 
 
 def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1):
     """Makes the three splits of a `Dataset` from a reader's rows, and its notes and protocol.
 
     Raises:
-        BadInput: ``fold`` is given where the split is official, or a part would be empty.
+        BadInput: ``fold`` is given where the split is official, or a split would be empty.
         LabelMismatch: A label outside of the label set.
     """
     ids, labels = list(rows.ids), list(rows.labels)
@@ -178,39 +180,39 @@ def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1)
         "groups": rows.groups if "groups" in rows.keep else None,
     }
     share = f"{100 * float(validation):g} %"
-    if rows.parts is None:
-        parts = fold_parts(ids, labels, fold=fold, folds=folds, seed=seed, validation=validation, **together)
+    if rows.splits is None:
+        split_names = fold_splits(ids, labels, fold=fold, folds=folds, seed=seed, validation=validation, **together)
         protocol = f"fold {fold} of {folds} to test, {share} of the others to validate (seed {seed})"
     else:
         if fold:
             raise BadInput(f"{name!r} has an official split, so fold={fold!r} does not apply; leave it out.")
-        parts, protocol = objects(rows.parts), rows.protocol or "official split"
-        if "validation" not in rows.parts:
-            parts = carve(parts, ids, labels, share=validation, seed=seed, **together)
-            protocol += f"; validation: {share} of the training part (seed {seed})"
-    splits = {part: _split(name, part, rows, parts) for part in SPLITS}
+        split_names, protocol = objects(rows.splits), rows.protocol or "official split"
+        if "validation" not in rows.splits:
+            split_names = split_validation(split_names, ids, labels, share=validation, seed=seed, **together)
+            protocol += f"; validation: {share} of the training split (seed {seed})"
+    splits = {split: _split(name, split, rows, split_names) for split in SPLITS}
     what = "text" if rows.content is None else "picture"
-    found = () if content is None else duplicate_notes(content, labels, parts, what)
+    found = () if content is None else duplicate_notes(content, labels, split_names, what)
     notes = (*rows.notes, *found)
     return Dataset(name, label_set=rows.label_set, card=card, protocol=protocol, notes=notes, **splits)
 
 
-def _split(name, part, rows, parts):
-    where = np.flatnonzero(parts == part)
+def _split(name, split, rows, splits):
+    where = np.flatnonzero(splits == split)
     if not len(where):
-        raise BadInput(f"{name!r}: the {part} part would be empty; {len(parts)} rows are too few for it.")
+        raise BadInput(f"{name!r}: the {split} split would be empty; {len(splits)} rows are too few for it.")
     inputs = rows.inputs
     inputs = {k: v[where] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[where]
     groups = None if rows.groups is None else objects(rows.groups)[where]
-    return Split(part, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
+    return Split(split, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
 
 
-def duplicate_notes(content, labels, parts, what="text"):
-    """Sentences on duplicates inside a dataset and across its parts; empty where there are none."""
+def duplicate_notes(content, labels, splits, what="text"):
+    """Sentences on duplicates inside a dataset and across its splits; empty where there are none."""
     same = " (case and spaces aside)" if what == "text" else ""
     seen = {}
-    for key, label, part in zip(content, labels, parts):
-        seen.setdefault(key, []).append((part, label if isinstance(label, str) else tuple(label)))
+    for key, label, split in zip(content, labels, splits):
+        seen.setdefault(key, []).append((split, label if isinstance(label, str) else tuple(label)))
     repeated = [rows for rows in seen.values() if len(rows) > 1]
     notes = []
     if repeated:
@@ -219,8 +221,8 @@ def duplicate_notes(content, labels, parts, what="text"):
             f"{sum(map(len, repeated)) - len(repeated)} rows repeat an earlier one{same}; "
             f"{conflicting} of the repeated {what}s carry different labels."
         )
-    for part in ("validation", "test"):
-        leaked = sum(p == part for rows in repeated if any(q == "train" for q, _ in rows) for p, _ in rows)
+    for split in ("validation", "test"):
+        leaked = sum(p == split for rows in repeated if any(q == "train" for q, _ in rows) for p, _ in rows)
         if leaked:
-            notes.append(f"{leaked} {part} rows have a {what} that also stands in the training part.")
+            notes.append(f"{leaked} {split} rows have a {what} that also stands in the training split.")
     return tuple(notes)

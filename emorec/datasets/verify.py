@@ -25,8 +25,8 @@ def checksums(card, path):
 
 
 def count_problems(rows, expected):
-    """Differences between the rows of each part or class and the published numbers."""
-    counts = Counter(rows.parts if rows.parts is not None else ())
+    """Differences between the rows of each split or class and the published numbers."""
+    counts = Counter(rows.splits if rows.splits is not None else ())
     counts.update(name for x in rows.labels for name in ((x,) if isinstance(x, str) else x))
     return [f"{counts[k]:,} rows of {k} where {n:,} are published" for k, n in expected.items() if counts[k] != n]
 

@@ -42,22 +42,22 @@ def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficult
     rows.protocol = f"the sentences' own split, a face for each, paired by label ({100 * congruence:g} % congruent)"
     data = assemble("sample-pairs", rows, card=cards.get("sample-pairs"))
     data = data if limit is None else data.smaller(limit)
-    parts = [getattr(data, part) for part in SPLITS]
-    ids = np.concatenate([part.inputs["image"] for part in parts])
+    splits = [getattr(data, split) for split in SPLITS]
+    ids = np.concatenate([split.inputs["image"] for split in splits])
     images = rendered.faces(ids.tolist(), size=size, grey=grey, jobs=jobs)
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    parts = [replace(p, inputs={**p.inputs, "image": x}) for p, x in zip(parts, np.split(images, ends))]
-    return replace(data, **dict(zip(SPLITS, parts)))
+    ends = np.cumsum([len(split) for split in splits])[:-1]
+    splits = [replace(p, inputs={**p.inputs, "image": x}) for p, x in zip(splits, np.split(images, ends))]
+    return replace(data, **dict(zip(SPLITS, splits)))
 
 
 def _shown_emotions(rows, congruence, seed):
-    """The emotion of the face beside each sentence; in every part the given share is the sentence's own."""
+    """The emotion of the face beside each sentence; in every split this share is the sentence's own."""
     rng = np.random.default_rng([seed, 505])
     own = rows.label_set.encode(objects(rows.labels))
     turned = (own + rng.integers(1, len(rows.label_set), len(own))) % len(rows.label_set)
-    shown, parts = own.copy(), objects(rows.parts)
-    for part in SPLITS:
-        where = rng.permutation(np.flatnonzero(parts == part))
+    shown, splits = own.copy(), objects(rows.splits)
+    for split in SPLITS:
+        where = rng.permutation(np.flatnonzero(splits == split))
         where = where[round(congruence * len(where)) :]
         shown[where] = turned[where]
     return rows.label_set.decode(shown)

@@ -50,8 +50,8 @@ def test_a_fit_that_fails_leaves_the_classifier_as_it_was(trained, fault, monkey
 
 
 def test_what_is_set_aside_holds_whole_groups(monkeypatch):
-    parts, carve = [], base.carve
-    monkeypatch.setattr(base, "carve", lambda *a, **k: parts.append(carve(*a, **k)) or parts[-1])
+    parts, split_validation = [], base.split_validation
+    monkeypatch.setattr(base, "split_validation", lambda *a, **k: parts.append(split_validation(*a, **k)) or parts[-1])
     films = objects(f"film {i // 6}" for i in range(60))
     classifier().fit(Split("train", objects(TEXTS), objects(LABELS), IDS, films), progress=None)
     assert set(films[parts[0] == "train"]).isdisjoint(films[parts[0] == "validation"])

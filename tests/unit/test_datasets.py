@@ -70,16 +70,16 @@ def test_duplicates_and_groups_stay_together():
     content = [splits.normalise(text) for text in texts]
     groups = [f"g{i // 7}" for i in range(200)]
     for fold in range(5):
-        parts = splits.fold_parts(ids, names, fold=fold, folds=5, content=content)
+        parts = splits.fold_splits(ids, names, fold=fold, folds=5, content=content)
         assert len({part for part, text in zip(parts, content) if text == "same text"}) == 1
-        parts = splits.fold_parts(ids, names, fold=fold, folds=5, groups=groups)
+        parts = splits.fold_splits(ids, names, fold=fold, folds=5, groups=groups)
         assert all(len({p for p, h in zip(parts, groups) if h == g}) == 1 for g in set(groups))
         assert set(parts) == set(splits.SPLITS)
 
 
-def test_fold_parts_use_every_row_once_as_test():
+def test_fold_splits_use_every_row_once_as_test():
     ids, names = toy(100)
-    parts = [splits.fold_parts(ids, names, fold=fold, folds=10) for fold in range(10)]
+    parts = [splits.fold_splits(ids, names, fold=fold, folds=10) for fold in range(10)]
     assert (np.array([p == "test" for p in parts]).sum(axis=0) == 1).all()
     assert all(Counter(p) == {"test": 10, "validation": 9, "train": 81} for p in parts)
 
@@ -110,7 +110,7 @@ def test_bad_requests_say_why(change, message):
     ids, names = toy(50)
     arguments = {"ids": ids, "labels": names, "fold": 0, "folds": 10} | change
     with pytest.raises(BadInput, match=message):
-        splits.fold_parts(arguments.pop("ids"), arguments.pop("labels"), **arguments)
+        splits.fold_splits(arguments.pop("ids"), arguments.pop("labels"), **arguments)
 
 
 def assemble(**change):
@@ -122,28 +122,28 @@ def assemble(**change):
 
 def test_assemble_keeps_official_parts_and_carves_the_missing_one():
     parts = ["train"] * 30 + ["test"] * 10
-    data = assemble(parts=parts)
+    data = assemble(splits=parts)
     assert len(data.test) == 10 and len(data.validation) == 3 and len(data.train) == 27
     assert set(data.test.ids) == {f"id-{i}" for i in range(30, 40)}
     assert "official split" in data.protocol and "10 %" in data.protocol
-    full = assemble(parts=["train"] * 20 + ["validation"] * 10 + ["test"] * 10)
+    full = assemble(splits=["train"] * 20 + ["validation"] * 10 + ["test"] * 10)
     assert (len(full.train), len(full.validation), full.protocol) == (20, 10, "official split")
     with pytest.raises(BadInput, match="official split, so fold=3"):
-        assemble(parts=parts, fold=3)
+        assemble(splits=parts, fold=3)
 
 
 def test_assemble_reports_duplicates_and_leaks():
     inputs = objects([f"text {i}" for i in range(36)] + ["TEXT  0", "Text 1", "text 2", "text 34"])
-    notes = assemble(inputs=inputs, parts=["train"] * 30 + ["validation"] * 6 + ["test"] * 4).notes
+    notes = assemble(inputs=inputs, splits=["train"] * 30 + ["validation"] * 6 + ["test"] * 4).notes
     assert notes[0].startswith("4 rows repeat an earlier one") and "1 of the repeated texts" in notes[0]
-    assert notes[1:] == ("3 test rows have a text that also stands in the training part.",)
+    assert notes[1:] == ("3 test rows have a text that also stands in the training split.",)
 
 
 def test_assemble_refuses_labels_from_elsewhere_and_empty_parts():
     with pytest.raises(LabelMismatch, match="happy"):
         assemble(labels=["happy"] * 40)
-    with pytest.raises(BadInput, match="test part would be empty"):
-        assemble(parts=["train"] * 40)
+    with pytest.raises(BadInput, match="test split would be empty"):
+        assemble(splits=["train"] * 40)
 
 
 def test_assemble_splits_dicts_of_modalities_by_content_keys():

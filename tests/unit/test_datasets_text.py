@@ -27,7 +27,7 @@ def rows(name, path, **options):
     """The reader's rows as a dict of id to (text, label, part, group)."""
     read = cards.get(name).read(path, **options)
     n = len(read.ids)
-    parts, groups = read.parts or [None] * n, read.groups or [None] * n
+    parts, groups = read.splits or [None] * n, read.groups or [None] * n
     assert len(set(read.ids)) == n
     return {i: (t, x, p, g) for i, t, x, p, g in zip(read.ids, read.inputs, read.labels, parts, groups)}, read
 
@@ -295,7 +295,7 @@ def test_meld_order_groups_and_table(tmp_path):
     data = load("meld", meld_files(tmp_path))
     assert list(data.train.ids) == ["train_dia0_utt2", "train_dia0_utt10", "train_dia1_utt0"]
     assert list(data.test.groups) == ["test_dia0", "test_dia0", "test_dia1"] and data.train.labels[2] == "joy"
-    assert "1 test rows have a text that also stands in the training part." in data.notes
+    assert "1 test rows have a text that also stands in the training split." in data.notes
     table = datasets.meld_table(tmp_path)
     assert list(table.columns[:5]) == ["id", "split", "dialogue", "utterance", "speaker"] and len(table) == 9
     assert table.text[0] == "first 0" and table.start[0] == "00:16:16,059" and table.split.iloc[-1] == "test"
@@ -459,13 +459,13 @@ def test_sample_reader_takes_csv_and_jsonl_with_or_without_a_split(tmp_path):
     with_split = [row | {"split": part} for row, part in zip(sentences, parts)]
     put(tmp_path, sentences__csv=as_csv(with_split, columns=("id", "label", "text", "split")))
     read, made = rows("sample-sentences", tmp_path)
-    assert Counter(made.parts) == Counter(parts) and read["s3"][:2] == ("text 3", "happiness")
+    assert Counter(made.splits) == Counter(parts) and read["s3"][:2] == ("text 3", "happiness")
     reviews = [
         {"id": f"r{i}", "label": ("negative", "positive")[i % 2], "domain": "film", "text": "x"} for i in range(9)
     ]
     put(tmp_path, reviews__jsonl="\n".join(map(json.dumps, reviews)))
     read, made = rows("sample-reviews", tmp_path)
-    assert made.parts is None and read["r1"][1] == "positive"
+    assert made.splits is None and read["r1"][1] == "positive"
 
 
 # --- the real files

@@ -49,7 +49,7 @@ def test_mosi_pickles_without_their_padding(tmp_path):
     rows = multimodal.mosi(tmp_path)
     assert rows.labels == ["positive", "negative", "positive", "negative", "positive", "positive"]
     assert rows.groups == ["train000"] * 3 + ["train001"] + ["test000"] * 2
-    assert rows.parts == ["train"] * 4 + ["test"] * 2 and len(set(rows.ids)) == 6
+    assert rows.splits == ["train"] * 4 + ["test"] * 2 and len(set(rows.ids)) == 6
     expected = np.concatenate([content["audio"][0][0][:3], content["audio"][0][1][:1], content["audio"][2][0][:2]])
     np.testing.assert_array_equal(rows.inputs["audio"], expected.astype("float32"))
     assert "not the published file" in rows.notes[1]
@@ -96,7 +96,7 @@ def test_iemocap(tmp_path):
     content = iemocap_files(tmp_path)
     rows = multimodal.iemocap(tmp_path)
     assert rows.labels == ["happiness", "excitement", "frustration", "anger", "neutral"]
-    assert rows.ids[3] == "Ses05M_script01_1_F000" and rows.parts[2:4] == ["train", "test"]
+    assert rows.ids[3] == "Ses05M_script01_1_F000" and rows.splits[2:4] == ["train", "test"]
     assert list(rows.inputs["speaker"]) == ["M", "F", "M", "M", "F"] and rows.inputs["sentence"][1] == "word 1"
     np.testing.assert_allclose(rows.inputs["video"][1], content[5]["Ses01F_impro01"][1], rtol=1e-6)
     four = multimodal.iemocap(tmp_path, classes=4)
@@ -181,7 +181,7 @@ def test_aligned_pickles_become_right_padded(tmp_path):
     assert (text[0, 2:] == 0).all() and rows.inputs["audio"][0, 1, 0] == 0
     assert rows.labels == ["positive", "negative"] * 3  # zero is not negative
     assert rows.groups[:2] == ["2iD-tVS8NPw", "8d-gEyoeBzc"]
-    assert "4 segments are not in the part" in rows.notes[0]
+    assert "4 segments are not in the split" in rows.notes[0]
     with zipfile.ZipFile(tmp_path / "mosi.zip", "w") as archive:
         archive.write(tmp_path / "mosi_data.pkl", "mosi_data.pkl")
     assert aligned.read(tmp_path / "mosi.zip")[2] == rows.ids
@@ -235,7 +235,7 @@ def test_csd_files_are_aligned_word_by_word(tmp_path):
     with pytest.raises(DataCorrupt, match="videos="):
         aligned.mosei(tmp_path)
     rows = aligned.mosei(tmp_path, steps=3, videos=videos)
-    assert rows.labels == ["positive", "negative"] and rows.parts == ["test", "test"]
+    assert rows.labels == ["positive", "negative"] and rows.splits == ["test", "test"]
     os.remove(tmp_path / "CMU_MOSI_COVAREP.csd")
     with pytest.raises(DataMissing, match="audio"):
         aligned.read(tmp_path)
@@ -310,7 +310,7 @@ def test_real_mosi(real, tmp_path):
     assert data.protocol.startswith("mosi-62/31") and not any("published" in note for note in data.notes)
     shutil.copytree(folder / "data", tmp_path / "data")
     rows, tables = multimodal.mosi(folder), multimodal.mosi(tmp_path)
-    for name in ("ids", "labels", "groups", "parts"):
+    for name in ("ids", "labels", "groups", "splits"):
         assert getattr(rows, name) == getattr(tables, name)
     for m in rows.inputs:
         np.testing.assert_array_equal(rows.inputs[m], tables.inputs[m])
@@ -318,7 +318,7 @@ def test_real_mosi(real, tmp_path):
 
 def test_real_mosi_text_and_video_know_the_labels_and_audio_does_not(real):
     rows = multimodal.mosi(real("mosi-utterance-features"))
-    train = np.array(rows.parts) == "train"
+    train = np.array(rows.splits) == "train"
     labels, groups = np.array(rows.labels), np.array(rows.groups)
     leaked = {
         m: leaks.leaked_features(x[train], labels[train], x[~train], labels[~train], groups[train]).leaked

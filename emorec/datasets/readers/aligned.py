@@ -1,6 +1,6 @@
 """Readers of word-aligned sequences of text, voice and face: CMU-MOSI and CMU-MOSEI in four common formats.
 
-The formats of the CMU SDK name no parts: the folds of MOSI stand here, those of MOSEI have to be given.
+The formats of the CMU SDK name no splits: the folds of MOSI stand here, those of MOSEI have to be given.
 
 All give float32 text (N, T, 300), audio (N, T, A), video (N, T, V) and a bool ``mask`` (N, T), True on words: padded
 on the right whatever the file does, values that are not finite replaced by 0, cut after T words.
@@ -35,7 +35,7 @@ CMU_FOLDS = {
         cM3Yna7AavY yDtzw_Y-7RU vyB00TXsimI dq3Nf_lMPnE phBUpBr1hSo d3_k5Xpfmik v0zCBqDeKcE tIrG4oNLFzE fvVhgmXxadc
         ob23OKe5a9Q cXypl4FnoZo vvZ4IcEtiZc f9O3YtZ2VfI c7UH_rxdZv4""".split(),
 }
-FOLD_OF = {video: part for part, videos in CMU_FOLDS.items() for video in videos}
+FOLD_OF = {video: split for split, videos in CMU_FOLDS.items() for video in videos}
 
 
 def mosi(path, steps=50, zero="positive"):
@@ -48,17 +48,17 @@ def mosi(path, steps=50, zero="positive"):
     """
     if zero not in ("positive", "drop"):
         raise BadInput(f"zero={zero!r} is unknown; choose 'positive' or 'drop'.")
-    inputs, scores, ids, groups, parts = read(path, steps)
+    inputs, scores, ids, groups, splits = read(path, steps)
     keep = np.flatnonzero(scores != 0) if zero == "drop" else np.arange(len(scores))
-    moved = sum(FOLD_OF.get(groups[i], parts[i]) != parts[i] for i in keep)
+    moved = sum(FOLD_OF.get(groups[i], splits[i]) != splits[i] for i in keep)
     return Rows(
         inputs={m: v[keep] for m, v in inputs.items()},
         labels=[sets.POLARITY.names[int(scores[i] >= 0)] for i in keep],
         ids=[ids[i] for i in keep],
         label_set=sets.POLARITY,
-        parts=[parts[i] for i in keep],
+        splits=[splits[i] for i in keep],
         groups=[groups[i] for i in keep],
-        notes=(f"{moved} segments are not in the part where the CMU folds have them",) if moved else (),
+        notes=(f"{moved} segments are not in the split where the CMU folds have them",) if moved else (),
         protocol="mosi-cmu: 52 videos to train, 10 to validate, 31 to test",
         expected={},
     )
@@ -66,8 +66,8 @@ def mosi(path, steps=50, zero="positive"):
 
 def mosei(path, steps=50, videos=None):
     """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score. Arguments: see `read`."""
-    inputs, scores, ids, groups, parts = read(path, steps, videos or {})
-    return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, parts, groups, expected={})
+    inputs, scores, ids, groups, splits = read(path, steps, videos or {})
+    return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, splits, groups, expected={})
 
 
 def scores(path, steps=50, videos=CMU_FOLDS):
@@ -92,15 +92,15 @@ def read(path, steps=50, videos=CMU_FOLDS):
             format. For MOSEI they are in the CMU SDK, ``cmu_mosei.standard_folds``.
 
     Returns:
-        inputs: Dict of text, audio, video and mask. scores: float (N,). ids, groups, parts: Lists of N str.
+        inputs: Dict of text, audio, video and mask. scores: float (N,). ids, groups, splits: Lists of N str.
     """
     path = Path(path)
     folder = path.parent if path.suffix == ".csd" else path
-    part_of = {video: part for part, names in videos.items() for video in names}
+    split_of = {video: split for split, names in videos.items() for video in names}
     if folder.is_dir() and store.find(folder, "*.csd"):
-        rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))}, part_of)
+        rows = _segments({file.stem: _open(file) for file in sorted(folder.rglob("*.csd"))}, split_of)
     elif path.suffix in (".h5", ".hdf5") or (path.is_dir() and store.find(path, "*.h*5")):
-        rows = _hdf5(path, part_of)
+        rows = _hdf5(path, split_of)
     else:
         name, data = store.read_one(path, "*.pkl", "*.pickle", what="aligned sequences", any_name=True)
         rows = _pickle(name, pickles.safe_unpickle(data))
@@ -109,13 +109,13 @@ def read(path, steps=50, videos=CMU_FOLDS):
             f"{path} holds no segment that is in train, validation or test. Files of the CMU SDK do not say which is "
             "where: for other data than MOSI give videos={'train': [...], 'validation': [...], 'test': [...]}."
         )
-    order = {part: i for i, part in enumerate(SPLITS)}
-    rows.sort(key=lambda row: order[row["part"]])  # stable: time order inside a part stays
+    order = {split: i for i, split in enumerate(SPLITS)}
+    rows.sort(key=lambda row: order[row["split"]])  # stable: time order inside a split stays
     inputs = {m: _padded([row[m] for row in rows], steps) for m in MODALITIES}
     lengths = np.array([min(len(row["text"]), steps) for row in rows])
     inputs["mask"] = np.arange(steps) < lengths[:, None]
     values = np.array([row["score"] for row in rows], dtype="float64")
-    return inputs, values, [r["id"] for r in rows], [r["group"] for r in rows], [r["part"] for r in rows]
+    return inputs, values, [r["id"] for r in rows], [r["group"] for r in rows], [r["split"] for r in rows]
 
 
 def _padded(sequences, steps):
@@ -143,8 +143,8 @@ def _pickle(name, content):
         raise DataCorrupt(f"{name} is no dict of train, valid and test.")
     rows = []
     for key, split in content.items():
-        part = SPLIT_NAMES.get(key)
-        if part is None:
+        split_name = SPLIT_NAMES.get(key)
+        if split_name is None:
             continue
         keys = {"text": ("text",), "audio": ("audio",), "video": ("vision", "video"),
                 "score": ("regression_labels", "labels")}  # fmt: skip
@@ -158,16 +158,18 @@ def _pickle(name, content):
         ids = [_identifier(i) for i in split["id"]] if "id" in split else []
         for k in range(len(found["text"])):
             row = {m: np.asarray(found[m][k], dtype="float64") for m in MODALITIES}
-            label = ids[k] if ids else f"{part}{k:05d}"
+            label = ids[k] if ids else f"{split_name}{k:05d}"
             score = float(np.asarray(found["score"][k]).ravel()[0])
-            rows.append(_trimmed(row) | {"score": score, "id": label, "group": _video(label.split()[0]), "part": part})
+            rows.append(
+                _trimmed(row) | {"score": score, "id": label, "group": _video(label.split()[0]), "split": split_name}
+            )
     return rows
 
 
 def _identifier(value):
     """An id that is a string, bytes or an array of them (video, start, end) as one string."""
-    parts = np.asarray(value).ravel().tolist()
-    return " ".join(p.decode() if isinstance(p, bytes) else str(p) for p in parts)
+    pieces = np.asarray(value).ravel().tolist()
+    return " ".join(p.decode() if isinstance(p, bytes) else str(p) for p in pieces)
 
 
 # --- the CMU SDK's computational sequences
@@ -188,7 +190,7 @@ def _entries(group):
     return {key: (np.asarray(group[key]["features"]), np.asarray(group[key]["intervals"])) for key in group}
 
 
-def _segments(sequences, part_of):
+def _segments(sequences, split_of):
     """Rows from computational sequences by name: aligned here, word by word, unless their keys name segments."""
     chosen = {}
     for kind, pattern in KINDS.items():
@@ -202,23 +204,23 @@ def _segments(sequences, part_of):
     aligned = all(key.endswith("]") for key in chosen["text"])
     rows = []
     for key in sorted(chosen["score"], key=lambda k: (_video(k), len(k), k)):
-        part = part_of.get(key) or part_of.get(_video(key))
-        if part is None:
+        split = split_of.get(key) or split_of.get(_video(key))
+        if split is None:
             continue
         if aligned:
             if all(key in chosen[m] for m in MODALITIES):
                 row = {m: chosen[m][key][0].astype("float64") for m in MODALITIES}
-                rows.append(_labelled(row, chosen["score"][key][0][0, 0], key, part))
+                rows.append(_labelled(row, chosen["score"][key][0][0, 0], key, split))
         elif key in chosen["text"]:
-            rows += _align(key, chosen, part)
+            rows += _align(key, chosen, split)
     return [row for row in rows if len(row["text"])]
 
 
-def _labelled(row, score, key, part):
-    return row | {"score": float(score), "id": key, "group": _video(key), "part": part}
+def _labelled(row, score, key, split):
+    return row | {"score": float(score), "id": key, "group": _video(key), "split": split}
 
 
-def _align(video, chosen, part):
+def _align(video, chosen, split):
     """The segments of one video: words whose middle lies in the segment, and the mean of the frames of each word."""
     rows = []
     words, times = chosen["text"][video]
@@ -230,7 +232,7 @@ def _align(video, chosen, part):
         for m in ("audio", "video"):
             frames, frame_times = chosen[m].get(video, (np.zeros((0, _size(chosen[m]))), np.zeros((0, 2))))
             row[m] = _means(frames, frame_times.mean(axis=1), times[inside])
-        rows.append(_labelled(row, score[0], f"{video}[{k}]", part))
+        rows.append(_labelled(row, score[0], f"{video}[{k}]", split))
     return rows
 
 
@@ -249,7 +251,7 @@ def _means(frames, middles, times):
     return means
 
 
-def _hdf5(path, part_of):
+def _hdf5(path, split_of):
     """Rows from one file with a group a modality, or from ``X_train.h5`` and the like."""
     import h5py
 
@@ -257,9 +259,9 @@ def _hdf5(path, part_of):
     if not stacked:
         file = path if path.is_file() else store.find(path, "*.h*5")
         with h5py.File(file, "r") as opened:
-            return _segments({n: _entries(opened[n]) for n in opened}, part_of)
+            return _segments({n: _entries(opened[n]) for n in opened}, split_of)
     rows = []
-    for name, part in (("train", "train"), ("valid", "validation"), ("test", "test")):
+    for name, split in (("train", "train"), ("valid", "validation"), ("test", "test")):
         arrays = []
         for letter in "Xy":
             file = store.find(path, f"{letter}_{name}.h5")
@@ -270,7 +272,7 @@ def _hdf5(path, part_of):
         x, y = arrays
         for k in range(len(x)):
             row = dict(zip(MODALITIES, np.split(x[k], [300, 305], axis=1)))
-            label = f"{part}{k:05d}"
+            label = f"{split}{k:05d}"
             score = float(np.ravel(y[k])[0])
-            rows.append(_trimmed(row) | {"score": score, "id": label, "group": label, "part": part})
+            rows.append(_trimmed(row) | {"score": score, "id": label, "group": label, "split": split})
     return rows

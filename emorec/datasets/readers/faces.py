@@ -18,7 +18,7 @@ from emorec.datasets.base import SPLITS, Split, objects
 from emorec.datasets.readers import folders
 from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.readers.folders import Item, from_folder
-from emorec.datasets.splits import carve, k_fold
+from emorec.datasets.splits import k_fold, split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 __all__ = [
@@ -81,7 +81,7 @@ def ckplus(path, **how):
             notes = (f"{len(coded) - len(peak)} labelled sequences have no pictures",)
     else:
         items, unknown = folders.by_class(found, sets.CKPLUS)
-        items = [i._replace(id=i.path.stem, group=i.path.stem.split("_")[0], part=None) for i in items]
+        items = [i._replace(id=i.path.stem, group=i.path.stem.split("_")[0], split=None) for i in items]
         notes = folders.left_out(unknown, "in folders of no class")
     return folders.rows(items, sets.CKPLUS, f"CK+ in {path}", notes, **how)
 
@@ -102,7 +102,7 @@ def _ckplus_codes(path):
 
 
 def sfew(path, *, aligned=None, **how):
-    """SFEW 2.0: folders ``Train`` and ``Val`` of classes; Val is the test part, groups are films.
+    """SFEW 2.0: folders ``Train`` and ``Val`` of classes; Val is the test split, groups are films.
 
     ``aligned`` reads ``Train_Aligned_Faces`` and ``Val_Aligned_Faces`` (True) or the whole frames (False); the frames,
     if both are there, where None.
@@ -113,7 +113,7 @@ def sfew(path, *, aligned=None, **how):
     items, unknown = folders.by_class([f for f in found if is_aligned(f[0]) == wanted], sets.EMOTIONS7)
     items, notes = folders.with_test(items)
     items = [i._replace(group=re.sub(r"_\d+(_\d+)?$", "", i.path.stem)) for i in items]
-    notes = (*folders.left_out(unknown, "in folders of no class (the test part has no labels)"), *notes)
+    notes = (*folders.left_out(unknown, "in folders of no class (the test split has no labels)"), *notes)
     return folders.rows(items, sets.EMOTIONS7, f"SFEW in {path}", notes, protocol="Val to test", **how)
 
 
@@ -148,7 +148,7 @@ def rafdb(path, **how):
 def affectnet(path, **how):
     """AffectNet: train_set and val_set with annotations, training.csv and validation.csv, or folders of classes.
 
-    The official validation part is the test part. Numbers are 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear,
+    The official validation split is the test split. Numbers are 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear,
     5 disgust, 6 anger, 7 contempt; rows of 8 and more (none, uncertain, no face) are left out. The tables' pictures are
     cropped to the boxes in the tables unless ``crop`` is given.
     """
@@ -158,14 +158,14 @@ def affectnet(path, **how):
         items, notes = _affectnet_tables(tables, found, codes)
     elif annotated := [pair for pair in found if _annotation(pair[1]).is_file()]:
         code = lambda file: codes.get(str(np.load(_annotation(file)).item()))  # noqa: E731
-        items = [Item(name, file, code(file), None, folders.part_of(name)) for name, file in annotated]
+        items = [Item(name, file, code(file), None, folders.split_of(name)) for name, file in annotated]
         lost, items = len(found) - len(annotated), [item for item in items if item.label]
         notes = (f"{lost} pictures without an annotation were left out",) if lost else ()
     else:
         items, unknown = folders.by_class(found, sets.AFFECTNET, codes)
         notes = folders.left_out(unknown, "in folders of no class")
     items, more = folders.with_test(items)
-    how["protocol"] = "the official validation part to test"
+    how["protocol"] = "the official validation split to test"
     return folders.rows(items, sets.AFFECTNET, f"AffectNet in {path}", (*notes, *more), **how)
 
 
@@ -184,7 +184,7 @@ def _affectnet_tables(tables, found, codes):
     there = {"/".join(name.split("/")[-2:]): file for name, file in found}
     items, lost, other = [], 0, 0
     for name, data in tables.items():
-        part = "train" if name.endswith("training.csv") else "validation"
+        split = "train" if name.endswith("training.csv") else "validation"
         lines = store.decode(data).split("\n")
         header = None if lines[0].startswith(_AFFECTNET_COLUMNS[0]) else _AFFECTNET_COLUMNS  # some have none
         for row in csv.DictReader(lines, header):
@@ -193,7 +193,7 @@ def _affectnet_tables(tables, found, codes):
             lost += row["expression"] in codes and place not in there
             if row["expression"] in codes and place in there:
                 box = tuple(int(row[f"face_{side}"]) for side in ("x", "y", "width", "height"))
-                items.append(Item(place, there[place], codes[row["expression"]], None, part, box))
+                items.append(Item(place, there[place], codes[row["expression"]], None, split, box))
     notes = (f"{other} rows without one of the eight emotions were left out",) if other else ()
     return items, (*notes, f"{lost} pictures of the tables are not there") if lost else notes
 
@@ -202,12 +202,12 @@ def _affectnet_tables(tables, found, codes):
 
 
 def subject_folds(data, folds=None, *, seed=0, validation=0.1):
-    """Splits by person: leave one subject out, or k folds; nobody is in two parts of one split.
+    """Splits by person: leave one subject out, or k folds; nobody is in two splits of one fold.
 
     Args:
-        data: A `Dataset` with groups; its three parts are put together first.
+        data: A `Dataset` with groups; its three splits are put together first.
         folds: Number of folds; None leaves each subject out in turn.
-        seed: Seeds folds and validation parts.
+        seed: Seeds folds and validation splits.
         validation: Share of the other subjects' pictures for validation, whole subjects only.
 
     Yields:
@@ -216,7 +216,7 @@ def subject_folds(data, folds=None, *, seed=0, validation=0.1):
     Raises:
         BadInput: No groups, fewer than three subjects, or more folds than subjects.
     """
-    whole = [getattr(data, part) for part in SPLITS]
+    whole = [getattr(data, split_name) for split_name in SPLITS]
     if any(split.groups is None for split in whole):
         raise BadInput(f"{data.name!r} does not say who is in a picture (groups), so it cannot be split by person.")
     inputs, labels, ids, groups = (
@@ -231,11 +231,11 @@ def subject_folds(data, folds=None, *, seed=0, validation=0.1):
         number = k_fold(ids, labels, folds=folds, seed=seed, groups=groups)
     whole = Split("train", inputs, labels, ids, groups)
     for fold in range(folds or len(people)):
-        parts = objects(np.where(number == fold, "test", "train"))
-        parts = carve(parts, ids, labels, share=validation, seed=f"{seed}/{fold}", groups=groups)
-        split = {part: whole.take(np.flatnonzero(parts == part), part) for part in SPLITS}
+        splits = objects(np.where(number == fold, "test", "train"))
+        splits = split_validation(splits, ids, labels, share=validation, seed=f"{seed}/{fold}", groups=groups)
+        split = {split_name: whole.take(np.flatnonzero(splits == split_name), split_name) for split_name in SPLITS}
         if not all(map(len, split.values())):
-            raise BadInput(f"{data.name!r}: fold {fold} leaves a part empty; take fewer folds or more validation.")
+            raise BadInput(f"{data.name!r}: fold {fold} leaves a split empty; take fewer folds or more validation.")
         words = f"fold {fold} of {folds} by subject" if folds else f"leave one subject out, {people[fold]}"
         words += f" to test; {100 * validation:g} % of the others to validate (seed {seed})"
         yield replace(data, **split, protocol=words)

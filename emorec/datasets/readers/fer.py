@@ -20,7 +20,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 _USAGE = {b"training": 0, b"publictest": 1, b"privatetest": 2}
 _TABLES = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz", "fer2013*.tar.gz")
-TABLE_VERSION = 1  # of what `_parse` returns: another number makes cached tables anew
+TABLE_VERSION = 2  # of what `_parse` returns: another number makes cached tables anew
 _PROTOCOL = "Training to train, PublicTest to validate, PrivateTest to test"
 _NO_TEST_LABELS = (
     "{} is the competition's train.csv or test.csv: it has no column Usage, and no labels for the test pictures. "
@@ -62,7 +62,7 @@ def fer2013(path, *, skip_corrupt=False, size=None, grey=False, crop=None):
         labels=sets.EMOTIONS7.decode(table["emotion"]).tolist(),
         ids=[f"fer{row:07d}" for row in table["row"].tolist()],
         label_set=sets.EMOTIONS7,
-        parts=objects(SPLITS)[table["part"]].tolist(),
+        splits=objects(SPLITS)[table["split"]].tolist(),
         content=[folders.fingerprint(image) for image in table["pixels"]],
         notes=tuple(f"left out: {reason}" for reason in corrupt),
         protocol=_PROTOCOL,
@@ -98,7 +98,7 @@ def _bytes(file):
 
 
 def _parse(data, name):
-    """Arrays of a table: pixels, emotion, part and row of the good rows, and what is wrong with the others."""
+    """Arrays of a table: pixels, emotion, split and row of the good rows, and what is wrong with the others."""
     header, *lines = data.split(b"\n")
     columns = [column.strip(b' "\r\xef\xbb\xbf').lower() for column in header.split(b",")]
     if b"pixels" not in columns:
@@ -110,16 +110,16 @@ def _parse(data, name):
     for row, line in enumerate(lines):
         if line.strip():
             try:
-                emotion, values, part = _cells(line, order, len(columns))
+                emotion, values, split = _cells(line, order, len(columns))
                 pixels.append(_numbers(values))
-                good.append((emotion, part, row))
+                good.append((emotion, split, row))
             except ValueError as problem:
                 corrupt.append(f"line {row + 2}: {problem}")
     if not good:
         raise DataCorrupt(f"{name} has no usable row ({corrupt[0] if corrupt else 'it ends early'}). Get it again.")
-    emotion, part, row = np.array(good, dtype="int32").T
+    emotion, split, row = np.array(good, dtype="int32").T
     pixels = np.stack(pixels).reshape(-1, 48, 48)
-    return {"pixels": pixels, "emotion": emotion, "part": part, "row": row, "corrupt": np.array(corrupt, dtype=str)}
+    return {"pixels": pixels, "emotion": emotion, "split": split, "row": row, "corrupt": np.array(corrupt, dtype=str)}
 
 
 def _cells(line, order, n):
@@ -151,15 +151,15 @@ def _numbers(text):
 
 
 def _pictures(path, **how):
-    """``train`` and ``test`` folders of classes; the file names of one copy keep the three parts apart."""
+    """``train`` and ``test`` folders of classes; the file names of one copy keep the three splits apart."""
     items, unknown = folders.by_class(folders.files(path), sets.EMOTIONS7)
     notes, extra = folders.left_out(unknown, "in folders of no class"), {"protocol": _PROTOCOL}
     told = [re.match(r"(Training|PublicTest|PrivateTest)_", Path(item.path).name) for item in items]
     if all(told):
-        items = [item._replace(part=SPLIT_NAMES[match[1].lower()]) for item, match in zip(items, told)]
+        items = [item._replace(split=SPLIT_NAMES[match[1].lower()]) for item, match in zip(items, told)]
     else:
         extra = {"protocol": "the folders' own split", "expected": {}}
-        if all(item.part != "validation" for item in items):
+        if all(item.split != "validation" for item in items):
             extra = {"protocol": "folders train and test as they are", "expected": {"train": 28709, "test": 7178}}
             notes += (
                 "the test folder of this copy mixes PublicTest and PrivateTest: its numbers do not compare with those "
@@ -190,12 +190,12 @@ def ferplus(path, *, rule="majority", skip_corrupt=False, **how):
     Raises:
         DataMissing: No pictures. DataCorrupt: the two tables are not of the same rows.
     """
-    votes, parts = _votes(path)
+    votes, splits = _votes(path)
     rows = fer2013(_place(Path(path)), skip_corrupt=skip_corrupt, **how)
     if not re.fullmatch(r"fer\d{7}", rows.ids[0]):
         raise BadInput("FER+ labels the rows of fer2013.csv or icml_face_data.csv; folders of pictures have no rows.")
     numbers = [int(i[3:]) for i in rows.ids]
-    if numbers[-1] >= len(votes) or any(parts[n] != part for n, part in zip(numbers, rows.parts)):
+    if numbers[-1] >= len(votes) or any(splits[n] != split for n, split in zip(numbers, rows.splits)):
         raise DataCorrupt(f"fer2013new.csv ({len(votes)} rows) and FER-2013 ({len(numbers)}) are not of the same rows.")
     best = _shares(votes, rule)[numbers].argmax(axis=1)
     keep = np.flatnonzero(best < 8)
@@ -203,7 +203,7 @@ def ferplus(path, *, rule="majority", skip_corrupt=False, **how):
     lost = f"{(best == 8).sum()} rows without agreement on an emotion and {(best == 9).sum()} of no face were left out"
     return Rows(
         inputs=rows.inputs[keep], labels=sets.FERPLUS.decode(best[keep]).tolist(), ids=take(rows.ids),
-        label_set=sets.FERPLUS, parts=take(rows.parts), content=take(rows.content), notes=(*rows.notes, lost),
+        label_set=sets.FERPLUS, splits=take(rows.splits), content=take(rows.content), notes=(*rows.notes, lost),
         protocol=f"{rows.protocol}; {rule} of the votes",
     )  # fmt: skip
 
@@ -240,7 +240,7 @@ def ferplus_votes(ids, *, path=None, root=None):
 
 
 def _votes(path):
-    """Votes, int64 (N, 10), and the part of every row of fer2013new.csv."""
+    """Votes, int64 (N, 10), and the split of every row of fer2013new.csv."""
     file, data = store.read_one(path, "fer2013new.csv", what="the labels of FER+", any_name=True)
     table = list(csv.DictReader(io.StringIO(store.decode(data), newline=""), restval=""))
     try:

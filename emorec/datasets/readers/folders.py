@@ -25,7 +25,7 @@ from emorec.labels import EMOTIONS7, LabelSet
 
 WHOLE = 2**30  # bytes of pictures that are read into memory when no size is asked for
 
-Item = namedtuple("Item", "id path label group part box", defaults=(None, None, None))
+Item = namedtuple("Item", "id path label group split box", defaults=(None, None, None))
 
 
 # --- finding
@@ -66,14 +66,14 @@ def _back(folder):
     return folder.is_symlink() and folder.resolve() in {above.resolve() for above in folder.absolute().parents}
 
 
-def part_of(name):
-    """The part that a path stands for by its nearest folder named like ``train_set`` or ``Val_Aligned_Faces``."""
+def split_of(name):
+    """The split that a path stands for by its nearest folder named like ``train_set`` or ``Val_Aligned_Faces``."""
     words = (re.split(r"[_ .-]", folder.lower())[0] for folder in reversed(name.split("/")[:-1]))
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
 def by_class(found, label_set, codes=None):
-    """Items of pictures in ``class/`` or ``part/class/`` folders.
+    """Items of pictures in ``class/`` or ``split/class/`` folders.
 
     Args:
         found: As `files` gives them.
@@ -88,22 +88,22 @@ def by_class(found, label_set, codes=None):
         *_, folder, _ = ["", *name.split("/")]
         try:
             label = (codes or {}).get(folder) or label_set.names[label_set.index(folder)]
-            items.append(Item(name, path, label, None, part_of(name)))
+            items.append(Item(name, path, label, None, split_of(name)))
         except LabelMismatch:
             unknown.append(name.rpartition("/")[0] or ".")
     return items, unknown
 
 
 def with_test(items):
-    """Items with a test part, for which a validation folder serves where there is none; and a note if it does."""
-    found = {item.part for item in items}
+    """Items with a test split, for which a validation folder serves where there is none; and a note if it does."""
+    found = {item.split for item in items}
     if None in found and len(found) > 1:
-        stray = next(item.id for item in items if item.part is None)
+        stray = next(item.id for item in items if item.split is None)
         raise BadInput(f"Some pictures lie in train, validation or test folders and some do not, e.g. {stray!r}.")
     if "validation" not in found or "test" in found:
         return items, ()
-    note = "there is no test folder: the validation folder is the test part, validation is carved from train"
-    return [i._replace(part="test" if i.part == "validation" else i.part) for i in items], (note,)
+    note = "there is no test folder: the validation folder is the test split, validation is taken from train"
+    return [i._replace(split="test" if i.split == "validation" else i.split) for i in items], (note,)
 
 
 def left_out(unknown, why):
@@ -173,7 +173,7 @@ def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, 
         labels=[item.label for item in once],
         ids=[item.id for item in once],
         label_set=label_set,
-        parts=None if once[0].part is None else [item.part for item in once],
+        splits=None if once[0].split is None else [item.split for item in once],
         groups=None if once[0].group is None else [item.group for item in once],
         content=content,
         notes=notes,
@@ -208,11 +208,11 @@ def from_folder(
         label_set: A `LabelSet` or a sequence of class names. Where None the folders say: known names of emotions
             (``happy`` is happiness) in the order of FER-2013 with contempt last, other names in alphabetical order.
         subject: A regular expression whose first group (or whole match) in a picture's path below the folder is the
-            person, e.g. ``r"(S[0-9]+)_"``, or a function of that path. Nobody is then in two parts.
+            person, e.g. ``r"(S[0-9]+)_"``, or a function of that path. Nobody is then in two splits.
         skip_unknown: Leave folders of no class out and say so, instead of raising.
         size, grey, crop: See the module.
         name: Of the dataset; the folder's where None.
-        fold, folds, seed, validation: As in `emorec.datasets.load`, where the folders make no parts.
+        fold, folds, seed, validation: As in `emorec.datasets.load`, where the folders make no splits.
 
     Returns:
         A `Dataset`; ids are paths below the folder.
@@ -258,7 +258,7 @@ def _label_set(given, found, name, path):
     if given is not None:
         return given if isinstance(given, LabelSet) else LabelSet(name, tuple(given))
     folders = sorted({("/" + file).split("/")[-2] for file, _ in found})
-    stray = [folder for folder in folders if not folder or part_of(f"{folder}/")]
+    stray = [folder for folder in folders if not folder or split_of(f"{folder}/")]
     if stray or len(folders) < 2:
         raise BadInput(f"{path}: pictures must lie in folders named by their class, two or more; found {folders}.")
     known = LabelSet("emotions-8", (*EMOTIONS7, "contempt"))

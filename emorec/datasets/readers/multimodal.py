@@ -51,7 +51,7 @@ BLOBS = {
 
 MOSI_LEAK = (
     "the text and video features were evidently extracted with the training labels (leaks.leaked_features): scores "
-    "inside the training part mean nothing, so train for a fixed number of epochs"
+    "inside the training split mean nothing, so train for a fixed number of epochs"
 )
 
 
@@ -93,10 +93,10 @@ def _refuse(options, reader):
         raise BadInput(f"{', '.join(options)}: no option of {reader}; aligned sequences alone have such options.")
 
 
-def _utterances(columns, labels, group, part, ids=None):
+def _utterances(columns, labels, group, split, ids=None):
     """The rows of one group as dicts, from what each has in the ``columns`` (name to one value an utterance)."""
     ids = ids or [f"{group}_{k + 1}" for k in range(len(labels))]
-    same = {"group": group, "part": part}
+    same = {"group": group, "split": split}
     columns = columns | {"label": labels, "id": ids}
     return [{name: values[k] for name, values in columns.items()} | same for k in range(len(labels))]
 
@@ -104,8 +104,8 @@ def _utterances(columns, labels, group, part, ids=None):
 def _as_rows(rows, label_set, **more):
     inputs = {m: finite([row[m] for row in rows]) for m in MODALITIES}
     inputs |= {key: objects(str(row[key]) for row in rows) for key in ("speaker", "sentence") if key in rows[0]}
-    labels, ids, parts, groups = ([row[key] for row in rows] for key in ("label", "id", "part", "group"))
-    return Rows(inputs, labels, ids, label_set, parts, groups, keep=("groups",), **more)
+    labels, ids, splits, groups = ([row[key] for row in rows] for key in ("label", "id", "split", "group"))
+    return Rows(inputs, labels, ids, label_set, splits, groups, keep=("groups",), **more)
 
 
 # --- mosi
@@ -119,7 +119,7 @@ def mosi(path, split="mosi-62/31", **options):
         split: ``mosi-62/31``: one vector an utterance, float32 text (N, 100), audio (N, 73), video (N, 100), from
             the three published pickles or the CSV files that they were made of; ids are segments
             (``03bSnISJMiM_1``), groups videos. ``mosi-cmu``: aligned sequences, see `aligned.mosi`. The splits
-            share test videos with each other's training part: their numbers cannot be compared.
+            share test videos with each other's training split: their numbers cannot be compared.
         **options: For `aligned.mosi`.
     """
     if split == "mosi-cmu":
@@ -142,13 +142,13 @@ def _mosi_pickles(files):
         if [list(x) for x in read[m][5:]] != [list(x) for x in read["text"][5:]]:
             raise DataCorrupt(f"The pickles of text and {m} have videos of different lengths: not of one data set.")
     rows = []
-    for part, (x, y, n) in {"train": (0, 1, 5), "test": (2, 3, 6)}.items():
+    for split, (x, y, n) in {"train": (0, 1, 5), "test": (2, 3, 6)}.items():
         lengths = read["text"][n]
-        named = len(lengths) == len(MOSI_VIDEOS[part])
-        videos = MOSI_VIDEOS[part] if named else [f"{part}{v:03d}" for v in range(len(lengths))]
+        named = len(lengths) == len(MOSI_VIDEOS[split])
+        videos = MOSI_VIDEOS[split] if named else [f"{split}{v:03d}" for v in range(len(lengths))]
         for v, (video, length) in enumerate(zip(videos, lengths)):
             labels = [sets.POLARITY.names[int(c)] for c in read["text"][y][v][:length]]
-            rows += _utterances({m: read[m][x][v] for m in MODALITIES}, labels, video, part)
+            rows += _utterances({m: read[m][x][v] for m in MODALITIES}, labels, video, split)
     return rows
 
 
@@ -164,20 +164,20 @@ def _mosi_tables(path):
     _, data = store.read_one(path, "transcripts.csv", what="MOSI")
     segments = [row[0] for row in csv.reader(io.StringIO(store.decode(data)))]
     rows = []
-    for part, videos in MOSI_VIDEOS.items():
-        names = [segments[int(row[0])] for row in _numbers(path, f"text_{part}.csv")]
-        tables = {m: _numbers(path, f"{m}/{m}_{part}0.csv") for m in MODALITIES}
+    for split, videos in MOSI_VIDEOS.items():
+        names = [segments[int(row[0])] for row in _numbers(path, f"text_{split}.csv")]
+        tables = {m: _numbers(path, f"{m}/{m}_{split}0.csv") for m in MODALITIES}
         places = {}
         for place, name in enumerate(names):
             video, number = name.rsplit("_", 1)
             places.setdefault(video, []).append((int(number), place))
         if set(places) - set(videos):
-            raise DataCorrupt(f"text_{part}.csv names videos that are not in this split: {set(places) - set(videos)}.")
+            raise DataCorrupt(f"text_{split}.csv names videos that are not in this split: {set(places) - set(videos)}.")
         for video in videos:
             own = [place for _, place in sorted(places.get(video, ()))]
             labels = [sets.POLARITY.names[int(c)] for c in tables["text"][own, -1]]
             features = {m: tables[m][own, :-1] for m in MODALITIES}
-            rows += _utterances(features, labels, video, part, [names[place] for place in own])
+            rows += _utterances(features, labels, video, split, [names[place] for place in own])
     return rows
 
 
@@ -203,21 +203,24 @@ def unimodal(content, name, names, label_set, prefix="", **more):
         prefix: Of ids.
         **more: For `Rows`.
     """
-    parts = ("train", "test")
-    wanted = [*(f"{m}_{p}" for m in MODALITIES for p in parts), *(f"{p}_{k}" for k in ("label", "mask") for p in parts)]
+    splits = ("train", "test")
+    wanted = [
+        *(f"{m}_{p}" for m in MODALITIES for p in splits),
+        *(f"{p}_{k}" for k in ("label", "mask") for p in splits),
+    ]
     absent = [key for key in wanted if key not in content]
     if absent:
         raise DataCorrupt(f"{name} has no {', '.join(absent)}; it holds {', '.join(sorted(content))}.")
-    labels = {part: np.asarray(content[f"{part}_label"]) for part in parts}
+    labels = {split: np.asarray(content[f"{split}_label"]) for split in splits}
     scores = any(((y < 0) | (y % 1 > 0)).any() for y in labels.values())
     rows = []
-    for part in parts:
-        mask = np.asarray(content[f"{part}_mask"]) > 0.5
-        classes = _class_names(labels[part], None if scores else names)
-        features = {m: np.asarray(content[f"{m}_{part}"]) for m in MODALITIES}
+    for split in splits:
+        mask = np.asarray(content[f"{split}_mask"]) > 0.5
+        classes = _class_names(labels[split], None if scores else names)
+        features = {m: np.asarray(content[f"{m}_{split}"]) for m in MODALITIES}
         for v, here in enumerate(mask):
             own = {m: x[v][here] for m, x in features.items()}
-            rows += _utterances(own, classes[v][here].tolist(), f"{prefix}{part}{v:04d}", part)
+            rows += _utterances(own, classes[v][here].tolist(), f"{prefix}{split}{v:04d}", split)
     return _as_rows(rows, label_set, **more)
 
 
@@ -238,8 +241,8 @@ def _padded_family(files):
     for m, (name, data) in files.items():
         x, y, x_test, y_test, _, lengths, lengths_test = _seven(name, pickles.safe_unpickle(data))
         content |= {f"{m}_train": x, f"{m}_test": x_test, "train_label": y, "test_label": y_test}
-        for part, array, n in (("train", x, lengths), ("test", x_test, lengths_test)):
-            content[f"{part}_mask"] = np.arange(array.shape[1]) < np.asarray(n)[:, None]
+        for split, array, n in (("train", x, lengths), ("test", x_test, lengths_test)):
+            content[f"{split}_mask"] = np.arange(array.shape[1]) < np.asarray(n)[:, None]
     return content
 
 
@@ -288,17 +291,17 @@ def iemocap(path, classes=6):
         return unimodal(content, name, label_set.names, label_set, "iemocap_", notes=notes)
     name, content = found[0], pickles.safe_unpickle(found[1])
     if not isinstance(content, (list, tuple)) or len(content) < 9:
-        raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test part.")
+        raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test split.")
     ids, speakers, labels, *features, sentences, train, test = content[:9]
     sources = dict(zip((*MODALITIES, "speaker", "sentence"), (*features, speakers, sentences)))
     rows = []
-    for part, dialogues in (("train", train), ("test", test)):
+    for split, dialogues in (("train", train), ("test", test)):
         for dialogue in sorted(map(str, dialogues)):
             given = [IEMOCAP_NAMES[int(c)] for c in labels[dialogue]]
             if classes == 4:
                 given = ["happiness" if c == "excitement" else c for c in given]
             columns = {key: source[dialogue] for key, source in sources.items()}
-            rows += _utterances(columns, given, dialogue, part, [str(i) for i in ids[dialogue]])
+            rows += _utterances(columns, given, dialogue, split, [str(i) for i in ids[dialogue]])
     kept = [row for row in rows if row["label"] in label_set]
     protocol = "sessions 1 to 4 to train, 5 to test"
     return _as_rows(kept, label_set, notes=(IEMOCAP_SCRIPTS,), protocol=protocol)
@@ -315,7 +318,7 @@ def meld_dialogues(path=None, root=None):
         labels=[r["emotion"] for r in rows],
         ids=[r["id"] for r in rows],
         label_set=sets.MELD,
-        parts=[r["split"] for r in rows],
+        splits=[r["split"] for r in rows],
         groups=[f"{r['split']}_dia{r['dialogue']}" for r in rows],
     )
     return assemble("meld", made, card=cards.get("meld"))

@@ -32,7 +32,7 @@ def _rows(path, stem, label_set):
         labels=[label_set.names[label_set.index(row["label"])] for row in table],
         ids=[row["id"] for row in table],
         label_set=label_set,
-        parts=[row["split"] for row in table] if table and table[0].get("split") else None,
+        splits=[row["split"] for row in table] if table and table[0].get("split") else None,
         groups=None,
         protocol="the sample's own split",
     )

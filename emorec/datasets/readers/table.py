@@ -85,7 +85,7 @@ def from_table(
         labels=[tuple(map(canonical, x)) if multi_label else canonical(x) for x in labels],
         ids=[_cell(row.get(id)) if id is not None else f"row-{n}" for n, _, row in kept],
         label_set=label_set,
-        parts=None if split is None else [_split(row.get(split), name, where) for _, where, row in kept],
+        splits=None if split is None else [_split(row.get(split), name, where) for _, where, row in kept],
         groups=None if group is None else [_cell(row.get(group)) or f"row-{n}" for n, _, row in kept],
         notes=(*table.notes, *notes),
         protocol="the table's own split",
@@ -153,7 +153,7 @@ def _sort_key(names):
         size = {name: float(name) for name in names}
         return lambda name: (size[name], name)
     except ValueError:
-        return lambda name: [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in _runs(name)]
+        return lambda name: [(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in _runs(name)]
 
 
 def _runs(name):

@@ -26,17 +26,17 @@ def _lines(data):
 
 
 def _rows(table, label_set, **extra):
-    """`Rows` from a list of (id, text, label, group or None, part or None)."""
+    """`Rows` from a list of (id, text, label, group or None, split or None)."""
     if not table:
         raise DataCorrupt("The files hold no row that can be read: truncated, or of another dataset.")
-    ids, texts, labels, groups, parts = zip(*table)
+    ids, texts, labels, groups, splits = zip(*table)
     return Rows(
         inputs=objects(texts),
         labels=list(labels),
         ids=list(ids),
         label_set=label_set,
         groups=list(groups) if groups[0] is not None else None,
-        parts=list(parts) if parts[0] is not None else None,
+        splits=list(splits) if splits[0] is not None else None,
         **extra,
     )
 
@@ -69,24 +69,24 @@ def movie_subjectivity(path):
 def imdb(path):
     """50,000 whole reviews from the official archive or folder, or from Keras' npz and word index.
 
-    ``<br />`` becomes a line end. Groups are films, so that a validation part shares none with train; Keras'
+    ``<br />`` becomes a line end. Groups are films, so that a validation split shares none with train; Keras'
     files know no films, and have lost case and punctuation.
     """
-    patterns = [f"{part}/{folder}/*.txt" for part in ("train", "test") for folder in ("pos", "neg")]
+    patterns = [f"{split}/{folder}/*.txt" for split in ("train", "test") for folder in ("pos", "neg")]
     found = store.read(path, *patterns, "train/urls_*.txt", "test/urls_*.txt")
     urls = {"/".join(name.split("/")[-2:]): _lines(data) for name, data in found.items() if "/urls_" in name}
     table = []
     for name, data in found.items():
         if "/urls_" in name:
             continue
-        part, folder, file = name.removesuffix(".txt").split("/")[-3:]
+        split, folder, file = name.removesuffix(".txt").split("/")[-3:]
         text = re.sub(r"<br ?/?>", "\n", store.decode(data)).strip()
         number = int(file.split("_")[0])  # of the line with the review's address, from 0
-        addresses = urls.get(f"{part}/urls_{folder}.txt", ())
+        addresses = urls.get(f"{split}/urls_{folder}.txt", ())
         film = re.search(r"tt\d+", addresses[number]) if number < len(addresses) else None
         group = (film[0] if film else name) if urls else None
         label = "positive" if folder == "pos" else "negative"
-        table.append((f"{part}/{folder}/{file}", text, label, group, part))
+        table.append((f"{split}/{folder}/{file}", text, label, group, split))
     return _rows(table or _keras_imdb(path), sets.POLARITY)
 
 
@@ -96,11 +96,11 @@ def _keras_imdb(path):
     words = {number: word for word, number in json.loads(index).items()}
     table = []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for part in ("train", "test"):
-            texts, labels = (_npy(archive.read(f"{kind}_{part}.npy")) for kind in "xy")
+        for split in ("train", "test"):
+            texts, labels = (_npy(archive.read(f"{kind}_{split}.npy")) for kind in "xy")
             for number, (ids, label) in enumerate(zip(texts, labels)):
                 text = " ".join(words[i] for i in ids)
-                table.append((f"{part}-{number:05d}", text, sets.POLARITY.names[label], None, part))
+                table.append((f"{split}-{number:05d}", text, sets.POLARITY.names[label], None, split))
     return table
 
 
@@ -143,16 +143,16 @@ def finegrained(path, level="sentence"):
 def _trees(path, names):
     """Sentences and root labels of the treebank, and notes; ``names`` are those of 0 to 4, None drops a row."""
     files = {"train": "train.txt", "validation": "dev.txt", "test": "test.txt"}
-    trees = {part: _lines(store.read_one(path, file, what="the treebank")[1]) for part, file in files.items()}
+    trees = {split: _lines(store.read_one(path, file, what="the treebank")[1]) for split, file in files.items()}
     trees["train"], notes = _without_dev(trees["train"], trees["validation"])
     table = []
-    for part, lines in trees.items():
+    for split, lines in trees.items():
         for number, tree in enumerate(lines, 1):
             label = names[int(tree[1])] if tree[:1] == "(" else None
             words = re.findall(r"\(\d ([^()]+)\)", tree)
             text = " ".join(words).replace("-LRB-", "(").replace("-RRB-", ")").replace("\\", "")
             if label is not None:
-                table.append((f"{part}-{number:05d}", text, label, None, part))
+                table.append((f"{split}-{number:05d}", text, label, None, split))
     return table, notes
 
 
@@ -171,17 +171,17 @@ def sst5(path):
 
 
 def sst2(path):
-    """The treebank without neutral sentences, or GLUE's train.tsv (phrases) and dev.tsv (the test part)."""
+    """The treebank without neutral sentences, or GLUE's train.tsv (phrases) and dev.tsv (the test split)."""
     if store.read(path, "dev.txt"):
         table, notes = _trees(path, ("negative", "negative", None, "positive", "positive"))
         return _rows(table, sets.POLARITY, notes=notes)
     table = []
-    for part, file in (("train", "train.tsv"), ("test", "dev.tsv")):
+    for split, file in (("train", "train.tsv"), ("test", "dev.tsv")):
         _, data = store.read_one(path, file, what="or train.txt, dev.txt and test.txt of the treebank")
         pairs = [line.rsplit("\t", 1) for line in _lines(data)[1:]]
         rows = [(text.strip(), sets.POLARITY.names[int(label)]) for text, label in pairs]
-        table += [(f"{part}-{i:05d}", text, label, None, part) for i, (text, label) in enumerate(rows, 1)]
-    protocol = "GLUE's train phrases, GLUE's dev sentences as the test part"
+        table += [(f"{split}-{i:05d}", text, label, None, split) for i, (text, label) in enumerate(rows, 1)]
+    protocol = "GLUE's train phrases, GLUE's dev sentences as the test split"
     return _rows(table, sets.POLARITY, expected={"train": 67349, "test": 872}, protocol=protocol)
 
 
@@ -258,7 +258,7 @@ def semeval(path):
 def emotions(path):
     """Tweets of the dair-ai emotion dataset: ``text;label`` lines, or Hugging Face's JSON lines."""
     table = []
-    for part, files in (
+    for split, files in (
         ("train", ("train.txt", "train.jsonl")),
         ("validation", ("val.txt", "validation.jsonl")),
         ("test", ("test.txt", "test.jsonl")),
@@ -270,19 +270,19 @@ def emotions(path):
         else:
             pairs = [line.rsplit(";", 1) for line in lines]
         for number, (text, label) in enumerate(pairs, 1):
-            table.append((f"{part}-{number:05d}", text, label.strip(), None, part))
+            table.append((f"{split}-{number:05d}", text, label.strip(), None, split))
     return _rows(table, sets.DAIR_AI)
 
 
 def goemotions(path):
     """Reddit comments with one or several of 28 labels, as tuples of names."""
     table = []
-    for part, file in (("train", "train.tsv"), ("validation", "dev.tsv"), ("test", "test.tsv")):
+    for split, file in (("train", "train.tsv"), ("validation", "dev.tsv"), ("test", "test.tsv")):
         _, data = store.read_one(path, file, what="GoEmotions")
         for line in _lines(data):
             text, numbers, comment = line.split("\t")
             label = tuple(sets.GOEMOTIONS.names[int(number)] for number in numbers.split(","))
-            table.append((comment, text, label, None, part))
+            table.append((comment, text, label, None, split))
     return _rows(table, sets.GOEMOTIONS)
 
 
@@ -314,14 +314,14 @@ def isear(path):
 
 
 def meld(path):
-    """Utterances of MELD; groups are dialogues, ids name part, dialogue, utterance: ``train_dia12_utt3``."""
+    """Utterances of MELD; groups are dialogues, ids name split, dialogue, utterance: ``train_dia12_utt3``."""
     rows = _meld_rows(path)
     table = [(r["id"], r["text"], r["emotion"], f"{r['split']}_dia{r['dialogue']}", r["split"]) for r in rows]
     return _rows(table, sets.MELD)
 
 
 def meld_table(path=None, root=None):
-    """Every utterance of MELD in order of part, dialogue and utterance.
+    """Every utterance of MELD in order of split, dialogue and utterance.
 
     Returns:
         A DataFrame: id, split, dialogue, utterance, speaker, emotion, sentiment, text, season, episode,
@@ -334,17 +334,17 @@ def meld_table(path=None, root=None):
 
 def _meld_rows(path):
     rows = []
-    for part, file in (("train", "train"), ("validation", "dev"), ("test", "test")):
+    for split, file in (("train", "train"), ("validation", "dev"), ("test", "test")):
         _, data = store.read_one(path, f"{file}_sent_emo.csv", what="MELD")
         for cells in csv.DictReader(io.StringIO(store.decode(data), newline="")):
             dialogue, utterance = int(cells["Dialogue_ID"]), int(cells["Utterance_ID"])
             rows.append({
-                "id": f"{part}_dia{dialogue}_utt{utterance}", "split": part,
+                "id": f"{split}_dia{dialogue}_utt{utterance}", "split": split,
                 "dialogue": dialogue, "utterance": utterance, "speaker": cells["Speaker"],
                 "emotion": cells["Emotion"], "sentiment": cells["Sentiment"],
                 "text": cells["Utterance"].strip(),
                 "season": int(cells["Season"]), "episode": int(cells["Episode"]),
                 "start": cells["StartTime"], "end": cells["EndTime"],
             })  # fmt: skip
-    order = {part: i for i, part in enumerate(SPLITS)}
+    order = {split: i for i, split in enumerate(SPLITS)}
     return sorted(rows, key=lambda row: (order[row["split"]], row["dialogue"], row["utterance"]))
