@@ -149,9 +149,8 @@ def split_validation(splits, ids, labels, *, share=0.1, seed=0, content=None, gr
     only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     share = Fraction(share).limit_denominator(1000)
     drawn = assign(only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups))
-    if not drawn.any():  # few large groups, such as speakers, none of them as small as the share: the smallest will do
-        keys = [key for key in (only(content), only(groups)) if key is not None]
-        unit = _units(len(rows), keys) if keys else np.arange(len(rows))
+    if groups is not None and not drawn.any():  # few groups, each larger than the share: the smallest will do
+        unit = _units(len(rows), [key for key in (only(content), only(groups)) if key is not None])
         size = np.bincount(unit)
         drawn = (unit == size.argmin()).astype("int64") if len(size) > 1 else drawn
     splits = objects(splits)
