@@ -158,8 +158,11 @@ def headlines(folder=None, page="RESULTS.md"):
     """
     lines = ["| task | model | % [95 %] | baseline | % [95 %] |", "|---|---|---|---|---|"]
     for row in descriptions()["headline"]:
-        there = {(r["dataset"], r["model"]): r for r in summary(row["experiment"], folder)}
-        cells = [there.get((row["dataset"], row[kind])) for kind in ("model", "baseline")]
+        other = row.get("baseline_experiment", row["experiment"])
+        cells = [
+            next((r for r in summary(name, folder) if (r["dataset"], r["model"]) == (row["dataset"], row[kind])), None)
+            for name, kind in ((row["experiment"], "model"), (other, "baseline"))
+        ]
         if all(cells):
             values = [_cell(cell["metrics"].get(row["metric"])) for cell in cells]
             lines.append(
