@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # not in the wheel.
 ORDER = (
     "version", "errors", "labels", "checks", "files", "images", "weights", "attention", "datasets", "metrics",
-    "gradients", "plots", "reporting", "checkpoints", "optimizers", "training", "exports", "classifier", "text",
-    "faces", "voice", "multimodal", "pretrained", "scoring", "__main__", "experiments", "tools",
+    "gradients", "plots", "reporting", "checkpoints", "optimizers", "training", "exports", "classifier", "pretrained",
+    "text", "faces", "voice", "multimodal", "scoring", "__main__", "experiments", "tools",
 )  # fmt: skip
 
 # The renderer could be a package of its own.

@@ -96,7 +96,7 @@ def _model(given, name):
         return None
     if given is not None:
         return given
-    from emorec import pretrained  # above this folder, and asked for only where no model is given
+    from emorec import pretrained
 
     return pretrained.load(name) if name in pretrained.cards() else None
 
