@@ -334,7 +334,7 @@ def samples(path):
 
 
 SENTENCE = "They cancelled our flight and kept the money."
-CAST = (("happiness", 40), ("surprise", 43), ("happiness", 47), ("neutral", 46), ("surprise", 50))  # with seeds
+CAST = (("happiness", 40), ("surprise", 43), ("happiness", 47), ("neutral", 44), ("surprise", 50))  # with seeds
 
 
 def explained(path):
@@ -386,10 +386,10 @@ def group():
 
     from emorec.faces.render import random_face
 
-    faces = [random_face(emotion, seed, difficulty="easy", size=224).image for emotion, seed in CAST]
+    faces = [random_face(emotion, seed, difficulty="easy", size=160).image for emotion, seed in CAST]
     rows = [np.concatenate(part, axis=1) for part in (faces[:3], faces[3:])]
-    picture = np.full((448, 672, 3), 214, "uint8")
-    picture[:224], picture[224:, 112:560] = rows
+    picture = np.full((320, 480, 3), 214, "uint8")
+    picture[:160], picture[160:, 80:400] = rows
     return picture
 
 
