@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from pathlib import Path
 
 from emorec.datasets.base import Dataset, Split
 from emorec.datasets.cards import get as card
@@ -24,7 +25,18 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def load(name, *, path=None, root=None, fold=0, folds=10, seed=0, validation=0.1, download=True, **options):
+def load(
+    name: str,
+    *,
+    path: str | Path | None = None,
+    root: str | Path | None = None,
+    fold: int = 0,
+    folds: int = 10,
+    seed: int = 0,
+    validation: float = 0.1,
+    download: bool = True,
+    **options,
+) -> Dataset:
     """A dataset by name.
 
     Args:

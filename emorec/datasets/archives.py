@@ -62,7 +62,7 @@ def _read_to_end(archive):
         pass
 
 
-def extract(archive, folder):
+def extract(archive: str | Path, folder: str | Path) -> Path:
     """Unpacks an archive into a new folder: all of it or nothing, and never outside of the folder.
 
     Raises:

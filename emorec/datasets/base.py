@@ -57,14 +57,14 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
-    def take(self, positions, name=None):
+    def take(self, positions, name: str | None = None) -> Split:
         """The split made of the examples at ``positions`` (indices or a boolean array)."""
         inputs = self.inputs
         inputs = {k: v[positions] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[positions]
         groups = None if self.groups is None else self.groups[positions]
         return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups, self.source)
 
-    def sample(self, n, seed=0):
+    def sample(self, n: int, seed: int = 0) -> Split:
         """At most ``n`` examples, drawn without replacement and kept in order."""
         if n >= len(self):
             return self
@@ -97,7 +97,7 @@ class Dataset:
         sizes = " / ".join(str(len(s)) for s in (self.train, self.validation, self.test))
         return f"<{self.name}: {sizes} (train / validation / test), {len(self.label_set)} classes>"
 
-    def smaller(self, n, seed=0):
+    def smaller(self, n: int, seed: int = 0) -> Dataset:
         """At most ``n`` training examples; of validation and test ``n // 4``, or two a class where that is more."""
         fewer = max(n // 4, 2 * len(self.label_set))
         return replace(
@@ -108,7 +108,7 @@ class Dataset:
         )
 
 
-def objects(values):
+def objects(values) -> np.ndarray:
     """A 1-D object array of any values, strings and tuples included."""
     values = list(values)
     array = np.empty(len(values), dtype=object)

@@ -32,7 +32,7 @@ def lock(target):
         lock.release()
 
 
-def unpacked(archive):
+def unpacked(archive: str | Path) -> Path:
     """The folder in the user cache that holds the unpacked archive; unpacks it at the first call."""
     archive = Path(archive).resolve()
     stat = archive.stat()
@@ -42,7 +42,7 @@ def unpacked(archive):
         return folder if folder.is_dir() else extract(archive, folder)
 
 
-def of_file(folder, file, version, make):
+def of_file(folder: str, file: str | Path, version: int | str, make) -> dict[str, np.ndarray]:
     """The arrays that ``make`` returns, kept for as long as neither the file's bytes nor the version changes.
 
     Args:
@@ -61,7 +61,7 @@ def of_file(folder, file, version, make):
     return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{content}", make)
 
 
-def arrays(folder, stem, version, make):
+def arrays(folder: str, stem: str, version: int | str, make) -> dict[str, np.ndarray]:
     """The arrays that ``make`` returns, kept under a name; another version of the same name replaces them.
 
     Args:

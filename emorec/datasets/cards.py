@@ -76,13 +76,13 @@ class Card:
     drawn: bool = False
 
     @property
-    def access(self):
+    def access(self) -> str:
         """How it is had: bundled, automatic (with what it needs beside it) or by hand."""
         needs = f", needs {self.beside}" if self.beside else ""
         return "bundled" if self.bundled else f"automatic{needs}" if self.urls else "by hand"
 
     @property
-    def wanted(self):
+    def wanted(self) -> str:
         """The files it needs, in words."""
         return " or ".join(" + ".join(together) for together in self.files)
 
@@ -102,7 +102,7 @@ class Card:
             ) from error
 
 
-def check_options(name, reader, options):
+def check_options(name: str, reader, options) -> None:
     """Raises where the reader of a dataset does not take an option, and says which it takes.
 
     A reader that hands on what it does not know itself is asked in the place where that arrives.
@@ -115,19 +115,19 @@ def check_options(name, reader, options):
 
 
 @functools.cache
-def cards():
+def cards() -> dict[str, Card]:
     """Every card by name, in the order of the review."""
     tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["dataset"]
     made = (Card(**table | {"label_set": getattr(labels, table["label_set"])}) for table in tables)
     return {card.name: card for card in made}
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names that `emorec.datasets.load` knows, in the order of the review."""
     return tuple(cards())
 
 
-def get(name):
+def get(name: str) -> Card:
     """The card of a dataset.
 
     Raises:
@@ -164,7 +164,7 @@ are. A table of your own: `emorec.datasets.from_table("reviews.csv", text="text"
 """
 
 
-def readme():
+def readme() -> str:
     """The text of data/README.md."""
     row = "| [{0.name}](#{0.name}) | {0.task} | {1} | {0.size} | {0.access} |\n"
     text = INTRODUCTION + "".join(row.format(card, len(card.label_set)) for card in cards().values())

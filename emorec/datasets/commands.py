@@ -13,7 +13,7 @@ from emorec.errors import BadInput, EmorecError
 FOLDED = ("movie-polarity", "movie-subjectivity")
 
 
-def add_parser(subparsers):
+def add_parser(subparsers) -> None:
     """Adds ``data`` and its commands; each sets ``run``: it takes the arguments, returns an exit code."""
     parser = subparsers.add_parser("data", help="list, get, find and verify datasets")
     commands = parser.add_subparsers(dest="data_command", required=True)
@@ -134,7 +134,7 @@ def _folds(args):
     return 0
 
 
-def fold_numbers(rows, folds=10, seed=0):
+def fold_numbers(rows, folds: int = 10, seed: int = 0) -> list[tuple[str, int]]:
     """(id, fold) of every row: the published numbers of ``folds=10, seed=0``."""
     content = [splits.normalise(text) for text in rows.inputs]
     return list(zip(rows.ids, splits.k_fold(rows.ids, rows.labels, folds=folds, seed=seed, content=content).tolist()))

@@ -14,7 +14,7 @@ from emorec.datasets.verify import check_content, sha256
 from emorec.errors import DataCorrupt
 
 
-def fetch(card, root=None, *, force=False, progress=True):
+def fetch(card, root: str | Path | None = None, *, force: bool = False, progress: bool = True) -> Path:
     """Downloads a dataset, checks it, and only then moves it to its place; safe between processes.
 
     Args:

@@ -45,7 +45,7 @@ class Extra:
     fetch: str = ""  # module:function that gets it where no address does, of a data root and `force`
 
     @property
-    def wanted(self):
+    def wanted(self) -> str:
         """The files it needs, in words."""
         return " or ".join(" + ".join(together) for together in self.files)
 
@@ -101,6 +101,6 @@ EXTRAS = {
 }
 
 
-def get(name):
+def get(name: str) -> Extra | None:
     """The extra of a name, or None."""
     return EXTRAS.get(name)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec import images as pictures
-from emorec.datasets.base import SPLITS
+from emorec.datasets.base import SPLITS, Dataset
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput
 
 
-def check_subjects(data):
+def check_subjects(data: Dataset) -> None:
     """Raises where somebody is in two splits of a dataset.
 
     Args:
@@ -34,7 +34,7 @@ def check_subjects(data):
             )
 
 
-def duplicates(data):
+def duplicates(data: Dataset) -> list[tuple]:
     """Equal pictures in a dataset.
 
     Args:
@@ -81,7 +81,9 @@ class Probe:
         )
 
 
-def probe(data, split="test", *, repeat=0.98, size=24, limit=5000, seed=0):
+def probe(
+    data: Dataset, split: str = "test", *, repeat: float = 0.98, size: int = 24, limit: int = 5000, seed: int = 0
+) -> Probe:
     """How much of a split the nearest training pictures give away; a classifier that knows nothing of faces.
 
     Args:
@@ -157,7 +159,7 @@ class FeatureLeak:
         return f"{100 * self.inside:.1f} % inside train, {100 * self.test:.1f} % on test: {verdict}"
 
 
-def leaked_features(train, train_labels, test, test_labels, groups=None, folds=5, seed=0):
+def leaked_features(train, train_labels, test, test_labels, groups=None, folds: int = 5, seed: int = 0) -> FeatureLeak:
     """Whether features were extracted by a model that had seen the labels of the training split.
 
     Such features separate the training split nearly perfectly, folds of unseen groups included, and much less so the

@@ -45,7 +45,7 @@ class _NumpyUnpickler(pickle._Unpickler):  # the one in Python: that in C lets n
     dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
 
 
-def safe_unpickle(data, encoding="latin1"):
+def safe_unpickle(data: bytes, encoding="latin1") -> object:
     """The object in a pickle (bytes) that holds only numpy arrays and builtin containers; otherwise `DataCorrupt`."""
     try:
         return _NumpyUnpickler(io.BytesIO(data), encoding=encoding).load()

@@ -50,7 +50,7 @@ class Rows:
     protocol: str = ""
 
 
-def normalise(text):
+def normalise(text) -> str:
     """The text by which duplicates are found: case folded, white space collapsed."""
     return " ".join(str(text).casefold().split())
 
@@ -77,7 +77,7 @@ def _class_counts(labels, unit):
     return counts
 
 
-def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
+def assign(ids, labels, shares, *, seed: int | str = 0, content=None, groups=None) -> np.ndarray:
     """Deals rows into splits, stratified by class, never tearing duplicates or groups apart.
 
     Args:
@@ -123,14 +123,24 @@ def assign(ids, labels, shares, *, seed=0, content=None, groups=None):
     return split[unit]
 
 
-def k_fold(ids, labels, *, folds=10, seed=0, content=None, groups=None):
+def k_fold(ids, labels, *, folds: int = 10, seed: int | str = 0, content=None, groups=None) -> np.ndarray:
     """Fold numbers 0 to ``folds - 1``, int64 (N,); see `assign` for the arguments."""
     if not 2 <= folds <= len(ids):
         raise BadInput(f"folds must lie between 2 and the {len(ids)} rows; received {folds!r}.")
     return assign(ids, labels, [Fraction(1, folds)] * folds, seed=seed, content=content, groups=groups)
 
 
-def fold_splits(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, content=None, groups=None):
+def fold_splits(
+    ids,
+    labels,
+    *,
+    fold: int = 0,
+    folds: int = 10,
+    seed: int | str = 0,
+    validation: float = 0.1,
+    content=None,
+    groups=None,
+) -> np.ndarray:
     """Split names, object array (N,): the fold is the test split, a share of the rest validation."""
     if fold not in range(folds):
         raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
@@ -141,7 +151,9 @@ def fold_splits(ids, labels, *, fold=0, folds=10, seed=0, validation=0.1, conten
     )
 
 
-def split_validation(splits, ids, labels, *, share=0.1, seed=0, content=None, groups=None):
+def split_validation(
+    splits, ids, labels, *, share: float = 0.1, seed: int | str = 0, content=None, groups=None
+) -> np.ndarray:
     """A copy of ``splits`` in which a stratified share of the ``train`` rows is called ``validation``."""
     rows = [i for i, split in enumerate(splits) if split == "train"]
     if not 0 < share < 1 or len(rows) < 2:
@@ -158,7 +170,9 @@ def split_validation(splits, ids, labels, *, share=0.1, seed=0, content=None, gr
     return splits
 
 
-def assemble(name, rows, *, card=None, fold=0, folds=10, seed=0, validation=0.1):
+def assemble(
+    name: str, rows, *, card=None, fold: int = 0, folds: int = 10, seed: int | str = 0, validation: float = 0.1
+) -> Dataset:
     """Makes the three splits of a `Dataset` from a reader's rows, and its notes and protocol.
 
     Raises:
@@ -206,7 +220,7 @@ def _split(name, split, rows, splits):
     return Split(split, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
 
 
-def duplicate_notes(content, labels, splits, what="text"):
+def duplicate_notes(content, labels, splits, what: str = "text") -> tuple[str, ...]:
     """Sentences on duplicates inside a dataset and across its splits; empty where there are none."""
     same = " (case and spaces aside)" if what == "text" else ""
     seen = {}

@@ -24,14 +24,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-def user_cache():
+def user_cache() -> Path:
     """The per-user cache folder of this project."""
     import pooch
 
     return Path(pooch.os_cache("emorec"))
 
 
-def roots(root=None):
+def roots(root: str | Path | None = None) -> list[Path]:
     """Folders that may hold datasets, in the order they are looked at."""
     if root is not None:
         return [Path(root).expanduser()]
@@ -39,7 +39,7 @@ def roots(root=None):
     return [Path(given).expanduser(), user_cache()] if given else [user_cache()]
 
 
-def download_root(root=None):
+def download_root(root: str | Path | None = None) -> Path:
     """The first root that can be written to: a shared ``$EMOREC_DATA`` may be read-only."""
     for folder in roots(root):
         with contextlib.suppress(OSError):
@@ -52,7 +52,7 @@ def download_root(root=None):
 # --- finding
 
 
-def holds(path, card):
+def holds(path: str | Path, card) -> bool:
     """Whether a folder holds the files that a dataset needs."""
 
     def has(pattern):
@@ -62,12 +62,12 @@ def holds(path, card):
     return path.is_dir() and any(all(map(has, together)) for together in card.files)
 
 
-def places(card, root=None):
+def places(card, root: str | Path | None = None) -> list[Path]:
     """Folders where a dataset may lie, in the order they are looked at."""
     return [folder / name for folder in roots(root) for name in (card.name, *card.folders)]
 
 
-def locate(card, path=None, root=None):
+def locate(card, path: str | Path | None = None, root: str | Path | None = None) -> Path:
     """The folder (or the file given as ``path``) where a dataset lies.
 
     Raises:
@@ -84,7 +84,7 @@ def locate(card, path=None, root=None):
     raise missing(card, places(card, root), root=root)
 
 
-def missing(card, looked_in, why="", root=None):
+def missing(card, looked_in, why: str = "", root: str | Path | None = None) -> DataMissing:
     """The `DataMissing` of a card."""
     usable = [folder for folder in roots(root) if os.access(folder, os.W_OK) or not folder.exists()]
     folder = [*usable, *roots(root)][0] / card.name
@@ -114,7 +114,7 @@ def _matching(path, patterns):
     return found
 
 
-def read(path, *patterns):
+def read(path: str | Path, *patterns) -> dict[str, bytes]:
     """Files of a dataset by name, whether they lie in folders, archives (read in place) or gzipped.
 
     Args:
@@ -137,7 +137,9 @@ def read(path, *patterns):
     return found
 
 
-def read_one(path, *patterns, what="a file of the dataset", any_name=False):
+def read_one(
+    path: str | Path, *patterns, what: str = "a file of the dataset", any_name: bool = False
+) -> tuple[str, bytes]:
     """(name, bytes) of the first pattern that matches anything; of several matches the shortest path.
 
     ``any_name`` takes a plain file given as ``path`` for it, whatever it is called.
@@ -152,7 +154,7 @@ def read_one(path, *patterns, what="a file of the dataset", any_name=False):
     raise DataMissing(f"{' or '.join(patterns)} ({what})", [path])
 
 
-def find(path, pattern):
+def find(path: str | Path, pattern: str) -> Path | None:
     """The path of one file below a folder, for files too large for `read`; None where there is none."""
     path = Path(path)
     if path.is_file():

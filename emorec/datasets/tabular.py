@@ -224,7 +224,7 @@ class _Parsing:
     delimiter: str
     _failed_at: int = 0
 
-    def records(self, text):
+    def records(self, text) -> tuple[list, tuple[str, ...]]:
         """Pairs (line, cells) below the header, and notes: quoted as CSV is, or plain where that fits better."""
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()][1:]
         plain = [(number, self._plain(line)) for number, line in lines]
@@ -282,7 +282,7 @@ class _Parsing:
                 return number
         return None
 
-    def repaired(self, number, cells, known):
+    def repaired(self, number, cells, known) -> list[str]:
         """The cells of a row that has too many or too few, where there is one way to read it.
 
         Empty cells at the end go, and unused ones come; what is left over belongs to the text if all other columns are

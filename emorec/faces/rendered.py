@@ -16,8 +16,17 @@ from emorec.labels import EMOTIONS7
 
 
 def sample_faces(
-    path=None, *, n_identities=300, per_identity=4, seed=0, size=48, difficulty="medium", grey=False, jobs=1, crop=None
-):
+    path: str | Path | None = None,
+    *,
+    n_identities: int = 300,
+    per_identity: int = 4,
+    seed: int = 0,
+    size: int = 48,
+    difficulty: str = "medium",
+    grey: bool = False,
+    jobs: int = 1,
+    crop=None,
+) -> Dataset:
     """Faces rendered from action units, split by person: nobody in one split appears in another.
 
     Args:
@@ -55,7 +64,7 @@ def sample_faces(
     return Dataset(card.name, **splits, label_set=EMOTIONS7, card=card, protocol=protocol)
 
 
-def faces(ids, size=48, grey=False, jobs=1):
+def faces(ids, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:
     """Pictures of `emorec.faces.render.faces_from_ids`, from the user's cache while the renderer's code is the same.
 
     Args:

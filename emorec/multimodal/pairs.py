@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from emorec.datasets import cards
-from emorec.datasets.base import SPLITS, objects
+from emorec.datasets.base import SPLITS, Dataset, objects
 from emorec.datasets.readers import sample
 from emorec.datasets.splits import assemble
 from emorec.errors import BadInput
@@ -16,7 +17,17 @@ from emorec.faces import rendered
 FIRST_PERSON = 10_000  # people of sample-pairs are numbered from here: nobody in sample-faces is met again
 
 
-def sample_pairs(path, *, seed=0, congruence=1.0, limit=None, size=48, difficulty="easy", grey=False, jobs=1):
+def sample_pairs(
+    path: str | Path,
+    *,
+    seed: int = 0,
+    congruence: float = 1.0,
+    limit: int | None = None,
+    size: int = 48,
+    difficulty: str = "easy",
+    grey: bool = False,
+    jobs: int = 1,
+) -> Dataset:
     """A rendered face for each bundled sentence: split first, by the sentences' own split, then paired by label.
 
     Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the

@@ -38,7 +38,7 @@ CMU_FOLDS = {
 FOLD_OF = {video: split for split, videos in CMU_FOLDS.items() for video in videos}
 
 
-def mosi(path, steps=50, zero="positive"):
+def mosi(path: str | Path, steps: int = 50, zero: str = "positive") -> Rows:
     """CMU-MOSI in word-aligned sequences under the CMU folds, positive and negative.
 
     Args:
@@ -64,19 +64,19 @@ def mosi(path, steps=50, zero="positive"):
     )
 
 
-def mosei(path, steps=50, videos=None):
+def mosei(path: str | Path, steps: int = 50, videos=None) -> Rows:
     """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score. Arguments: see `read`."""
     inputs, scores, ids, groups, splits = read(path, steps, videos or {})
     return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, splits, groups, expected={})
 
 
-def scores(path, steps=50, videos=CMU_FOLDS):
+def scores(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> dict[str, float]:
     """Sentiment scores, -3 to 3, as a dict of id to float: for mean absolute error and correlation."""
     _, values, ids, _, _ = read(path, steps, videos)
     return dict(zip(ids, values.tolist()))
 
 
-def read(path, steps=50, videos=CMU_FOLDS):
+def read(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> tuple[dict, np.ndarray, list, list, list]:
     """Aligned sequences from whichever format is there.
 
     - one pickle of ``train``, ``valid``, ``test``, each with text, audio, vision and labels (MulT, MultiBench, MMSA);

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import cards, store
-from emorec.datasets.base import SPLITS, Split, objects
+from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.datasets.readers import folders
 from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.readers.folders import Item, from_folder
-from emorec.datasets.splits import k_fold, split_validation
+from emorec.datasets.splits import Rows, k_fold, split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 __all__ = [
@@ -40,7 +42,7 @@ def _by_name(path, pattern, item, what, **how):
     return folders.rows([i for i in items if i], sets.EMOTIONS7, f"{what} in {path}", notes, **how)
 
 
-def jaffe(path, **how):
+def jaffe(path: str | Path, **how) -> Rows:
     """JAFFE: ``KA.AN1.39.tiff`` is woman KA, anger, her first such picture, number 39; 256 x 256 grey."""
     item = lambda m, file: Item(m[0], file, sets.EMOTIONS7.names[sets.EMOTIONS7.index(m[2])], m[1])  # noqa: E731
     return _by_name(path, r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)\d\.\d+", item, "JAFFE", **how)
@@ -50,7 +52,7 @@ _KDEF = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happiness", "NE": 
 _KDEF["SU"] = "surprise"
 
 
-def kdef(path, *, angles=("FL", "HL", "S", "HR", "FR"), **how):
+def kdef(path: str | Path, *, angles=("FL", "HL", "S", "HR", "FR"), **how) -> Rows:
     """KDEF: ``AF01ANS.JPG`` is session A, woman F01, anger, straight; 562 x 762 RGB.
 
     ``angles`` names the views to read: full or half profile left, straight, half or full profile right.
@@ -63,7 +65,7 @@ def kdef(path, *, angles=("FL", "HL", "S", "HR", "FR"), **how):
 _CKPLUS = ("neutral", *sets.CKPLUS.names)
 
 
-def ckplus(path, **how):
+def ckplus(path: str | Path, **how) -> Rows:
     """CK+: folders ``CK+48/anger/S010_004_00000017.png``, or the original layout; groups are people.
 
     In the original layout (``cohn-kanade-images``, ``Emotion``) the last frame, the peak, of every labelled sequence is
@@ -101,7 +103,7 @@ def _ckplus_codes(path):
 # --- faces in the wild
 
 
-def sfew(path, *, aligned=None, **how):
+def sfew(path: str | Path, *, aligned=None, **how) -> Rows:
     """SFEW 2.0: folders ``Train`` and ``Val`` of classes; Val is the test split, groups are films.
 
     ``aligned`` reads ``Train_Aligned_Faces`` and ``Val_Aligned_Faces`` (True) or the whole frames (False); the frames,
@@ -120,7 +122,7 @@ def sfew(path, *, aligned=None, **how):
 _RAFDB = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 
 
-def rafdb(path, **how):
+def rafdb(path: str | Path, **how) -> Rows:
     """RAF-DB: list_patition_label.txt (or train_labels.csv, test_labels.csv) and aligned pictures, 100 x 100 RGB.
 
     Its numbers are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral.
@@ -145,7 +147,7 @@ def rafdb(path, **how):
     return folders.rows(items, sets.EMOTIONS7, f"RAF-DB in {path}", notes, protocol="official split", **how)
 
 
-def affectnet(path, **how):
+def affectnet(path: str | Path, **how) -> Rows:
     """AffectNet: train_set and val_set with annotations, training.csv and validation.csv, or folders of classes.
 
     The official validation split is the test split. Numbers are 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear,
@@ -201,7 +203,9 @@ def _affectnet_tables(tables, found, codes):
 # --- protocols
 
 
-def subject_folds(data, folds=None, *, seed=0, validation=0.1):
+def subject_folds(
+    data: Dataset, folds: int | None = None, *, seed: int = 0, validation: float = 0.1
+) -> Iterator[Dataset]:
     """Splits by person: leave one subject out, or k folds; nobody is in two splits of one fold.
 
     Args:

@@ -28,7 +28,9 @@ _NO_TEST_LABELS = (
 )
 
 
-def fer2013(path, *, skip_corrupt=False, size=None, grey=False, crop=None):
+def fer2013(
+    path: str | Path, *, skip_corrupt: bool = False, size: int | None = None, grey: bool = False, crop=None
+) -> Rows:
     """FER-2013 from fer2013.csv, its .gz or .tar.gz, icml_face_data.csv, or folders of pictures.
 
     Pictures are uint8 (N, 48, 48). Ids of a table are those of FER+: ``fer0000000`` is the first row. A table is parsed
@@ -175,7 +177,7 @@ def _pictures(path, **how):
 _VOTED = (*sets.FERPLUS.names, "unknown", "NF")
 
 
-def ferplus(path, *, rule="majority", skip_corrupt=False, **how):
+def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = False, **how) -> Rows:
     """FER+: the pictures of FER-2013 with the votes of ten people each (Barsoum et al. 2016, arXiv:1608.01041).
 
     As in the paper, single votes are dropped first, then rows without a usable emotion; the notes count them.
@@ -208,7 +210,9 @@ def ferplus(path, *, rule="majority", skip_corrupt=False, **how):
     )  # fmt: skip
 
 
-def ferplus_distributions(ids, *, path=None, root=None, rule="probability"):
+def ferplus_distributions(
+    ids, *, path: str | Path | None = None, root: str | Path | None = None, rule: str = "probability"
+) -> np.ndarray:
     """Shares of the votes of FER+, to train with soft labels.
 
     Args:
@@ -225,7 +229,7 @@ def ferplus_distributions(ids, *, path=None, root=None, rule="probability"):
     return (emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-9)).astype("float32")
 
 
-def ferplus_votes(ids, *, path=None, root=None):
+def ferplus_votes(ids, *, path: str | Path | None = None, root: str | Path | None = None) -> np.ndarray:
     """The votes of FER+ themselves.
 
     Args:

@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec import images as pictures
 from emorec.datasets import archives, cache
-from emorec.datasets.base import SPLIT_NAMES, objects
+from emorec.datasets.base import SPLIT_NAMES, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import EMOTIONS7, LabelSet
@@ -31,7 +31,7 @@ Item = namedtuple("Item", "id path label group split box", defaults=(None, None,
 # --- finding
 
 
-def files(path, other=False, suffixes=pictures.SUFFIXES):
+def files(path: str | Path, other: bool = False, suffixes=pictures.SUFFIXES) -> list[tuple[str, Path]]:
     """Pairs (relative name, path) of the pictures below a folder, or in an archive, which is unpacked once.
 
     With ``other`` the files that are no pictures come along, all but hidden ones; ``suffixes`` may be those of sounds
@@ -66,13 +66,13 @@ def _back(folder):
     return folder.is_symlink() and folder.resolve() in {above.resolve() for above in folder.absolute().parents}
 
 
-def split_of(name):
+def split_of(name: str) -> str | None:
     """The split that a path stands for by its nearest folder named like ``train_set`` or ``Val_Aligned_Faces``."""
     words = (re.split(r"[_ .-]", folder.lower())[0] for folder in reversed(name.split("/")[:-1]))
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
-def by_class(found, label_set, codes=None):
+def by_class(found, label_set, codes=None) -> tuple[list, list[str]]:
     """Items of pictures in ``class/`` or ``split/class/`` folders.
 
     Args:
@@ -94,7 +94,7 @@ def by_class(found, label_set, codes=None):
     return items, unknown
 
 
-def with_test(items):
+def with_test(items) -> tuple[list, tuple[str, ...]]:
     """Items with a test split, for which a validation folder serves where there is none; and a note if it does."""
     found = {item.split for item in items}
     if None in found and len(found) > 1:
@@ -106,7 +106,7 @@ def with_test(items):
     return [i._replace(split="test" if i.split == "validation" else i.split) for i in items], (note,)
 
 
-def left_out(unknown, why):
+def left_out(unknown, why: str) -> tuple[str, ...]:
     """A note on pictures left out, or none."""
     shown = ", ".join(f"{name} ({n})" for name, n in Counter(unknown).most_common(5))
     return (f"{len(unknown)} pictures were left out, {why}: {shown}",) if unknown else ()
@@ -115,7 +115,7 @@ def left_out(unknown, why):
 # --- reading
 
 
-def opened(path):
+def opened(path: str | Path) -> np.ndarray:
     """The picture in a file that was found; `DataCorrupt` also where it is a broken link or may not be read."""
     try:
         return pictures.as_picture(path)
@@ -140,7 +140,9 @@ def _read(item, size, grey, crop):
     return picture if size is None else pictures.squared(picture, size)
 
 
-def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, **extra):
+def rows(
+    items, label_set, what: str, notes=(), *, size: int | None = None, grey: bool = False, crop=None, **extra
+) -> Rows:
     """`Rows` of pictures in files; ids that repeat and pictures that cannot be read are left out, and noted.
 
     Raises:
@@ -181,14 +183,14 @@ def rows(items, label_set, what, notes=(), *, size=None, grey=False, crop=None, 
     )
 
 
-def stacked(read):
+def stacked(read) -> np.ndarray:
     """One array where all pictures are of one size (RGB if any of them is), else an object array of pictures."""
     if len({picture.ndim for picture in read}) > 1:
         read = [pictures.to_rgb(picture) for picture in read]
     return np.stack(read) if len({picture.shape for picture in read}) == 1 else objects(read)
 
 
-def fingerprint(picture):
+def fingerprint(picture) -> str:
     """A hash of shape and pixels, equal for equal pictures."""
     shape = "x".join(map(str, picture.shape)).encode()
     return hashlib.blake2b(picture.tobytes(), digest_size=12, person=shape).hexdigest()
@@ -198,9 +200,10 @@ def fingerprint(picture):
 
 
 def from_folder(
-    path, *, label_set=None, subject=None, skip_unknown=False, size=None, grey=False, crop=None, name=None,
-    fold=0, folds=10, seed=0, validation=0.1,
-):  # fmt: skip
+    path: str | Path, *, label_set=None, subject=None, skip_unknown: bool = False, size: int | None = None,
+    grey: bool = False, crop=None, name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0,
+    validation: float = 0.1,
+) -> Dataset:  # fmt: skip
     """A dataset from folders of pictures, ``class/picture.png`` or ``train/class/picture.png``.
 
     Args:

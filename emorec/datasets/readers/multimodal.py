@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 
 from emorec import labels as sets
 from emorec.datasets import pickles, store
-from emorec.datasets.base import objects
+from emorec.datasets.base import Dataset, objects
 from emorec.datasets.readers.features import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing
@@ -55,12 +56,12 @@ MOSI_LEAK = (
 )
 
 
-def git_blob_id(data):
+def git_blob_id(data: bytes) -> str:
     """The id under which git stores a file, from its bytes: ``git hash-object FILE``."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def blob_notes(files):
+def blob_notes(files) -> tuple[str, ...]:
     """A note for each file (dict of name to bytes) that is known here and is not the published one."""
     notes = []
     for name, data in files.items():
@@ -111,7 +112,7 @@ def _as_rows(rows, label_set, **more):
 # --- mosi
 
 
-def mosi(path, split="mosi-62/31", **options):
+def mosi(path: str | Path, split="mosi-62/31", **options) -> Rows:
     """CMU-MOSI, two classes.
 
     Args:
@@ -190,7 +191,7 @@ def _numbers(path, pattern):
 # --- the other data of the family
 
 
-def unimodal(content, name, names, label_set, prefix="", **more):
+def unimodal(content, name: str, names, label_set, prefix: str = "", **more) -> Rows:
     """Rows from a dict of padded features by dialogue: ``unimodal_*.pickle`` of Poria et al.
 
     Args:
@@ -246,7 +247,7 @@ def _padded_family(files):
     return content
 
 
-def mosei(path, **options):
+def mosei(path: str | Path, **options) -> Rows:
     """CMU-MOSEI, three classes by the sign of the sentiment score; groups are videos.
 
     Reads ``unimodal_mosei_3way.pickle`` or the three ``{text,audio,video}_3way.pickle`` of ``raw.zip`` (one vector
@@ -272,7 +273,7 @@ IEMOCAP_SCRIPTS = (
 )
 
 
-def iemocap(path, classes=6):
+def iemocap(path: str | Path, classes: int = 6) -> Rows:
     """IEMOCAP, utterances in dialogues; sessions 1 to 4 to train, 5 to test.
 
     Reads ``IEMOCAP_features*.pkl``: text (N, 100), audio (N, 100), video (N, 512), ``speaker`` (M, F) and ``sentence``;
@@ -307,7 +308,7 @@ def iemocap(path, classes=6):
     return _as_rows(kept, label_set, notes=(IEMOCAP_SCRIPTS,), protocol=protocol)
 
 
-def meld_dialogues(path=None, root=None):
+def meld_dialogues(path: str | Path | None = None, root: str | Path | None = None) -> Dataset:
     """MELD as dialogues: a `Dataset` whose inputs are ``text`` and ``speaker``, in order of time inside a group."""
     from emorec.datasets import cards
     from emorec.datasets.readers import text

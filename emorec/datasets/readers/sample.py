@@ -13,7 +13,7 @@ from emorec.datasets.splits import Rows
 from emorec.labels import EMOTIONS7, POLARITY
 
 
-def sample_root():
+def sample_root() -> Path:
     """The folder of the bundled sample: inside an installed package, or ``data/sample`` of a checkout."""
     package = Path(__file__).resolve().parents[2]
     installed = package / "_sample"
@@ -38,11 +38,11 @@ def _rows(path, stem, label_set):
     )
 
 
-def sentences(path):
+def sentences(path: str | Path) -> Rows:
     """One to two sentences each, seven emotions; see data/sample/README.md."""
     return _rows(path, "sentences", EMOTIONS7)
 
 
-def reviews(path):
+def reviews(path: str | Path) -> Rows:
     """Reviews of three to eight sentences, positive and negative, on film, food, travel and products."""
     return _rows(path, "reviews", POLARITY)

@@ -8,6 +8,8 @@ import io
 import json
 import re
 import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from emorec.datasets.base import SPLITS, objects
 from emorec.datasets.splits import Rows
 from emorec.datasets.tabular import unquoted
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _lines(data):
@@ -54,19 +59,19 @@ def _two_files(path, label_set, files):
     return _rows(table, label_set)
 
 
-def movie_polarity(path):
+def movie_polarity(path: str | Path) -> Rows:
     """5,331 positive and 5,331 negative snippets, tokenised and lower case (Pang and Lee 2005)."""
     files = (("positive", "pos", "rt-polarity.pos*"), ("negative", "neg", "rt-polarity.neg*"))
     return _two_files(path, sets.POLARITY, files)
 
 
-def movie_subjectivity(path):
+def movie_subjectivity(path: str | Path) -> Rows:
     """5,000 subjective and 5,000 objective sentences (Pang and Lee 2004)."""
     files = (("subjective", "subj", "quote.tok.gt9.5000*"), ("objective", "obj", "plot.tok.gt9.5000*"))
     return _two_files(path, sets.SUBJECTIVITY, files)
 
 
-def imdb(path):
+def imdb(path: str | Path) -> Rows:
     """50,000 whole reviews from the official archive or folder, or from Keras' npz and word index.
 
     ``<br />`` becomes a line end. Groups are films, so that a validation split shares none with train; Keras'
@@ -115,7 +120,7 @@ def _npy(data):
 # --- sentences of reviews
 
 
-def finegrained(path, level="sentence"):
+def finegrained(path: str | Path, level: str = "sentence") -> Rows:
     """Reviews whose every sentence is labelled (Täckström and McDonald 2011).
 
     Args:
@@ -164,13 +169,13 @@ def _without_dev(train, dev):
     return train[: -len(dev)], (note,)
 
 
-def sst5(path):
+def sst5(path: str | Path) -> Rows:
     """Sentences of the Stanford Sentiment Treebank in five classes; brackets and slashes unescaped."""
     table, notes = _trees(path, sets.SST5.names)
     return _rows(table, sets.SST5, notes=notes)
 
 
-def sst2(path):
+def sst2(path: str | Path) -> Rows:
     """The treebank without neutral sentences, or GLUE's train.tsv (phrases) and dev.tsv (the test split)."""
     if store.read(path, "dev.txt"):
         table, notes = _trees(path, ("negative", "negative", None, "positive", "positive"))
@@ -232,7 +237,7 @@ def _plain(text):
     return html.unescape(html.unescape(text)).strip()  # some are escaped twice
 
 
-def semeval(path):
+def semeval(path: str | Path) -> Rows:
     """SemEval-2017 task 4A: all GOLD files of 2013 to 2016 to train on, the official test of 2017."""
     best = {}
     for name, data in store.read(path, "twitter-20*-A.t*", "sms-20*-A.t*", "livejournal-20*-A.t*").items():
@@ -255,7 +260,7 @@ def semeval(path):
     return _rows([*kept.values(), *test], sets.POLARITY3, notes=(note,))
 
 
-def emotions(path):
+def emotions(path: str | Path) -> Rows:
     """Tweets of the dair-ai emotion dataset: ``text;label`` lines, or Hugging Face's JSON lines."""
     table = []
     for split, files in (
@@ -274,7 +279,7 @@ def emotions(path):
     return _rows(table, sets.DAIR_AI)
 
 
-def goemotions(path):
+def goemotions(path: str | Path) -> Rows:
     """Reddit comments with one or several of 28 labels, as tuples of names."""
     table = []
     for split, file in (("train", "train.tsv"), ("validation", "dev.tsv"), ("test", "test.tsv")):
@@ -286,7 +291,7 @@ def goemotions(path):
     return _rows(table, sets.GOEMOTIONS)
 
 
-def isear(path):
+def isear(path: str | Path) -> Rows:
     """Reports of the ISEAR survey; rows without an answer dropped, line-end marks removed."""
     _, data = store.read_one(path, "isear*.csv", "ISEAR*.csv", any_name=True)
     header, *lines = _lines(data)
@@ -313,14 +318,14 @@ def isear(path):
     return _rows(table, sets.ISEAR, keep=("content",), notes=notes)
 
 
-def meld(path):
+def meld(path: str | Path) -> Rows:
     """Utterances of MELD; groups are dialogues, ids name split, dialogue, utterance: ``train_dia12_utt3``."""
     rows = _meld_rows(path)
     table = [(r["id"], r["text"], r["emotion"], f"{r['split']}_dia{r['dialogue']}", r["split"]) for r in rows]
     return _rows(table, sets.MELD)
 
 
-def meld_table(path=None, root=None):
+def meld_table(path: str | Path | None = None, root: str | Path | None = None) -> pd.DataFrame:
     """Every utterance of MELD in order of split, dialogue and utterance.
 
     Returns:
