@@ -22,3 +22,42 @@ def real_data(name):
 def real():
     """`real("rt-polarity")` is the folder of a real dataset; skips where it is not at hand."""
     return real_data
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory):
+    """Another Python, started at its first use, that reads what a test has saved: see tests/unit/layer_checks.py."""
+    from layer_checks import FreshProcess
+
+    process = FreshProcess(tmp_path_factory.mktemp("elsewhere"))
+    yield process
+    process.close()
+
+
+# A test of more than five seconds of CPU time carries the marker `slow` or `notebook`, so that `make unit` stays quick.
+
+LIMIT = 5.0
+
+
+def cpu_seconds():
+    """Of this process and of its children that have ended; other programs on the machine do not add to it."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    before = cpu_seconds()
+    yield
+    marked = any(item.get_closest_marker(name) for name in ("slow", "notebook"))
+    item.user_properties += [("cpu_seconds", round(cpu_seconds() - before, 1)), ("marked", marked)]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Lists tests that lack the marker."""
+    facts = [(r.nodeid, dict(r.user_properties)) for r in terminalreporter.getreports("passed") if r.when == "call"]
+    found = {name: f["cpu_seconds"] for name, f in facts if f.get("cpu_seconds", 0) > LIMIT and not f["marked"]}
+    if found:
+        terminalreporter.section(f"more than {LIMIT:.0f} s of CPU time, and not marked slow")
+        for name, seconds in sorted(found.items(), key=lambda item: -item[1]):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")

@@ -143,11 +143,13 @@ def test_a_run_names_its_accelerator(monkeypatch):
     assert reporting.device() == "Tesla T4 (tensorflow)"
 
 
+@pytest.mark.notebook
 @pytest.mark.parametrize("name", notebooks.names())
 def test_notebook_is_in_order_and_fresh(name):
     assert notebooks.problems(name) == []
 
 
+@pytest.mark.notebook
 @pytest.mark.parametrize("name", notebooks.names())
 def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BLOCK_NETWORK)

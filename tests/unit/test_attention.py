@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import subprocess
 import sys
 
@@ -12,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from layer_checks import check_config, check_half_precision, with_checkout
 
 from emorec.attention import (
     GlobalAttention,
@@ -265,11 +264,8 @@ def test_mixed_float16(name):
     policy = keras.DTypePolicy("mixed_float16")
     states, mask = sequences() if name != "hierarchical" else documents()
     layer = LAYERS[name](dtype=policy) if name != "hierarchical" else HierarchicalAttention(4, dtype=policy)
-    outputs, weights, *_ = layer(states * 100, mask=mask, return_attention_scores=True)
-    assert keras.backend.standardize_dtype(outputs.dtype) == "float16"
-    assert all(weight.dtype == "float32" for weight in layer.trainable_weights)
-    assert np.isfinite(array(outputs)).all() and np.isfinite(array(weights)).all()
-    padded = np.moveaxis(array(weights), -1, 1)[~mask] if weights.ndim != mask.ndim else array(weights)[~mask]
+    _, weights, *_ = check_half_precision(layer, states * 100, mask=mask, return_attention_scores=True)
+    padded = np.moveaxis(weights, -1, 1)[~mask] if weights.ndim != mask.ndim else weights[~mask]
     assert not padded.any()
 
 
@@ -329,22 +325,11 @@ def test_configs_round_trip():
         GlobalAttention(3, dropout=0.2, seed=7),
     ]
     for layer in layers:
-        config = layer.get_config()
-        json.dumps(config)
-        again = type(layer).from_config(config)
-        assert json.dumps(again.get_config(), sort_keys=True) == json.dumps(config, sort_keys=True)
+        check_config(layer)
     assert type(layers[-2].word_encoder) is keras.layers.LSTM
 
 
-FRESH = """
-import sys, numpy as np, keras, emorec.attention
-model = keras.saving.load_model(sys.argv[1])
-outputs = [keras.ops.convert_to_numpy(out) for out in model(np.load(sys.argv[3]))]
-np.save(sys.argv[2], np.concatenate([np.ravel(out) for out in outputs]))
-"""
-
-
-def test_saved_model_reloads_in_a_fresh_process(tmp_path):
+def test_saved_model_reloads_in_a_fresh_process(elsewhere):
     ids = np.array([[[1, 2, 0], [0, 0, 0], [3, 4, 5]], [[0] * 3] * 3])
     inputs = keras.Input((None, None), dtype="int32")
     embedded = keras.layers.Embedding(6, 4, mask_zero=True)(inputs)
@@ -357,20 +342,7 @@ def test_saved_model_reloads_in_a_fresh_process(tmp_path):
     for scoring in ("dot", "additive"):
         outputs += [*SelfAttention(4, 2, scoring)(flat, return_attention_scores=True)]
     outputs += [UniformAttention()(flat)]
-    model = keras.Model(inputs, outputs)
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "ids.npy", ids)
-    paths = [str(tmp_path / name) for name in ("model.keras", "out.npy", "ids.npy")]
-    subprocess.run([sys.executable, "-c", FRESH, *paths], check=True, env=with_checkout())
-    expected = np.concatenate([np.ravel(array(out)) for out in model(ids)])
-    np.testing.assert_allclose(np.load(paths[1]), expected, atol=1e-6)
-
-
-def with_checkout(**more):
-    """The environment of a child process that finds this checkout's package."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
+    elsewhere.check_model(keras.Model(inputs, outputs), ids, atol=1e-6)
 
 
 def test_the_same_holds_on_jax():

@@ -1,13 +1,12 @@
 """Fusion layers: numbers worked out by hand, missing modalities, padding, training, saving."""
 
 import inspect
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from layer_checks import check_half_precision
 
 from emorec.errors import BadInput
 from emorec.multimodal import FUSIONS, ModalityDropout, fusion_layer
@@ -264,9 +263,7 @@ def test_batch_of_one_two_modalities_and_half_precision(name):
     np.testing.assert_allclose(layer([x[:1] for x in xs]), layer(xs)[:1], rtol=1e-4, atol=1e-6)
     half = make(name, dtype="mixed_float16")
     big = [x * 10 for x in data(3, 4)]
-    out = half(big, presence=[[1, 1, 1], [0, 1, 1], [1, 0, 0]])
-    assert keras.backend.standardize_dtype(out.dtype) == "float16"
-    assert np.isfinite(numpy(out)).all()
+    check_half_precision(half, big, presence=[[1, 1, 1], [0, 1, 1], [1, 0, 0]])
 
 
 @pytest.mark.parametrize("name", STEPWISE)
@@ -388,19 +385,9 @@ def test_every_weight_trains(steps):
     assert not still
 
 
-def test_every_layer_reloads_in_a_fresh_process(tmp_path):
-    model = everything(3)
+def test_every_layer_reloads_in_a_fresh_process(elsewhere):
     xs, presence = data(2, 3), np.array([[1, 1, 1], [0, 1, 0]], bool)
-    model.save(tmp_path / "model.keras")
-    np.savez(tmp_path / "in.npz", *xs, presence)
-    code = (
-        "import emorec.multimodal.layers, emorec.multimodal.crossmodal, keras, numpy as np, sys\n"
-        "model = keras.saving.load_model(sys.argv[1] + '/model.keras')\n"
-        "data = np.load(sys.argv[1] + '/in.npz')\n"
-        "np.save(sys.argv[1] + '/out.npy', model([data[k] for k in data.files]))\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model([*xs, presence]), rtol=1e-5, atol=1e-6)
+    elsewhere.check_model(everything(3), [*xs, presence], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*FUSIONS, "dropout"])

@@ -1,8 +1,5 @@
 """Models that fuse: padding and missing modalities without influence, cells by hand, regimes with known optimum."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -314,20 +311,9 @@ def every_model():
     yield "vectors", build_fusion_model(SIZES, 2, scaling=scaling, hybrid=True, modality_dropout=0.2), vectors
 
 
-def test_models_reload_in_a_fresh_process(tmp_path):
-    for name, model, given in every_model():
-        model.save(tmp_path / f"{name}.keras")
-        inputs = {i.name: given[i.name] for i in model.inputs}
-        np.savez(tmp_path / f"{name}.npz", expected=numpy(model(inputs)), **inputs)
-    code = (
-        "import emorec, keras, numpy as np, pathlib, sys\n"
-        "for file in pathlib.Path(sys.argv[1]).glob('*.keras'):\n"
-        "    data = dict(np.load(file.with_suffix('.npz')))\n"
-        "    expected = data.pop('expected')\n"
-        "    out = keras.ops.convert_to_numpy(emorec.load_model(file)(data))\n"
-        "    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+def test_models_reload_in_a_fresh_process(elsewhere):
+    for _, model, given in every_model():
+        elsewhere.check_model(model, {i.name: given[i.name] for i in model.inputs})
 
 
 def test_every_weight_of_every_model_trains():

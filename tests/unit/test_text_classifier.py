@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import warnings
 import zipfile
 from dataclasses import replace
@@ -62,24 +60,6 @@ TRAINED = [
     ("mlstm", "structured"),
 ]  # fmt: skip
 
-FRESH = """
-import json, sys
-import numpy as np
-import emorec
-texts = json.load(open("texts.json"))
-for path in sorted(p for p in __import__("os").listdir(".") if p.endswith(".emorec")):
-    clf = emorec.TextClassifier.load(path)
-    clf.model_.run_eagerly = True
-    expected = np.load(path.replace(".emorec", ".npz"))
-    found = clf.predict_proba(texts)
-    assert np.abs(found - expected["probabilities"]).max() < 1e-6, path
-    assert found.argmax(1).tolist() == expected["probabilities"].argmax(1).tolist(), path
-    if "weights" in expected:
-        weights = clf.explain(texts[1]).weights
-        assert np.abs(weights - expected["weights"]).max() < 1e-6, path
-    print("equal")
-"""
-
 
 def untrained(clf, data):
     """The classifier with the weights that it begins with, which is quicker than training it."""
@@ -90,33 +70,32 @@ def untrained(clf, data):
     return clf
 
 
+@pytest.fixture(scope="module")
+def small(sample):
+    return sample.smaller(140)
+
+
 @pytest.mark.filterwarnings("ignore::emorec.text.tokens.TextNotice")
-def test_every_network_is_the_same_in_a_fresh_process_and_at_every_batch_size(tmp_path, sample):
-    data = sample.smaller(140)
-    texts = [*sample.test.inputs[:2], "Short.", "One sentence. Another one! " * 9]
-    for number, (encoder, attention) in enumerate(ALL):
-        clf = classifier(encoder, attention, epochs=1, max_length=12, max_sentences=2)
-        if (encoder, attention) in TRAINED:
-            clf.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
-        else:
-            untrained(clf, data)
-        clf.model_.run_eagerly = True  # two hundred compilations would take minutes
-        expected = {"probabilities": clf.predict_proba(texts)}
-        alone = clf.predict_proba(texts[1:2])
-        np.testing.assert_allclose(alone, expected["probabilities"][1:2], atol=1e-6, err_msg=f"{encoder} {attention}")
-        many = training.predict(clf.model_, clf._encode(texts * 250), 1000)
-        np.testing.assert_allclose(clf._probabilities(many), np.tile(expected["probabilities"], (250, 1)), atol=1e-6)
-        np.testing.assert_allclose(expected["probabilities"].sum(axis=1), 1, atol=1e-6)
-        if attention != "none":
-            expected["weights"] = clf.explain(texts[1]).weights
-        np.savez(tmp_path / f"{number:03d}.npz", **expected)
-        clf.save(tmp_path / f"{number:03d}.emorec")
-    (tmp_path / "texts.json").write_text(json.dumps(texts))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FRESH], cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    assert done.stdout.split() == ["equal"] * len(ALL), done.stderr[-2000:]
+@pytest.mark.parametrize("encoder, attention", ALL, ids=["-".join(pair) for pair in ALL])
+def test_a_network_answers_the_same_in_a_fresh_process_and_in_batches(encoder, attention, small, elsewhere, tmp_path):
+    texts = [*small.test.inputs[:2], "Short.", "One sentence. Another one! " * 9]
+    clf = classifier(encoder, attention, epochs=1, max_length=12, max_sentences=2)
+    if (encoder, attention) in TRAINED:
+        clf.fit(small.train, validation=small.validation, label_set=small.label_set, progress=None)
+    else:
+        untrained(clf, small)
+    clf.model_.run_eagerly = True  # two hundred compilations would take minutes
+    expected = clf.predict_proba(texts)
+    np.testing.assert_allclose(clf.predict_proba(texts[1:2]), expected[1:2], atol=1e-6)
+    many = training.predict(clf.model_, clf._encode(texts * 250), 1000)
+    np.testing.assert_allclose(clf._probabilities(many), np.tile(expected, (250, 1)), atol=1e-6)
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
+    explained = None if attention == "none" else texts[1]
+    found, *weights = elsewhere.ask("text_classifier", clf.save(tmp_path / "saved.emorec"), texts, explained)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.argmax(1).tolist() == expected.argmax(1).tolist()
+    if explained:
+        np.testing.assert_allclose(weights[0], clf.explain(explained).weights, atol=1e-6)
 
 
 def test_a_file_keeps_settings_labels_and_calibration(tmp_path, trained):

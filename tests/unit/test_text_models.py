@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -246,23 +243,6 @@ def test_no_attention_no_weights():
         attention_outputs(build("gru", "none"))
 
 
-FRESH = """
-import sys, numpy as np, keras
-from emorec.text.models import attention_outputs
-model = keras.saving.load_model(sys.argv[1])
-outputs = attention_outputs(model)(np.load(sys.argv[2]))
-np.savez(sys.argv[3], *[keras.ops.convert_to_numpy(out) for out in outputs])
-"""
-
-
-def test_fresh_process(tmp_path):
+def test_fresh_process(elsewhere):
     model = build("bimlstm", "hierarchical", dropout=0.3)
-    paths = [str(tmp_path / name) for name in ("model.keras", "ids.npy", "out.npz")]
-    model.save(paths[0])
-    np.save(paths[1], DOCUMENTS)
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    subprocess.run([sys.executable, "-c", FRESH, *paths], check=True, env={**os.environ, "PYTHONPATH": path})
-    saved = np.load(paths[2])
-    for name, ours in zip(saved.files, attention_outputs(model)(DOCUMENTS)):
-        np.testing.assert_allclose(saved[name], array(ours), atol=1e-6)
+    elsewhere.check_model(model, DOCUMENTS, "attention", attention_outputs(model)(DOCUMENTS), atol=1e-6)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import runpy
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -119,17 +118,8 @@ def model():
     return keras.Model(ids, keras.layers.Dense(2)(FirstState()(states)))
 
 
-def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path, expected):
-    network, ids = model(), expected["tiny_ids"]
-    network.save(tmp_path / "model.keras")
-    code = (
-        "import sys, json, numpy as np, emorec; m = emorec.load_model(sys.argv[1]);"
-        "print(json.dumps(np.asarray(m(np.array(json.loads(sys.argv[2])), training=False)).tolist()))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "model.keras"), json.dumps(ids.tolist())]
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-    wanted = keras.ops.convert_to_numpy(network(ids, training=False))
-    np.testing.assert_allclose(np.array(answer), wanted, atol=1e-6)
+def test_a_saved_model_answers_the_same_in_a_fresh_process(elsewhere, expected):
+    elsewhere.check_model(model(), expected["tiny_ids"], atol=1e-6)
 
 
 def test_it_learns_which_of_two_words_came_first():

@@ -1,13 +1,14 @@
 """Rehearses Google Colab: every notebook, in Colab's versions, from an empty folder, installed by its own set-up cell.
 
-    python tests/colab/rehearse.py [NAME ...] [--fast]
+    python tests/notebooks/colab/rehearse.py [NAME ...] [--fast]
 
 Makes an environment of versions.txt (a few minutes and 3 GB, once), then
 
 1. checks that a broken address stops the set-up cell with a clear message;
-2. runs the first notebook, whose set-up cell installs emorec from the last commit of this clone, and checks that
-   this added emorec and gensim and replaced nothing;
-3. runs the other notebooks, and the first set-up cell again, with a pip that refuses to be called.
+2. runs the set-up cell beside an uploaded folder and beside a wheel, each time without emorec, gensim and mtcnn;
+3. runs the first notebook, whose set-up cell installs emorec from the last commit of this clone, and checks that
+   this added emorec, gensim and mtcnn and replaced nothing;
+4. runs the other notebooks, and the first set-up cell again, with a pip that refuses to be called.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from tools import notebooks  # noqa: E402
 
 VERSIONS = HERE / "versions.txt"
-MAY_ADD = {"emorec", "gensim"}
+MAY_ADD = {"emorec", "gensim", "mtcnn", "lz4"}
 NO_PIP = "raise SystemExit('the rehearsal: pip was called again')\n"
 
 
@@ -47,8 +48,13 @@ def environment(folder, python):
         subprocess.check_call([found, "-m", "venv", "--clear", folder])
         subprocess.check_call([inside, "-m", "pip", "install", "-q", "-r", VERSIONS])
         stamp.write_text(wanted)
-    subprocess.check_call([inside, "-m", "pip", "uninstall", "-q", "-y", *MAY_ADD], stderr=subprocess.DEVNULL)
+    forget(inside)
     return inside
+
+
+def forget(python):
+    """Takes out of an environment what a set-up cell may have added."""
+    subprocess.check_call([python, "-m", "pip", "uninstall", "-q", "-y", *MAY_ADD], stderr=subprocess.DEVNULL)
 
 
 def packages(python):
@@ -72,11 +78,13 @@ def stage(python):
         (folder / "no-pip" / "pip" / "__init__.py").touch()  # without it the real pip would win
         (folder / "no-pip" / "pip" / "__main__.py").write_text(NO_PIP)
 
-        def perform(notebook, address=f"file://{ROOT}", pip=True):
+        def perform(notebook, address=f"file://{ROOT}", pip=True, upload=None):
             path = [str(HERE / "stand-in")] + ([] if pip else [str(folder / "no-pip")])
             env = {"EMOREC_REPOSITORY": address, "PYTHONPATH": os.pathsep.join(path)}
             env |= {"XDG_CACHE_HOME": str(folder / "cache"), "PIP_CACHE_DIR": str(python.parent.parent / "pip-cache")}
             with tempfile.TemporaryDirectory(dir=folder) as work:
+                if upload:
+                    upload(Path(work))
                 notebooks.execute(notebook, folder=work, env=env, kernel="colab-rehearsal")
             return notebook
 
@@ -95,14 +103,36 @@ def check_broken_address(perform, name):
     try:
         perform(only_set_up(name), address=address)
     except notebooks.NotebookFailed as error:
-        if f"pip could not install emorec from {address}" in str(error):
+        if f"cannot install emorec from 'git+{address}'" in str(error):
             return print("a broken address: stopped at the set-up cell with a clear message", flush=True)
         sys.exit(f"a broken address: stopped, but with an unclear message:\n{error}")
     sys.exit("a broken address: the set-up cell went on as if nothing had happened")
 
 
+def check_uploads(perform, python, name):
+    """The set-up cell finds what was uploaded: the project's folder under another name, and its wheel."""
+
+    def folder(work):
+        for part in ("emorec", "data/sample"):
+            shutil.copytree(ROOT / part, work / "project-main" / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE"):
+            shutil.copy(ROOT / part, work / "project-main")
+
+    def wheel(work):
+        command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", work]
+        with tempfile.TemporaryDirectory() as copy:
+            folder(Path(copy))
+            subprocess.check_call([*command, Path(copy) / "project-main"])
+
+    for upload in (folder, wheel):
+        forget(python)
+        perform(only_set_up(name), address="", upload=upload)
+        print(f"a {upload.__name__} that was uploaded: found", flush=True)
+    forget(python)
+
+
 def check_added(before, after):
-    """The set-up added emorec and gensim and replaced nothing."""
+    """The set-up added emorec, gensim and mtcnn and replaced nothing."""
     added = set(after) - set(before)
     replaced = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
     print(f"the set-up added: {', '.join(sorted(added))}", flush=True)
@@ -125,6 +155,7 @@ def main():
     before, failed = packages(python), []
     with stage(python) as perform:
         check_broken_address(perform, chosen[0])
+        check_uploads(perform, python, chosen[0])
         for i, name in enumerate(chosen):
             print(f"== {name}", flush=True)
             notebook = notebooks.read(name)
