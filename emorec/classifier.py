@@ -59,8 +59,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
     in the middle.
 
     Attributes:
-        classes_: What `predict` answers with, (C,) in the order of the probabilities: str, int64 or bool, as the
-            labels were. Without ``label_set`` they are sorted, which scikit-learn's scorers count on.
+        classes_: What `predict` answers with, (C,) in the order of the probabilities: str, int64, bool or whole
+            float64, as the labels were. Without ``label_set`` they are sorted, which scikit-learn's scorers count on.
         label_set_: The same by name, an `emorec.labels.LabelSet`.
         model_: The trained ``keras.Model``: encoded inputs to logits.
         encoding_: From raw inputs to arrays.
@@ -121,7 +121,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         inputs, labels = self._pair(inputs, labels)
         self.label_set_, self.classes_ = infer_classes(labels) if label_set is None else _classes_of(label_set)
         if len(self.label_set_) < 2:
-            raise BadInput(f"Training needs at least two classes; received only {list(self.label_set_)}.")
+            raise BadInput(f"Training needs at least two classes; received one class alone: {list(self.label_set_)}.")
         train = Examples(inputs, self._targets(labels), _check_weights(sample_weight, len(labels)))
         if validation is not None:
             validation = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
@@ -212,7 +212,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
         if isinstance(inputs, Split):
             inputs, labels = inputs.inputs, inputs.labels
         if labels is None:
-            raise BadInput("Labels are missing: give inputs and labels (y must not be None), or one Split.")
+            raise BadInput(
+                "Labels are missing: give inputs and labels, or one Split. "
+                "Training requires y to be passed, but the target y is None."
+            )
         inputs, labels = self._check(inputs), objects(_one_column(labels))
         if len(inputs) != len(labels):
             raise BadInput(f"{len(inputs)} inputs, but {len(labels)} labels.")
@@ -433,10 +436,13 @@ def infer_classes(labels) -> tuple[LabelSet, np.ndarray]:
     values = [x.item() if isinstance(x, np.generic) else x for x in labels]
     if values and all(isinstance(x, (tuple, list, set, frozenset)) for x in values):
         return _classes_of(LabelSet("inferred", tuple(sorted({n for x in values for n in x})), multi_label=True))
-    for kind in (str, bool, int):
-        if values and all(type(x) is kind for x in values):
+    for kind in (str, bool, int, float):
+        whole = kind is not float or all(isinstance(x, float) and x.is_integer() for x in values)
+        if values and whole and all(type(x) is kind for x in values):
             classes = sorted(set(values))
-            return _classes_of(LabelSet("inferred", tuple(map(str, classes))), classes)
+            return _classes_of(
+                LabelSet("inferred", tuple(f"{x:.0f}" if kind is float else str(x) for x in classes)), classes
+            )
     unexpected = next((x for x in values if type(x) not in (str, bool, int)), values[0] if values else None)
     raise LabelMismatch(
         "Unknown label type: labels are class names, whole numbers or booleans, all of one kind, or tuples of names; "
@@ -452,12 +458,14 @@ def _classes_of(label_set, classes=None):
 
 def _one_column(labels):
     """Labels that come as a column (N, 1) are taken for a list, as scikit-learn has it, with a warning."""
-    shape = np.shape(labels) if hasattr(labels, "shape") else ()
-    if len(shape) != 2 or shape[1] != 1:
+    if not hasattr(labels, "__array__"):
+        return labels
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.shape[1] != 1:
         return labels
     message = "A column-vector y was passed when a 1d array was expected. Give the labels as a list."
     warnings.warn(message, DataConversionWarning, stacklevel=4)
-    return np.asarray(labels)[:, 0]
+    return labels[:, 0]
 
 
 def _check_weights(weights, n):
@@ -469,7 +477,8 @@ def _check_weights(weights, n):
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         shape, low = weights.shape, weights.min() if weights.size else None
         raise BadInput(
-            f"sample_weight must be {n} finite numbers of at least 0, not all 0; got shape {shape}, lowest {low}."
+            f"sample_weight must be {n} finite numbers of at least 0, and not every weight zero; "
+            f"got shape {shape}, lowest {low}."
         )
     return weights
 

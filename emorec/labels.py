@@ -54,13 +54,15 @@ class LabelSet:
     def index(self, label):
         """Class index of one name, or of one of its known spellings (``happy`` for ``happiness``).
 
-        A number or a boolean is looked up as it is written: 3 as ``3``, True as ``True``.
+        A number or a boolean is looked up as it is written: 3 and 3.0 as ``3``, True as ``True``.
 
         Raises:
             LabelMismatch: The set holds no such class.
         """
         if isinstance(label, str) and label in self._index:
             return self._index[label]
+        if isinstance(label, float) and label.is_integer():
+            label = int(label)
         plain = str(label).strip()
         for candidate in (plain, plain.lower(), ALIASES.get(plain.lower())):
             if candidate in self._index:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.files import write_text
 from emorec.text.tokens import tokenise
 
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -271,6 +272,4 @@ def _progress_of(note, part, identity):
 
 
 def _write_note(note, state):
-    temporary = note.with_name(note.name + ".writing")
-    temporary.write_text(json.dumps(state))
-    os.replace(temporary, note)
+    write_text(note, json.dumps(state))
