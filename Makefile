@@ -18,7 +18,7 @@ test: $(READY)
 
 # The tests that are neither of notebooks nor slow.
 unit: $(READY)
-	$(BIN) -m pytest -m "not notebook and not slow"
+	$(BIN) -m pytest -m unit
 
 # The package as one file, for pip or to upload to Colab: dist/emorec-VERSION-py3-none-any.whl.
 wheel: $(READY)

@@ -35,8 +35,15 @@ def elsewhere(tmp_path_factory):
 
 
 # A test of more than five seconds of CPU time carries the marker `slow` or `notebook`, so that `make unit` stays quick.
-
 LIMIT = 5.0
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items):
+    """All that is neither slow nor about whole notebooks is a unit test."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("slow", "notebook")):
+            item.add_marker("unit")
 
 
 def cpu_seconds():
@@ -49,14 +56,14 @@ def cpu_seconds():
 def pytest_runtest_call(item):
     before = cpu_seconds()
     yield
-    marked = any(item.get_closest_marker(name) for name in ("slow", "notebook"))
-    item.user_properties += [("cpu_seconds", round(cpu_seconds() - before, 1)), ("marked", marked)]
+    unit = item.get_closest_marker("unit") is not None
+    item.user_properties += [("cpu_seconds", round(cpu_seconds() - before, 1)), ("unit", unit)]
 
 
 def pytest_terminal_summary(terminalreporter):
     """Lists tests that lack the marker."""
     facts = [(r.nodeid, dict(r.user_properties)) for r in terminalreporter.getreports("passed") if r.when == "call"]
-    found = {name: f["cpu_seconds"] for name, f in facts if f.get("cpu_seconds", 0) > LIMIT and not f["marked"]}
+    found = {name: f["cpu_seconds"] for name, f in facts if f.get("cpu_seconds", 0) > LIMIT and f["unit"]}
     if found:
         terminalreporter.section(f"more than {LIMIT:.0f} s of CPU time, and not marked slow")
         for name, seconds in sorted(found.items(), key=lambda item: -item[1]):

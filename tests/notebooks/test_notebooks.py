@@ -13,6 +13,8 @@ from emorec import reporting
 from emorec.errors import BadInput
 from tools import notebooks
 
+pytestmark = pytest.mark.notebook
+
 # Refuses every connection that leaves the machine; loaded by each Python that finds it first.
 BLOCK_NETWORK = """
 import socket
@@ -143,13 +145,11 @@ def test_a_run_names_its_accelerator(monkeypatch):
     assert reporting.device() == "Tesla T4 (tensorflow)"
 
 
-@pytest.mark.notebook
 @pytest.mark.parametrize("name", notebooks.names())
 def test_notebook_is_in_order_and_fresh(name):
     assert notebooks.problems(name) == []
 
 
-@pytest.mark.notebook
 @pytest.mark.parametrize("name", notebooks.names())
 def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BLOCK_NETWORK)

@@ -19,6 +19,7 @@ from tools import notebooks, site
 
 pytest.importorskip("mkdocs")
 
+pytestmark = pytest.mark.slow
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -345,6 +345,7 @@ def test_saved_model_reloads_in_a_fresh_process(elsewhere):
     elsewhere.check_model(keras.Model(inputs, outputs), ids, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_holds_on_jax():
     if keras.backend.backend() == "jax":
         pytest.skip("this run is on JAX already")

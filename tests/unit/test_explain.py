@@ -225,6 +225,7 @@ def test_gradients_are_right_and_follow_the_weights():
     assert constant([point, point])[1] == pytest.approx(0 * point)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_gradients_on_other_backends(backend):
     pytest.importorskip(backend)

@@ -150,6 +150,7 @@ def test_classes_are_sorted_as_they_are_and_of_one_kind():
     assert list(clf.classes_) == list(order)
 
 
+@pytest.mark.slow
 def test_a_weight_of_an_example_is_what_it_counts():
     texts = ["fine day"] * 40
     labels = ["no"] * 20 + ["yes"] * 20
@@ -210,6 +211,7 @@ def test_numbers_out_of_range_are_refused_by_name(make, options, words):
         make(**options).fit([], [])
 
 
+@pytest.mark.slow
 def test_without_patience_training_stops_after_the_first_epoch_without_improvement():
     texts, labels = sentences()
     better = text(patience=0, epochs=3).fit(texts, labels, validation=(texts, labels))
