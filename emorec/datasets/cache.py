@@ -73,8 +73,8 @@ def arrays(folder: str, stem: str, version: int | str, make) -> dict[str, np.nda
     Returns:
         The dict.
     """
-    folder = store.user_cache() / folder
-    target = folder / f"{stem}-{version}.npz"
+    place = store.user_cache() / folder
+    target = place / f"{stem}-{version}.npz"
     try:
         with np.load(target) as kept:  # zip files carry a checksum of every array, and it is verified
             return {name: kept[name] for name in kept.files}
@@ -83,7 +83,7 @@ def arrays(folder: str, stem: str, version: int | str, make) -> dict[str, np.nda
     try:
         with replacing(target) as temporary:
             np.savez(temporary, **made)
-        for old in folder.glob(f"{stem}-*.npz"):
+        for old in place.glob(f"{stem}-*.npz"):
             if old != target:
                 old.unlink(missing_ok=True)
     except OSError:  # no room, or a read-only disk: it is made again next time

@@ -43,7 +43,7 @@ def duplicates(data: Dataset) -> list[tuple]:
     Returns:
         A list of tuples of (split, id), one tuple for every picture that is there more than once.
     """
-    places = {}
+    places: dict[str, list] = {}
     for split_name in SPLITS:
         split = getattr(data, split_name)
         for image, name in zip(split.inputs, split.ids):
@@ -106,15 +106,15 @@ def probe(
     train, test = data.train.sample(limit, seed), getattr(data, split).sample(limit, seed)
     pixels, known = _standardised(test.inputs, size), _standardised(train.inputs, size)
     grouped = test.groups is not None and train.groups is not None and len(set(train.groups)) > 1
-    nearest, close, other = [], [], []
+    chunks: list[tuple] = []
+    other = []
     for start in range(0, len(test), 256):
         like = pixels[start : start + 256] @ known.T
-        nearest.append(like.argmax(axis=1))
-        close.append(like.max(axis=1))
-        if grouped:
+        chunks.append((like.argmax(axis=1), like.max(axis=1)))
+        if test.groups is not None and train.groups is not None and grouped:
             like[test.groups[start : start + 256, None] == train.groups[None]] = -np.inf
             other.append(like.argmax(axis=1))
-    nearest, close = np.concatenate(nearest), np.concatenate(close)
+    nearest, close = (np.concatenate(column) for column in zip(*chunks))
     right = lambda found: float(np.mean(train.labels[found] == test.labels))  # noqa: E731
     top = np.argsort(-close, kind="stable")[:20]
     return Probe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class _NumpyUnpickler(pickle._Unpickler):  # the one in Python: that in C lets n
             )
         super().load_build()
 
-    dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
+    dispatch: ClassVar[dict] = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
 
 
 def safe_unpickle(data: bytes, encoding="latin1") -> object:

@@ -102,7 +102,7 @@ def assign(ids, labels, shares, *, seed: int | str = 0, content=None, groups=Non
         raise BadInput(f"{n} ids, but {[len(key) for key in [labels, *keys]]} labels and keys.")
     unit = _units(n, keys) if keys else np.arange(n)
     counts, size = _class_counts(labels, unit), np.bincount(unit)
-    smallest = {}
+    smallest: dict[int, str] = {}
     for u, name in zip(unit.tolist(), ids):
         smallest[u] = min(smallest.get(u, str(name)), str(name))
     digest = [hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))]
@@ -159,8 +159,8 @@ def split_validation(
     if not 0 < share < 1 or len(rows) < 2:
         raise BadInput(f"Cannot take a share of {share!r} for validation from {len(rows)} training rows.")
     only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
-    share = Fraction(share).limit_denominator(1000)
-    drawn = assign(only(ids), only(labels), (1 - share, share), seed=seed, content=only(content), groups=only(groups))
+    exact = Fraction(share).limit_denominator(1000)
+    drawn = assign(only(ids), only(labels), (1 - exact, exact), seed=seed, content=only(content), groups=only(groups))
     if groups is not None and not drawn.any():  # few groups, each larger than the share: the smallest will do
         unit = _units(len(rows), [key for key in (only(content), only(groups)) if key is not None])
         size = np.bincount(unit)
@@ -223,7 +223,7 @@ def _split(name, split, rows, splits):
 def duplicate_notes(content, labels, splits, what: str = "text") -> tuple[str, ...]:
     """Sentences on duplicates inside a dataset and across its splits; empty where there are none."""
     same = " (case and spaces aside)" if what == "text" else ""
-    seen = {}
+    seen: dict = {}
     for key, label, split in zip(content, labels, splits):
         seen.setdefault(key, []).append((split, label if isinstance(label, str) else tuple(label)))
     repeated = [rows for rows in seen.values() if len(rows) > 1]

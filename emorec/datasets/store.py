@@ -52,7 +52,7 @@ def download_root(root: str | Path | None = None) -> Path:
 # --- finding
 
 
-def holds(path: str | Path, card) -> bool:
+def holds(path: Path, card) -> bool:
     """Whether a folder holds the files that a dataset needs."""
 
     def has(pattern):

@@ -48,7 +48,7 @@ def sample_faces(
         BadInput: An argument out of range.
     """
     people = render.split_people(n_identities, seed)
-    splits = {}
+    splits: dict = {}
     ids = {name: render.face_ids(numbers, per_identity, seed, difficulty) for name, numbers in people.items()}
     images = faces([i for names in ids.values() for i in names], size=size, grey=grey, jobs=jobs)
     if crop is not None:

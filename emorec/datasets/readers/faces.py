@@ -73,7 +73,8 @@ def ckplus(path: str | Path, **how) -> Rows:
     """
     found, coded = folders.files(path), _ckplus_codes(path)
     if coded:
-        peak, notes = {}, ()
+        peak: dict[str, Path] = {}
+        notes: tuple[str, ...] = ()
         for _, file in found:
             match = re.fullmatch(r"(S\d{3}_\d{3})_\d{8}", file.stem)
             if match and match[1] in coded:
@@ -220,11 +221,11 @@ def subject_folds(
     Raises:
         BadInput: No groups, fewer than three subjects, or more folds than subjects.
     """
-    whole = [getattr(data, split_name) for split_name in SPLITS]
-    if any(split.groups is None for split in whole):
+    three = [getattr(data, split_name) for split_name in SPLITS]
+    if any(split.groups is None for split in three):
         raise BadInput(f"{data.name!r} does not say who is in a picture (groups), so it cannot be split by person.")
     inputs, labels, ids, groups = (
-        np.concatenate([getattr(split, key) for split in whole]) for key in ("inputs", "labels", "ids", "groups")
+        np.concatenate([getattr(split, key) for split in three]) for key in ("inputs", "labels", "ids", "groups")
     )
     people = sorted(set(groups))
     if len(people) < 3 or (folds is not None and not 2 <= folds <= len(people)):
@@ -237,7 +238,9 @@ def subject_folds(
     for fold in range(folds or len(people)):
         splits = objects(np.where(number == fold, "test", "train"))
         splits = split_validation(splits, ids, labels, share=validation, seed=f"{seed}/{fold}", groups=groups)
-        split = {split_name: whole.take(np.flatnonzero(splits == split_name), split_name) for split_name in SPLITS}
+        split: dict = {
+            split_name: whole.take(np.flatnonzero(splits == split_name), split_name) for split_name in SPLITS
+        }
         if not all(map(len, split.values())):
             raise BadInput(f"{data.name!r}: fold {fold} leaves a split empty; take fewer folds or more validation.")
         words = f"fold {fold} of {folds} by subject" if folds else f"leave one subject out, {people[fold]}"

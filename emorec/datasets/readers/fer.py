@@ -197,7 +197,7 @@ def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = Fa
     if not re.fullmatch(r"fer\d{7}", rows.ids[0]):
         raise BadInput("FER+ labels the rows of fer2013.csv or icml_face_data.csv; folders of pictures have no rows.")
     numbers = [int(i[3:]) for i in rows.ids]
-    if numbers[-1] >= len(votes) or any(splits[n] != split for n, split in zip(numbers, rows.splits)):
+    if numbers[-1] >= len(votes) or any(splits[n] != split for n, split in zip(numbers, rows.splits or ())):
         raise DataCorrupt(f"fer2013new.csv ({len(votes)} rows) and FER-2013 ({len(numbers)}) are not of the same rows.")
     best = _shares(votes, rule)[numbers].argmax(axis=1)
     keep = np.flatnonzero(best < 8)

@@ -85,7 +85,7 @@ def by_class(found, label_set, codes=None) -> tuple[list, list[str]]:
     """
     items, unknown = [], []
     for name, path in found:
-        *_, folder, _ = ["", *name.split("/")]
+        folder = f"/{name}".split("/")[-2]
         try:
             label = (codes or {}).get(folder) or label_set.names[label_set.index(folder)]
             items.append(Item(name, path, label, None, split_of(name)))
@@ -168,7 +168,8 @@ def rows(
         bad = [f"{item.id}: {why}" for item, why in zip(once, read) if isinstance(why, str)]
         if bad:
             notes += (f"{len(bad)} unreadable pictures were left out, the first being {bad[0]}",)
-        once, read = zip(*((item, picture) for item, picture in zip(once, read) if not isinstance(picture, str)))
+        pairs = [(item, picture) for item, picture in zip(once, read) if not isinstance(picture, str)]
+        once, read = [item for item, _ in pairs], [picture for _, picture in pairs]
         inputs, content = stacked(read), [fingerprint(picture) for picture in read]
     return Rows(
         inputs=inputs,

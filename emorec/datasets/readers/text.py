@@ -132,7 +132,7 @@ def finegrained(path: str | Path, level: str = "sentence") -> Rows:
         raise BadInput(f"level must be 'sentence' or 'document'; received {level!r}.")
     short = {"neg": "negative", "neu": "neutral", "pos": "positive", "mix": "mixed", "nr": "not relevant"}
     _, data = store.read_one(path, "finegrained*.txt", any_name=True)
-    table = []
+    table: list[tuple] = []
     for review in "\n".join(_lines(data)).strip("\n").split("\n\n"):
         name, _, *rows = review.strip("\n").split("\n")
         pairs = [row.split("\t", 1) for row in rows]
@@ -239,7 +239,7 @@ def _plain(text):
 
 def semeval(path: str | Path) -> Rows:
     """SemEval-2017 task 4A: all GOLD files of 2013 to 2016 to train on, the official test of 2017."""
-    best = {}
+    best: dict[str, list] = {}
     for name, data in store.read(path, "twitter-20*-A.t*", "sms-20*-A.t*", "livejournal-20*-A.t*").items():
         stem, rows = name.rsplit("/", 1)[-1].rsplit("-A.", 1)[0], _messages(data)
         if len(rows) > len(best.get(stem, ())):  # the same names also exist with ids and no text
@@ -249,7 +249,8 @@ def semeval(path: str | Path) -> Rows:
     _, data = store.read_one(path, "SemEval2017-task4-test.subtask-A.english*.txt", what="the gold test data")
     messages = {f"2017test/{i}": (text, label) for i, label, text in _messages(data)}
     test = [(i, text, label, None, "test") for i, (text, label) in messages.items()]
-    kept, conflicting = {}, set()
+    kept: dict[tuple, tuple] = {}
+    conflicting = set()
     for stem, rows in sorted(best.items()):
         for i, label, text in rows:
             key = (stem.split("-")[0], i)
