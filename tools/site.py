@@ -10,6 +10,7 @@ import base64
 import logging
 import re
 import sys
+import tomllib
 from html import escape
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def on_page_markdown(markdown, page, config, files):
     source = page.file.src_uri
     if source.startswith("api/"):
         return api_page(markdown, Path(source).stem)
+    if source == "reliability.md":
+        return markdown.replace("<!-- limits of the models that come along -->", model_limits())
     if source.startswith("notebooks/") and source != "notebooks/index.md":
         page.meta["formulas"] = []
         return set_aside(markdown, page.meta["formulas"])
@@ -224,6 +227,13 @@ def _results():
 def _data():
     text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     return re.sub(r"\[([^]]+)\]\((?!https?:|#)[^)]*\)", r"`\1`", text)
+
+
+def model_limits():
+    """What the cards say that each shipped model cannot do, as a Markdown list."""
+    path = ROOT / "emorec" / "pretrained" / "models.toml"
+    models = tomllib.loads(path.read_text(encoding="utf-8")).get("model", {})
+    return "\n".join(f"- **{name}** ({about['title']}): {about['limits']}" for name, about in models.items())
 
 
 # API pages

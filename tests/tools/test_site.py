@@ -127,6 +127,13 @@ def test_api_pages_hold_what_users_type(pages):
         assert all(f">{name}</span>" in text or f'.{name}"' in text for name in names), page
 
 
+def test_the_limits_of_every_shipped_model_are_told():
+    from emorec.pretrained import cards
+
+    limits = site.model_limits()
+    assert all(f"**{name}**" in limits and about.limits in limits for name, about in cards().items())
+
+
 def a_notebook(tmp_path, monkeypatch, *cells):
     """A folder of one notebook made of ``cells``."""
     (tmp_path / "notebooks").mkdir()
