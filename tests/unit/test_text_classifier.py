@@ -410,7 +410,7 @@ def test_a_test_split_is_no_validation_data(trained, sample):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"encoder": "transformer"}, "encoder='transformer' is unknown; choose one of mlp"),
+        ({"encoder": "perceiver"}, "encoder='perceiver' is unknown; choose one of mlp"),
         ({"attention": "bahdanau"}, "attention='bahdanau' is unknown"),
         ({"encoder": "tfidf-mlp"}, "give attention='none'"),
         ({"bucketing": "yes"}, "bucketing='yes' is unknown"),

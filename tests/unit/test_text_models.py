@@ -221,7 +221,7 @@ def test_vector_model():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"encoder": "transformer"}, "encoder='transformer' is unknown; choose one of mlp, mlp-average, rnn"),
+        ({"encoder": "perceiver"}, "encoder='perceiver' is unknown; choose one of mlp, mlp-average, rnn"),
         ({"attention": "local"}, "choose one of none, uniform, global, self, structured, hierarchical"),
         ({"pooling": "sum", "attention": "none"}, "pooling='sum' is unknown"),
         ({"pooling": "mean"}, "no place under attention='global'"),
