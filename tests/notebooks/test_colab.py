@@ -50,7 +50,7 @@ def test_the_stand_in_refuses_drive_and_keys():
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """A copy of the project with one executed notebook and a README with a button."""
+    """A copy of the project with one executed notebook."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "notebooks" / "text").mkdir(parents=True)
     monkeypatch.setattr(notebooks, "ROOT", tmp_path)
@@ -64,7 +64,6 @@ def copy(tmp_path, monkeypatch):
     notebook.metadata = {"emorec": {"source_sha256": notebooks.digest(name)}}
     path = notebooks.script(name).with_suffix(".ipynb")
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (tmp_path / "README.md").write_text(f"| <!-- launch {name} --><!-- /launch --> | other |\n")
     return tmp_path
 
 
@@ -75,7 +74,7 @@ def texts(copy):
 def test_set_repository_writes_everything_once_and_outputs_stay_fresh(copy):
     assert notebooks.problems("text/global_attention") == []
     changed = notebooks.set_repository("https://github.com/someone/emotions")
-    assert len(changed) == 4
+    assert len(changed) == 3  # pyproject.toml, the script and what was built from it
     assert 'Repository = "https://github.com/someone/emotions"' in (copy / "pyproject.toml").read_text()
     button = (
         "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
@@ -91,13 +90,11 @@ def test_set_repository_writes_everything_once_and_outputs_stay_fresh(copy):
 
 
 def test_set_repository_moves_on_and_elsewhere_there_is_no_button(copy):
-    before = texts(copy)
     notebooks.set_repository("https://github.com/someone/emotions.git")
-    assert "someone/emotions/blob" in (copy / "README.md").read_text()
+    assert "someone/emotions/blob" in notebooks.script("text/global_attention").read_text()
     notebooks.set_repository("https://example.org/git/emotions")
     after = texts(copy)
     assert not any("colab-badge" in text or "someone" in text for text in after.values())
-    assert after["README.md"] == before["README.md"]
     assert notebooks.problems("text/global_attention") == []
 
 

@@ -142,6 +142,7 @@ def test_a_second_run_in_the_same_kernel_changes_nothing(machine):
     assert done.stdout.strip() == "True", done.stderr
 
 
+@pytest.mark.slow
 def test_the_cell_is_short_and_prints_one_line():
     lines = [line for line in notebooks.set_up("").splitlines() if line.strip()]
     assert len(lines) <= 8
