@@ -165,6 +165,7 @@ def test_crop_face_takes_the_largest_and_falls_back_to_the_centre(scene):
     assert (crop_face(plain) == plain[:, 10:50]).all() and crop_face(plain, size=20).shape == (20, 20)
 
 
+@pytest.mark.slow
 def test_mtcnn_is_silent_and_reads_no_file_of_the_working_folder(tmp_path):
     """The library would unpickle ``pnet.lz4`` of the working folder for its weights."""
     (tmp_path / "pnet.lz4").write_bytes(b"not weights")

@@ -275,6 +275,7 @@ def test_every_n_th_frame_is_a_whole_number(reader, tmp_path):
 # --- defaults
 
 
+@pytest.mark.slow
 def test_the_default_settings_learn_on_few_pictures():
     """120 people, two pictures of each emotion: with settings made for 28,000 pictures this ended at chance, 0.14."""
     faces = datasets.load("sample-faces", n_identities=120, per_identity=2)
