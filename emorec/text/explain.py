@@ -91,7 +91,7 @@ class Explanation:
         """DataFrame with a row for each word: token, weight, and for documents sentence and sentence_weight."""
         import pandas as pd
 
-        frame = pd.DataFrame({"token": np.array(self.tokens, dtype=object), "weight": self.weights})
+        frame = pd.DataFrame({"token": pd.Series(self.tokens, dtype=object), "weight": self.weights})
         if self.unknown is not None:
             frame["unknown"] = self.unknown
         if self.sentences is not None:
