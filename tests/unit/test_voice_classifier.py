@@ -277,6 +277,7 @@ def test_a_longer_sound_window_by_window(discriminant):
 # --- one file
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_in_a_fresh_process(discriminant, network, tmp_path):
     sounds = [s.save(tmp_path / f"{i}.wav") for i, s in enumerate(fresh(2))]
     expected = [c.predict_proba(sounds).tolist() for c in (discriminant, network)]
