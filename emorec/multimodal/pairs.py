@@ -28,7 +28,7 @@ def sample_pairs(
     grey: bool = False,
     jobs: int = 1,
 ) -> Dataset:
-    """A rendered face for each bundled sentence: split first, by the sentences' own split, then paired by label.
+    """A rendered face for each of 1,540 bundled sentences (those of version 0.1): split first, by the sentences' own split, then paired by label.
 
     Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the
     sentence's emotion. An id names both halves, ``anger-001+easy-0-10000-0-anger``: what stands behind the ``+`` goes
@@ -45,7 +45,7 @@ def sample_pairs(
     """
     if not 0 <= congruence <= 1:
         raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
-    rows = sample.sentences(path)
+    rows = sample.older_sentences(path)
     shown = _shown_emotions(rows, congruence, seed)
     drawn = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
     rows.inputs = {"image": objects(drawn), "text": rows.inputs}

@@ -237,10 +237,8 @@ def test_paired_gain_by_hand(tmp_path):
 
     for seed, (first, second) in enumerate((("0111", "0101"), ("0110", "0000"))):  # class indices; the truth is 0110
         for model, guessed in (("fused", first), ("face alone", second)):
-            folder = tmp_path / "pairs"
-            folder.mkdir(exist_ok=True)
-            content = {"run": {"model": model}, "predicted": guessed}
-            (folder / f"{model}-{seed}.json").write_text(json.dumps(content))
+            with open(tmp_path / "pairs.jsonl", "a") as file:
+                file.write(json.dumps({"run": {"model": model}, "predicted": guessed}) + "\n")
     found = gain("fused", "face alone", [0, 1, 1, 0], tmp_path)
     # right: 1110 - 1100 and 1111 - 1001, so 0010 and 0110; over pairs 0, .5, 1, 0; over seeds .25, .5
     found_pairs, found_seeds = np.var([0, 0.5, 1, 0], ddof=1) / 4, np.var([0.25, 0.5], ddof=1) / 2
@@ -250,11 +248,11 @@ def test_paired_gain_by_hand(tmp_path):
 
 
 def test_recorded_results_hold_what_is_claimed():
-    from emorec.datasets import load
+    from emorec.datasets.readers import sample
     from experiments.pairs import gain
 
-    data = load("sample-sentences")
-    truth = data.label_set.encode(data.test.labels)
+    rows = sample.older_sentences(sample.sample_root())
+    truth = rows.label_set.encode([y for y, split in zip(rows.labels, rows.splits) if split == "test"])
     for single in ("face alone", "text alone"):
         assert gain("fused", single, truth).low > 0
     assert gain("fused, without text", "face alone", truth).value > -0.03

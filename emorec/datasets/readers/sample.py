@@ -20,13 +20,14 @@ def sample_root() -> Path:
     return installed if installed.is_dir() else package.parent / "data" / "sample"
 
 
-def _rows(path, stem, label_set):
+def _rows(path, stem, label_set, kept=lambda row: True):
     name, data = store.read_one(path, f"{stem}.csv", f"{stem}.jsonl", what="the bundled sample")
     text = store.decode(data)
     if name.endswith(".jsonl"):
         table = [json.loads(line) for line in text.split("\n") if line.strip()]
     else:
         table = list(csv.DictReader(io.StringIO(text)))
+    table = [row for row in table if kept(row)]
     return Rows(
         inputs=objects(row["text"] for row in table),
         labels=[label_set.names[label_set.index(row["label"])] for row in table],
@@ -41,6 +42,11 @@ def _rows(path, stem, label_set):
 def sentences(path: str | Path) -> Rows:
     """One to two sentences each, seven emotions; see data/sample/README.md."""
     return _rows(path, "sentences", EMOTIONS7)
+
+
+def older_sentences(path: str | Path) -> Rows:
+    """The 1,540 sentences of version 0.1, 220 for each emotion, which show an emotion more than they name it."""
+    return _rows(path, "sentences", EMOTIONS7, kept=lambda row: not row.get("kind"))
 
 
 def reviews(path: str | Path) -> Rows:
