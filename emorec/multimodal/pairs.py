@@ -28,7 +28,9 @@ def sample_pairs(
     grey: bool = False,
     jobs: int = 1,
 ) -> Dataset:
-    """A rendered face for each of 1,540 bundled sentences (those of version 0.1): split first, by the sentences' own split, then paired by label.
+    """A rendered face for each of the 1,540 bundled sentences of version 0.1.
+
+    Split first, by the sentences' own split, then paired by label.
 
     Every face is of another person. Inputs are ``image``, uint8 (N, size, size, 3), and ``text``; the label is the
     sentence's emotion. An id names both halves, ``anger-001+easy-0-10000-0-anger``: what stands behind the ``+`` goes

@@ -235,7 +235,7 @@ def test_training_refuses_what_cannot_be_learnt():
 def test_paired_gain_by_hand(tmp_path):
     from experiments.pairs import gain
 
-    for seed, (first, second) in enumerate((("0111", "0101"), ("0110", "0000"))):  # class indices; the truth is 0110
+    for first, second in (("0111", "0101"), ("0110", "0000")):  # class indices; the truth is 0110
         for model, guessed in (("fused", first), ("face alone", second)):
             with open(tmp_path / "pairs.jsonl", "a") as file:
                 file.write(json.dumps({"run": {"model": model}, "predicted": guessed}) + "\n")
