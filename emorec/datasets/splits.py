@@ -161,7 +161,8 @@ def split_validation(
     only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     exact = Fraction(share).limit_denominator(1000)
     drawn = assign(only(ids), only(labels), (1 - exact, exact), seed=seed, content=only(content), groups=only(groups))
-    if groups is not None and not drawn.any():  # few groups, each larger than the share: the smallest will do
+    if (groups is not None or len(rows) >= 10) and not drawn.any():
+        # Few groups, or rows repeated so often, that each is larger than the share: the smallest will do.
         unit = _units(len(rows), [key for key in (only(content), only(groups)) if key is not None])
         size = np.bincount(unit)
         drawn = (unit == size.argmin()).astype("int64") if len(size) > 1 else drawn
