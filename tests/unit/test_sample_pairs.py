@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import datasets
+from emorec.datasets.readers import sample
 from emorec.datasets.splits import SPLITS
 from emorec.errors import BadInput
 from emorec.faces.render import face_from_id
@@ -28,12 +29,13 @@ def halves(split):
 
 
 def test_the_split_is_that_of_the_sentences(unseen):
-    pairs, sentences = datasets.load("sample-pairs"), datasets.load("sample-sentences")
+    pairs, rows = datasets.load("sample-pairs"), sample.older_sentences(sample.sample_root())
+    assert len(rows.ids) == 1540
     for part in SPLITS:
-        pair, sentence = getattr(pairs, part), getattr(sentences, part)
-        assert list(pair.inputs["text"]) == list(sentence.inputs)
-        assert list(pair.labels) == list(sentence.labels)
-        assert [i.split("+")[0] for i in pair.ids] == list(sentence.ids)
+        pair, where = getattr(pairs, part), [i for i, split in enumerate(rows.splits) if split == part]
+        assert list(pair.inputs["text"]) == [rows.inputs[i] for i in where]
+        assert list(pair.labels) == [rows.labels[i] for i in where]
+        assert [i.split("+")[0] for i in pair.ids] == [rows.ids[i] for i in where]
     assert pairs.card.name == "sample-pairs" and "paired by label" in pairs.protocol
     assert "100 % congruent" in pairs.protocol and "paired by label" in pairs.card.faults[0]
 
