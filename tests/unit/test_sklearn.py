@@ -302,8 +302,6 @@ def test_checks_that_need_no_data_pass(make):
     check_estimator(make(), on_skip=None)
 
 
-# Not seen green since `split_validation` changed last: to be run on an idle machine, and the mark taken off.
-@pytest.mark.xfail(strict=False, reason="not seen green on the final code")
 @pytest.mark.parametrize("make", [rows_as_texts, rows_as_faces])
 def test_checks_of_classifiers_pass(make):
     check_estimator(make(), expected_failed_checks=EXPECTED_FAILURES, on_skip=None)
