@@ -224,10 +224,8 @@ def _scored(block, position, classifier):
     usable = [i for i, row in enumerate(block) if tokenise(row[position])]
     answers = {}
     if usable:
-        encoded = classifier.read([block[i][position] for i in usable])
-        probabilities = classifier.predict_proba(encoded)
-        named = classifier.answers(probabilities)
-        for i, name, row, share in zip(usable, named, probabilities, encoded.unknown_share):
+        probabilities, unknown = classifier.score_texts([block[i][position] for i in usable])
+        for i, name, row, share in zip(usable, classifier.answers(probabilities), probabilities, unknown):
             answers[i] = [_plain(name), *(f"{p:.4f}" for p in row), f"{share:.3f}"]
     empty = [""] * (2 + len(classifier.label_set_))
     return [[*row, *answers.get(i, empty)] for i, row in enumerate(block)]

@@ -18,19 +18,12 @@ class Counting:
     def __init__(self, fail_after=None):
         self.asked, self.fail_after = 0, fail_after
 
-    def read(self, texts):
+    def score_texts(self, texts):
         self.asked += len(texts)
         if self.fail_after is not None and self.asked > self.fail_after:
             raise KeyboardInterrupt
-
-        class Encoded(list):
-            unknown_share = np.full(len(texts), 0.25)
-
-        return Encoded(texts)
-
-    def predict_proba(self, texts):
         positive = np.array([min(len(text), 10) / 10 for text in texts])
-        return np.stack([1 - positive, positive], axis=1)
+        return np.stack([1 - positive, positive], axis=1), np.full(len(texts), 0.25)
 
     def answers(self, probabilities):
         return np.array(POLARITY.names, dtype=object)[probabilities.argmax(axis=1)]
