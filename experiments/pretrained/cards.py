@@ -56,7 +56,7 @@ def _numbers(dataset, record):
     for metric, shown in METRICS.items():
         value = record["metrics"].get(metric)
         if isinstance(value, list):
-            numbers = ", ".join(f"{key} = {x:.4f}" for key, x in zip(("value", "low", "high"), value))
+            numbers = ", ".join(f"{key} = {x:.5f}" for key, x in zip(("value", "low", "high"), value))
             yield f'{{ what = {json.dumps(dataset)}, metric = "{shown}", {numbers} }}'
 
 
