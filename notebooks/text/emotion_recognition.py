@@ -303,7 +303,7 @@ pd.concat({name: e.summary().iloc[0] for name, e in rows.items()}, axis=1).T
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 1.6 + 0.34 * len(several.label_set)), layout="constrained", sharey=True)
-left.barh(range(len(tuned.thresholds_)), tuned.thresholds_, color=plots.SKY)
+left.barh(range(len(tuned.thresholds)), tuned.thresholds, color=plots.SKY)
 left.axvline(0.5, color="0.4", ls="--")
 for e, marker, colour, name in ((half, "o", plots.ORANGE, "0.5"), (tuned, "s", plots.BLUE, "tuned")):
     right.plot(100 * e.per_class.f1, range(len(e.per_class)), marker, color=colour, ms=7, label=f"threshold {name}")
@@ -381,7 +381,7 @@ emorec.reporting.publish(
 # number fitted on validation data mends most of it. With several labels the threshold decides as much as the network:
 # 0.5 is rarely the right one.
 #
-# **What was not.** The linear model is the one to beat here, and it is not beaten: a thousand sentences are few for
+# **What was not.** The linear model is the one to beat here, and it is not beaten: three thousand sentences are few for
 # anything that learns its own word vectors. The stand-in for several labels queues emotions instead of blending them,
 # and the long tail was cut by us; how much weights and thresholds buy on real data has to be seen there, with
 # `dataset` set to `emotions` or `goemotions`.
@@ -389,7 +389,7 @@ emorec.reporting.publish(
 # ### On real data
 #
 # Official splits; the epoch, and for GoEmotions a threshold for each emotion, chosen on validation. With sixteen
-# thousand tweets, not one thousand sentences, a recurrent network is ahead of every linear floor. On GoEmotions it is
+# thousand tweets, not three thousand sentences, a recurrent network is ahead of every linear floor. On GoEmotions it is
 # ahead too, by less than the intervals can tell.
 #
 # <!-- results: emotions -->
