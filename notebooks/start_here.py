@@ -41,7 +41,7 @@ import emorec; emorec.about(install=True)
 # ## Parameters
 #
 # Another model gives another question: `text-sentiment` says negative or positive, `goemotions` knows 28 emotions and
-# may answer with several, and `text-emotion-small` is a recurrent network that is a fifth of the size.
+# may answer with several, and `text-emotion-small` is a recurrent network of a seventh of the size.
 
 # %% tags=["parameters"]
 text_model = "text-emotion"  # @param ["text-emotion", "text-emotion-small", "goemotions", "text-sentiment"]
