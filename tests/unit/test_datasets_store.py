@@ -475,7 +475,7 @@ def test_forged_states_of_arrays_are_refused():
     assert pickles.safe_unpickle(array_of_objects(63, ["x"])).tolist() == ["x"]
     with pytest.raises(DataCorrupt, match="not plain"):
         pickles.safe_unpickle(array_of_objects(0, b"AAAAAAAA"))
-    with pytest.raises(DataCorrupt, match="structured"):
+    with pytest.raises(DataCorrupt, match="not plain"):
         pickles.safe_unpickle(pickle.dumps(np.zeros(2, dtype=[("a", "f4")])))
 
 
