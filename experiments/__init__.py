@@ -21,10 +21,10 @@ __all__ = [
 
 def _experiments():
     with quiet():
-        from experiments import attention, faces, multimodal, pairs, text, vectors, voice
+        from experiments import attention, faces, multimodal, pairs, pooling, text, vectors, voice
         from experiments.pretrained import evaluate, evaluate_faces
 
-    modules = (text, attention, vectors, faces, multimodal, pairs, voice, evaluate, evaluate_faces)
+    modules = (text, attention, pooling, vectors, faces, multimodal, pairs, voice, evaluate, evaluate_faces)
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 

@@ -98,12 +98,13 @@ class Network(nn.Module):
         context = F.dropout((weights[:, :, None] * states).sum(1), self.encoder.dropout, self.training)
         return {name: head(context).float() for name, head in self.heads.items()}
 
-    def rates(self, rate, head_rate, decay=0.01, layer_decay=0.95):
-        """Parameter groups: the learning rate falls with the depth below the last block (Howard & Ruder 2018)."""
-        groups = []
-        for name, parameter in self.named_parameters():
-            words = name.split(".")
-            depth = LAYERS - 1 - int(words[2]) if words[:2] == ["encoder", "blocks"] else LAYERS
-            own = rate * layer_decay**depth if words[0] == "encoder" else head_rate
-            groups.append({"params": [parameter], "lr": own, "full": own, "weight_decay": decay * (parameter.ndim > 1)})
-        return groups
+
+def rates(network, rate, head_rate, decay=0.01, layer_decay=0.95):
+    """Parameter groups: the learning rate falls with the depth below the last block (Howard & Ruder 2018)."""
+    groups = []
+    for name, parameter in network.named_parameters():
+        words = name.split(".")
+        depth = LAYERS - 1 - int(words[2]) if words[:2] == ["encoder", "blocks"] else LAYERS
+        own = rate * layer_decay**depth if words[0] == "encoder" else head_rate
+        groups.append({"params": [parameter], "lr": own, "full": own, "weight_decay": decay * (parameter.ndim > 1)})
+    return groups

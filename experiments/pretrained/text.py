@@ -22,7 +22,7 @@ from emorec.labels import EMOTIONS7, GOEMOTIONS
 from emorec.text import minilm
 from emorec.text.tokens import tokenise
 from experiments.pretrained import data
-from experiments.pretrained.network import Encoder, Network
+from experiments.pretrained.network import Encoder, Network, rates
 
 HEADS = {"seven": len(EMOTIONS7), "goemotions": len(GOEMOTIONS), "polarity": 2}
 WEIGHTS = {"seven": 1.0, "goemotions": 8.0, "polarity": 0.7}  # of the questions' losses; of 28 labels most are 0
@@ -127,7 +127,7 @@ def loss(logits, rows):
 def train(network, examples, stage, progress=print):
     """One stage; returns its mean loss and seconds."""
     torch.manual_seed(stage.seed)
-    optimizer = torch.optim.AdamW(network.rates(stage.rate, stage.head_rate))
+    optimizer = torch.optim.AdamW(rates(network, stage.rate, stage.head_rate))
     steps, step, started, losses = stage.epochs * -(-len(examples) // BATCH), 0, time.process_time(), []
     network.train()
     for epoch in range(stage.epochs):
