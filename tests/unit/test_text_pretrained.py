@@ -155,19 +155,21 @@ def test_each_text_is_tokenised_once_on_its_way(with_glove, monkeypatch):
 
 
 def test_one_long_text_among_many_is_scored_in_bounded_batches(with_glove):
-    from emorec.text.buckets import STEPS_AT_ONCE, BucketedIds
+    from emorec.text.buckets import BucketedIds, steps_at_once
 
     rows = [np.ones(5, "int32")] * 300 + [np.ones(4000, "int32")]
     seen = []
 
     class Model:
+        weights = [np.zeros((384, 1536)), np.zeros(1536), np.zeros((10_000, 384))]
+
         def predict_on_batch(self, ids):
             seen.append(ids.shape)
             return ids.sum(axis=1, keepdims=True)
 
     logits = BucketedIds(rows).predict(Model(), 512)
     assert logits[:, 0].tolist() == [5.0] * 300 + [4000.0]
-    assert max(np.prod(shape) for shape in seen) <= STEPS_AT_ONCE
+    assert max(np.prod(shape) for shape in seen) <= steps_at_once(Model) == 10_922
 
 
 # ----------------------------------------------------------------------------------------------------- transformer
