@@ -86,7 +86,7 @@ def answer(contents):
     lines = [f"| {head} |", "|---" * 7 + "|"]
     for at, row in means["none"].iterrows():
         other = means["uniform"].loc[at] if at in means["uniform"].index else None
-        lines.append(f"| {' | '.join(at)} | {_gained(row)} | {_gained(other)} | {row['folds']} |")
+        lines.append(f"| {' | '.join(at)} | {gained(row)} | {gained(other)} | {row['folds']} |")
     asked = " and ".join(str(t["dataset"].value_counts().iloc[0]) for t in tables.values())
     note = (
         f"Means over the encoders. p is adjusted (Holm) for the {asked} questions that are asked of a dataset; the "
@@ -95,5 +95,6 @@ def answer(contents):
     return "\n".join([*lines, "", note])
 
 
-def _gained(row):
+def gained(row):
+    """A difference with its interval and p, two cells of a table; dashes for None."""
     return "– | –" if row is None else "{estimate:+.1f} [{low:+.1f}, {high:+.1f}] | {p:.3f}".format(**row)

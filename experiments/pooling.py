@@ -12,8 +12,11 @@ from functools import lru_cache
 
 from emorec import metrics
 from emorec.text import minilm
+from emorec.text.comparison import paired
 from emorec.text.tokens import tokenise
-from experiments.runs import Run
+from experiments.attention import gained
+from experiments.runs import Run, load_results
+from experiments.tables import test_to_train
 from experiments.text import folds, in_turn, load, on_official_split, outcome
 
 FUNCTION = "experiments.pooling:run_pooling"
@@ -88,3 +91,47 @@ def _encoded(split, pieces, label_set, longest):
 
 def _evaluated(data, split, p):
     return metrics.evaluate(split.labels, data.label_set.decode(p.argmax(1)), data.label_set, probabilities=p)
+
+
+def paired_scores(contents=None):
+    """What the runs scored, in the form that `emorec.text.comparison.paired` reads.
+
+    On an official split a seed stands in the place of a fold, and the ratio is 0: no training examples are shared by
+    chance, they are all the same, so an interval says how seeds differ and nothing of other tweets.
+
+    Args:
+        contents: From `experiments.load_results`; None takes those of the experiment ``pooling``.
+
+    Returns:
+        DataFrame with dataset, encoder, attention, fold, ratio, seed and score (0 to 1).
+    """
+    import pandas as pd
+
+    rows = []
+    for content in load_results("pooling") if contents is None else contents:
+        run, folded = content["run"], content["run"]["fold"] is not None
+        row = {"dataset": run["dataset"], "encoder": "transformer", "attention": run["options"]["attention"]}
+        row |= {"fold": run["fold"] if folded else run["seed"], "ratio": test_to_train(content) if folded else 0.0}
+        rows.append({**row, "seed": 0 if folded else run["seed"], "score": content["metrics"]["accuracy"][0]})
+    return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
+
+
+def answer(contents):
+    """What each pooling gained over the first word piece, and over the mean, as a Markdown table."""
+    recorded, tables = paired_scores(contents), {}
+    for reference in ("none", "uniform"):
+        several = recorded.groupby("dataset")["fold"].transform("nunique") > 1
+        table = paired(recorded[several], reference)
+        tables[reference] = table.set_index(["dataset", "attention"])
+    head = (
+        "data | pooling | accuracy, % | over the first word piece, points [95 %] | p | over the mean, points [95 %] | p"
+    )
+    lines = [f"| {head} | folds or seeds |", "|---" * 8 + "|"]
+    for at, row in tables["none"].iterrows():
+        other = tables["uniform"].loc[at] if at in tables["uniform"].index else None
+        lines.append(f"| {' | '.join(at)} | {row['score']:.1f} | {gained(row)} | {gained(other)} | {row['folds']} |")
+    note = (
+        "p is adjusted (Holm) for the questions that are asked of a dataset; the intervals are not. The intervals of "
+        "the film reviews are over folds, those of the tweets over seeds of one split."
+    )
+    return "\n".join([*lines, "", note])
