@@ -83,8 +83,8 @@ def work_folder(name: str = "") -> Path:
 
 def versions():
     """Versions of Python, this package and those it stands on, for provenance: name to version."""
-    found = {"python": platform.python_version()}
-    for name in ("emorec", *PACKAGES):
+    found = {"python": platform.python_version(), "emorec": __version__}
+    for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

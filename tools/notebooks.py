@@ -375,8 +375,12 @@ def problems(name):
     if not path.exists():
         return [*found, f"{path.name} is not built: run `python -m tools notebooks build {name}`"]
     built = nbformat.read(path, as_version=4)
-    if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
+    stamp = built.metadata.get("emorec", {})
+    version = stamp.get("versions", {}).get("emorec")
+    if stamp.get("source_sha256") != digest(name):
         found.append(f"{path.name} is stale: run `python -m tools notebooks build {name}`")
+    elif version != reporting.__version__:
+        found.append(f"{path.name} was built with emorec {version}: run `python -m tools notebooks build {name}`")
     elif [c.source for c in built.cells] != [c.source for c in source.cells]:
         found.append(f"{path.name} and its script hold different text: run `python -m tools notebooks sync`")
     if "jupytext" in built.metadata:

@@ -122,6 +122,38 @@ def network():
     return Network()
 
 
+class Answering:
+    """Answers with what a text says of itself: ``label probability words``."""
+
+    def tokenise(self, text):
+        return text.split()
+
+    def predict_proba(self, texts):
+        rows = [(label, float(p)) for label, p, *_ in map(str.split, texts)]
+        return np.array([[p, 1 - p] if label == "negative" else [1 - p, p] for label, p in rows])
+
+    def answers(self, probabilities):
+        return np.array(POLARITY.names, dtype=object)[probabilities.argmax(axis=1)]
+
+    def explain(self, text, **how):
+        return Explanation(text.split(), np.zeros(len(text.split())), text.split()[0], {}, POLARITY)
+
+
+def test_examples_are_chosen_by_rule_and_show_their_true_label():
+    texts = ["positive 0.7 a", "positive 0.9 a", "negative 0.6 a", "negative 0.99 a", "negative 0.8 a",
+             "positive 0.999 " + "a " * 40]  # fmt: skip
+    labels = ["positive", "positive", "negative", "positive", "positive", "positive"]
+    found = explain.cases(Answering(), (texts, labels))
+    assert [(e.case, " ".join(e.tokens)) for e in found] == [
+        ("right and sure", "positive 0.9 a"),
+        ("right and unsure", "negative 0.6 a"),
+        ("wrong and sure", "negative 0.99 a"),
+    ]
+    assert [e.truth for e in found] == ["positive", "negative", "positive"]
+    assert "wrong and sure: negative, true label positive" in found[2]._repr_html_()
+    assert len(explain.cases(Answering(), (texts[:1], labels[:1]))) == 2  # nothing is wrong
+
+
 # ------------------------------------------------------------------------------------------------- methods
 
 
