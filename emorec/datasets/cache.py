@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,7 +40,24 @@ def unpacked(archive: str | Path) -> Path:
     key = hashlib.sha256(f"{archive}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
     folder = store.user_cache() / "unpacked" / f"{archive.name.split('.')[0]}-{key}"
     with lock(folder):
-        return folder if folder.is_dir() else extract(archive, folder)
+        if folder.is_dir():
+            return folder
+        _sweep(folder)
+        return extract(archive, folder)
+
+
+def _sweep(folder):
+    """Removes half-unpacked folders of processes that were killed: those whose lock is ours, or nobody's."""
+    import filelock
+
+    for left in folder.parent.glob(".*-*"):
+        target = left.name[1:].rpartition("-")[0]
+        if not left.is_dir() or not target:
+            continue
+        ours = target == folder.name
+        held = contextlib.nullcontext() if ours else filelock.FileLock(left.parent / f".{target}.lock", timeout=0)
+        with contextlib.suppress(filelock.Timeout), held:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def of_file(folder: str, file: str | Path, version: int | str, make) -> dict[str, np.ndarray]:

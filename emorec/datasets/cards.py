@@ -93,9 +93,13 @@ class Card:
         check_options(self.name, reader, options)
         try:
             return reader(path, **options)
-        except (ValueError, KeyError, IndexError) as error:
-            if isinstance(error, EmorecError):
+        except (EmorecError, MemoryError):
+            raise
+        except OSError as error:
+            if error.filename is not None:  # no permission, say: of the machine, and it names the file
                 raise
+            raise DataCorrupt(f"{path} cannot be read ({error}): truncated or damaged. Get it again.") from error
+        except Exception as error:  # what is damaged fails in any place of a reader, and in any way
             raise DataCorrupt(
                 f"{path} does not hold {self.name} in its official format ({type(error).__name__}: {error}): "
                 "truncated, or other files of the same names. Get it again."

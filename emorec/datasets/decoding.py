@@ -128,7 +128,12 @@ def _western(data):
 
 
 def refuse_html(head: bytes, name) -> None:
-    """Raises `DataCorrupt` where the first bytes of a file are those of a web page."""
+    """Raises `DataCorrupt` where the first bytes of a file are those of a web page, or of a pointer to the file."""
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise DataCorrupt(
+            f"{name} is a pointer of Git LFS, not the file itself: run `git lfs pull` in its repository, or download "
+            "the file from its page there."
+        )
     start = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         raise DataCorrupt(

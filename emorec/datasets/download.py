@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 from emorec.datasets.archives import ARCHIVES, members, readable
@@ -12,6 +14,11 @@ from emorec.datasets.cache import lock
 from emorec.datasets.store import download_root, holds, missing, places, refuse_html
 from emorec.datasets.verify import check_content, sha256
 from emorec.errors import DataCorrupt
+
+PAUSES = (2, 8, 30)  # seconds before the next try, after an error of the server or a time-out
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # what a server answers with that is busy and not at a loss
+LONGEST = 12 * 3600  # seconds for a file, all tries together
+SLOW_SECONDS, SLOW_BYTES = 60, 200  # fewer bytes a second over so many seconds are no transfer
 
 
 def fetch(card, root: str | Path | None = None, *, force: bool = False, progress: bool = True) -> Path:
@@ -55,14 +62,14 @@ def fetch(card, root: str | Path | None = None, *, force: bool = False, progress
 
 
 def _download(card, url, target, root, progress):
-    import pooch
     import requests
+    import urllib3
 
     try:
-        pooch.HTTPDownloader(progressbar=progress, timeout=60)(url, str(target), None)
-    except requests.exceptions.ChunkedEncodingError as error:
-        raise DataCorrupt(f"{url} stopped halfway. Nothing was kept; run the command again.") from error
-    except requests.RequestException as error:
+        _get(url, target, progress)
+    except _Stopped as error:
+        raise DataCorrupt(f"{url} {error}. Nothing was kept; run the command again.") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         reason = error if isinstance(error, requests.HTTPError) else f"no connection to {url.split('/')[2]}"
         why = f" could not be downloaded ({reason}), so it"
         raise missing(card, [*places(card, root), url], why, root) from error
@@ -77,3 +84,73 @@ def _download(card, url, target, root, progress):
     with readable(target):
         for _, read_member in members(target) if target.name.endswith(ARCHIVES) else ():
             read_member()
+
+
+class _Stopped(Exception):
+    """A transfer that began and did not come to its end, in words for people."""
+
+
+def _get(url, target, progress):
+    """Writes what an address answers with to a file; tries again after a pause where that may help."""
+    import requests
+    import urllib3
+
+    begun = time.monotonic()
+    for pause in (*PAUSES, None):
+        try:
+            return _transfer(url, target, progress, begun)
+        except _Stopped:
+            if pause is None or time.monotonic() - begun > LONGEST:
+                raise
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            if pause is None:
+                raise
+        except requests.HTTPError as error:
+            if pause is None or error.response.status_code not in PASSING:
+                raise
+        if progress:
+            print(f"{url} does not answer as it should; the next try is in {pause} s.", file=sys.stderr)
+        time.sleep(pause)
+
+
+def _transfer(url, target, progress, begun):
+    """One try: bytes as they come, with a limit for how long they may take and for how slow they may be."""
+    import requests
+    import urllib3
+    from tqdm.auto import tqdm
+
+    headers = {"Accept-Encoding": "identity"}  # else the size announced is another than that of the file
+    with requests.get(url, stream=True, timeout=(30, 60), headers=headers) as answer, open(target, "wb") as file:
+        answer.raise_for_status()
+        size = int(answer.headers.get("Content-Length") or 0)
+        read = getattr(answer.raw, "read1", None) or answer.raw.read  # read1 does not wait for all that it asks for
+        pace = _Pace(begun)
+        with tqdm(total=size or None, unit="B", unit_scale=True, disable=not progress, file=sys.stderr) as bar:
+            try:
+                while piece := read(16384):
+                    file.write(piece)
+                    bar.update(len(piece))
+                    pace.check(len(piece))
+            except urllib3.exceptions.TimeoutError:
+                raise
+            except urllib3.exceptions.HTTPError as error:
+                raise _Stopped("stopped halfway") from error
+        if size and file.tell() != size:
+            raise _Stopped("stopped halfway")
+
+
+class _Pace:
+    """Stops a transfer that takes too long, or whose bytes come one by one."""
+
+    def __init__(self, begun):
+        self.begun, self.since, self.received = begun, time.monotonic(), 0
+
+    def check(self, n):
+        self.received += n
+        now = time.monotonic()
+        if now - self.begun > LONGEST:
+            raise _Stopped(f"was not complete after {LONGEST / 3600:.1f} hours")
+        if now - self.since > SLOW_SECONDS:
+            if self.received < SLOW_BYTES * SLOW_SECONDS:
+                raise _Stopped(f"sent {self.received} bytes in {SLOW_SECONDS} s, and was given up")
+            self.since, self.received = now, 0

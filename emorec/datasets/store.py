@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import glob
-import gzip
 import os
 import re
 from pathlib import Path
 
-from emorec.datasets.archives import ARCHIVES, members, readable
+from emorec.datasets.archives import ARCHIVES, gunzip, members, readable
 from emorec.datasets.decoding import decode, refuse_html
 from emorec.errors import BadInput, DataMissing
 
@@ -110,7 +109,7 @@ def _matching(path, patterns):
             junk = "__MACOSX" in name or plain.rsplit("/", 1)[-1].startswith("._")
             if not junk and wanted("/" + plain):
                 data = read()
-                found[plain] = gzip.decompress(data) if name.endswith(".gz") else data
+                found[plain] = gunzip(data, f"{path}: {name}") if name.endswith(".gz") else data
     return found
 
 

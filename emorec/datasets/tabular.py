@@ -7,14 +7,13 @@ is repaired where there is one way to read it, and noted, else it is an error th
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emorec.datasets.archives import gunzip
 from emorec.datasets.decoding import decode_table, refuse_html
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -70,10 +69,7 @@ def read(source, wanted, *, delimiter=None, encoding=None) -> Table:
         raise DataMissing(f"The table {path}", [path.absolute()], f"check the path; {kinds}")
     data, suffixes = path.read_bytes(), [suffix.lower() for suffix in path.suffixes]
     if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataCorrupt(f"{path} is gzipped and damaged or cut off ({error}): get it again.") from error
+        data = gunzip(data, path)
     refuse_html(data, path)
     suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
     kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), _KINDS.get(suffix, "text"))
@@ -149,7 +145,7 @@ def _json_rows(text, path):
         return [], [], "line"
     try:
         whole = json.loads(text, object_pairs_hook=_once)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return (*_json_lines(text, path), "line")
     if isinstance(whole, dict):
         columns = list(whole.values())
@@ -170,7 +166,7 @@ def _json_lines(text, path):
         if line.strip():
             try:
                 row = json.loads(line, object_pairs_hook=_once)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise DataCorrupt(f"{path}, line {number} is not one JSON object: {error}.") from error
             if not isinstance(row, dict):
                 raise DataCorrupt(f"{path}, line {number} is not one JSON object: {line[:60]!r}.")

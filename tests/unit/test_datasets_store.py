@@ -86,6 +86,7 @@ def no_proxy_and_no_real_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(store, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(download, "PAUSES", (0, 0))
 
 
 def polarity(server, name="rt-polarity.tar.gz", **change):
@@ -192,13 +193,11 @@ def test_no_page_and_no_server_give_the_four_parts(tmp_path):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")])
 def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, error):
-    import pooch
-
-    def interrupted(self, url, output, *_):
-        Path(output).write_bytes(ARCHIVE[:10])
+    def interrupted(url, target, *_):
+        target.write_bytes(ARCHIVE[:10])
         raise error
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
+    monkeypatch.setattr(download, "_transfer", interrupted)
     with Server() as server, pytest.raises((KeyboardInterrupt, OSError)):
         download.fetch(polarity(server), tmp_path, progress=False)
     assert left_over(tmp_path) == []

@@ -9,12 +9,13 @@ on the right whatever the file does, values that are not finite replaced by 0, c
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from emorec import labels as sets
-from emorec.datasets import pickles, store
+from emorec.datasets import hdf5, pickles, store
 from emorec.datasets.base import SPLIT_NAMES, SPLITS
 from emorec.datasets.readers.features import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows
@@ -83,7 +84,9 @@ def read(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> tuple[dict, np.
     - ``.csd`` files of the CMU SDK: words with times, scores with times, voice and face frames, which are averaged
       over each word; or files that the SDK has aligned already;
     - one ``.hdf5`` file with a group for each of these;
-    - ``X_train.h5`` and its like (MFN): text, audio and video side by side, 300 + 5 + 20.
+    - ``X_train.h5`` and its like (MFN): text, audio and video side by side, 300 + 5 + 20 or 300 + 74 + 35.
+
+    Segments whose score is not a number are left out, with a warning.
 
     Args:
         path: Folder, archive or file.
@@ -109,6 +112,12 @@ def read(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> tuple[dict, np.
             f"{path} holds no segment that is in train, validation or test. Files of the CMU SDK do not say which is "
             "where: for other data than MOSI give videos={'train': [...], 'validation': [...], 'test': [...]}."
         )
+    unscored = [row["id"] for row in rows if not np.isfinite(row["score"])]
+    if unscored:
+        warnings.warn(
+            f"{path}: {len(unscored)} segments without a score were left out: {unscored[0]} ...", stacklevel=2
+        )
+        rows = [row for row in rows if np.isfinite(row["score"])]
     order = {split: i for i, split in enumerate(SPLITS)}
     rows.sort(key=lambda row: order[row["split"]])  # stable: time order inside a split stays
     inputs = {m: _padded([row[m] for row in rows], steps) for m in MODALITIES}
@@ -126,9 +135,11 @@ def _padded(sequences, steps):
     return padded
 
 
-def _trimmed(row):
-    """The row without the steps, before or after, where text, audio and video are all 0: padding of either side."""
-    used = np.flatnonzero(np.any([np.any(row[m] != 0, axis=1) for m in MODALITIES], axis=0))
+def _trimmed(row, mask=None):
+    """The row without padding, before or after: where the mask is 0, else where text, audio and video are all 0."""
+    if mask is None:
+        mask = np.any([np.any(row[m] != 0, axis=1) for m in MODALITIES], axis=0)
+    used = np.flatnonzero(mask)
     span = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
     return row | {m: row[m][span] for m in MODALITIES}
 
@@ -146,6 +157,11 @@ def _pickle(name, content):
         split_name = SPLIT_NAMES.get(key)
         if split_name is None:
             continue
+        if not isinstance(split, dict):
+            raise BadInput(
+                f"{name}: {key} is a {type(split).__name__} and no dict of arrays. Pickles of MISA and MAG-BERT are "
+                "lists of tuples; they hold ids of words and no vectors. Take the aligned file of MulT or MMSA."
+            )
         keys = {"text": ("text",), "audio": ("audio",), "video": ("vision", "video"),
                 "score": ("regression_labels", "labels")}  # fmt: skip
         found = {what: next((split[k] for k in names if k in split), None) for what, names in keys.items()}
@@ -155,15 +171,31 @@ def _pickle(name, content):
         lengths = {np.shape(found[m])[1] for m in MODALITIES}
         if len(lengths) > 1:
             raise BadInput(f"{name} is not aligned: sequences of {sorted(lengths)} steps. Take the aligned file.")
+        mask = _mask(split, len(found["text"]), max(lengths))
         ids = [_identifier(i) for i in split["id"]] if "id" in split else []
         for k in range(len(found["text"])):
             row = {m: np.asarray(found[m][k], dtype="float64") for m in MODALITIES}
             label = ids[k] if ids else f"{split_name}{k:05d}"
             score = float(np.asarray(found["score"][k]).ravel()[0])
             rows.append(
-                _trimmed(row) | {"score": score, "id": label, "group": _video(label.split()[0]), "split": split_name}
+                _trimmed(row, None if mask is None else mask[k])
+                | {"score": score, "id": label, "group": _video(label.split()[0]), "split": split_name}
             )
     return rows
+
+
+def _mask(split, n, steps):
+    """Where the words of N segments are, bool (N, T), as MMSA's files say it; None where nothing does.
+
+    Vectors that a BERT gives for padding are not 0.
+    """
+    bert = np.asarray(split.get("text_bert", ()))
+    if bert.shape == (n, 3, steps):  # ids, mask, kinds
+        return bert[:, 1] > 0.5
+    ends = np.ravel(split.get("text_lengths", split.get("audio_lengths", ())))
+    if ends.shape == (n,) and ends.dtype.kind in "iu" and (ends > 0).all() and (ends <= steps).all():
+        return np.arange(steps) < ends[:, None]
+    return None
 
 
 def _identifier(value):
@@ -179,15 +211,17 @@ KINDS = {"text": r"vector|glove|word2vec", "audio": r"covarep|opensmile", "video
 
 def _open(file):
     """A computational sequence as a dict of key to (features, intervals)."""
-    import h5py
-
-    with h5py.File(file, "r") as opened:
-        root = opened[next(iter(opened))]
+    with hdf5.opened(file) as top:
+        root = top[next(iter(top))]
         return _entries(root["data"] if "data" in root else root)
 
 
 def _entries(group):
-    return {key: (np.asarray(group[key]["features"]), np.asarray(group[key]["intervals"])) for key in group}
+    entries = {key: (group[key]["features"], group[key]["intervals"]) for key in group}
+    for key, (features, intervals) in entries.items():
+        if features.ndim != 2 or intervals.shape != (len(features), 2):
+            raise DataCorrupt(f"{key}: features {features.shape} and intervals {intervals.shape} do not fit together.")
+    return entries
 
 
 def _segments(sequences, split_of):
@@ -251,15 +285,16 @@ def _means(frames, middles, times):
     return means
 
 
+STACKED = {325: (300, 305), 409: (300, 374)}  # where audio and video begin, by the number of columns
+
+
 def _hdf5(path, split_of):
     """Rows from one file with a group a modality, or from ``X_train.h5`` and the like."""
-    import h5py
-
     stacked = path.is_dir() and store.find(path, "X_train.h5")
     if not stacked:
         file = path if path.is_file() else store.find(path, "*.h*5")
-        with h5py.File(file, "r") as opened:
-            return _segments({n: _entries(opened[n]) for n in opened}, split_of)
+        with hdf5.opened(file) as top:
+            return _segments({n: _entries(top[n]) for n in top}, split_of)
     rows = []
     for name, split in (("train", "train"), ("valid", "validation"), ("test", "test")):
         arrays = []
@@ -267,11 +302,16 @@ def _hdf5(path, split_of):
             file = store.find(path, f"{letter}_{name}.h5")
             if file is None:
                 raise DataMissing(f"{letter}_{name}.h5", [path])
-            with h5py.File(file, "r") as opened:
-                arrays.append(np.asarray(opened["data"], dtype="float64"))
+            with hdf5.opened(file) as top:
+                arrays.append(np.asarray(top["data"], dtype="float64"))
         x, y = arrays
+        if x.ndim != 3 or x.shape[2] not in STACKED or len(y) != len(x):
+            raise DataCorrupt(
+                f"X_{name}.h5 has the shape {x.shape} and y_{name}.h5 {y.shape}; N segments of T words with 325 "
+                "columns (300 + 5 + 20) or 409 (300 + 74 + 35) are read."
+            )
         for k in range(len(x)):
-            row = dict(zip(MODALITIES, np.split(x[k], [300, 305], axis=1)))
+            row = dict(zip(MODALITIES, np.split(x[k], STACKED[x.shape[2]], axis=1)))
             label = f"{split}{k:05d}"
             score = float(np.ravel(y[k])[0])
             rows.append(_trimmed(row) | {"score": score, "id": label, "group": label, "split": split})

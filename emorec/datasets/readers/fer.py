@@ -13,6 +13,7 @@ import numpy as np
 from emorec import images as pictures
 from emorec import labels as sets
 from emorec.datasets import cache, cards, store
+from emorec.datasets.archives import readable
 from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
 from emorec.datasets.readers import folders
 from emorec.datasets.splits import Rows
@@ -87,11 +88,8 @@ def _table_file(path):
 
 
 def _zip_holds_table(file):
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return any(name.endswith(("fer2013.csv", "icml_face_data.csv")) for name in archive.namelist())
-    except zipfile.BadZipFile as error:
-        raise DataCorrupt(f"{file} cannot be read ({error}). Delete it and get it again.") from error
+    with readable(file), zipfile.ZipFile(file) as archive:
+        return any(name.endswith(("fer2013.csv", "icml_face_data.csv")) for name in archive.namelist())
 
 
 def _bytes(file):

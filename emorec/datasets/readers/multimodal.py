@@ -131,10 +131,21 @@ def mosi(path: str | Path, split="mosi-62/31", **options) -> Rows:
         raise BadInput(f"split={split!r} of mosi is unknown; choose 'mosi-62/31' or 'mosi-cmu'.")
     _refuse(options, "split='mosi-62/31'")
     files = _each(path, "{}_2way.pickle")
+    if not files and not _found(path, "transcripts.csv") and (other := _aligned_file(path)):
+        raise BadInput(
+            f"{path} holds aligned sequences ({other}): load('mosi', split='mosi-cmu', path=...) reads them."
+        )
     notes = (MOSI_LEAK, *blob_notes(dict(files.values())))
     protocol = "mosi-62/31: 62 videos to train, 31 to test"
     rows = _mosi_pickles(files) if files else _mosi_tables(path)
     return _as_rows(rows, sets.POLARITY, notes=notes, protocol=protocol)
+
+
+def _aligned_file(path):
+    """The name of a file that `aligned.mosi` may read, or None."""
+    path = Path(path)
+    found = [path] if path.is_file() else (store.find(path, f"*{s}") for s in (".pkl", ".csd", ".h5", ".hdf5"))
+    return next((file.name for file in found if file), None)
 
 
 def _mosi_pickles(files):
@@ -277,7 +288,8 @@ def iemocap(path: str | Path, classes: int = 6) -> Rows:
     """IEMOCAP, utterances in dialogues; sessions 1 to 4 to train, 5 to test.
 
     Reads ``IEMOCAP_features*.pkl``: text (N, 100), audio (N, 100), video (N, 512), ``speaker`` (M, F) and ``sentence``;
-    ids are utterances, groups dialogues. Else ``unimodal_iemocap_{6,4}way.pickle``, without speakers and sentences.
+    ids are utterances, groups dialogues. Of twelve things instead of nine, with four layers of RoBERTa as text, the
+    first layer counts. Else ``unimodal_iemocap_{6,4}way.pickle``, without speakers and sentences.
 
     Args:
         classes: 6, or 4: excitement counts as happiness, and frustration is left out.
@@ -291,9 +303,14 @@ def iemocap(path: str | Path, classes: int = 6) -> Rows:
         content, notes = pickles.safe_unpickle(data), blob_notes({name: data})
         return unimodal(content, name, label_set.names, label_set, "iemocap_", notes=notes)
     name, content = found[0], pickles.safe_unpickle(found[1])
-    if not isinstance(content, (list, tuple)) or len(content) < 9:
-        raise DataCorrupt(f"{name} does not hold nine things, from utterance ids to the dialogues of the test split.")
-    ids, speakers, labels, *features, sentences, train, test = content[:9]
+    if not isinstance(content, (list, tuple)) or len(content) not in (9, 12):
+        held = len(content) if isinstance(content, (list, tuple)) else f"a {type(content).__name__}"
+        raise DataCorrupt(
+            f"{name} holds {held}, not nine things (or twelve, with RoBERTa's layers): ids of utterances, speakers, "
+            "labels, text, audio, video, sentences, and the dialogues of train and test."
+        )
+    ids, speakers, labels, text, *others, sentences, train, test = content
+    features = (text, *others[-2:])
     sources = dict(zip((*MODALITIES, "speaker", "sentence"), (*features, speakers, sentences)))
     rows = []
     for split, dialogues in (("train", train), ("test", test)):

@@ -1,0 +1,68 @@
+"""HDF5 files of numbers, read so that no file can reach for others or ask for more memory than it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from emorec.datasets.archives import Bound, readable
+from emorec.errors import DataCorrupt
+
+
+class Group:
+    """A group of an HDF5 file: what is in it by name, as groups and arrays.
+
+    Args:
+        group: Of h5py.
+        file: Its path, for messages.
+        bound: What may still be read of the file.
+    """
+
+    def __init__(self, group, file: Path, bound: Bound):
+        self._group, self._file, self._bound = group, file, bound
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._group
+
+    def __getitem__(self, name: str) -> Group | np.ndarray:
+        """A group, or the array of a dataset, read whole.
+
+        Raises:
+            DataCorrupt: No such name; a link to elsewhere; something else than numbers.
+            BadInput: More numbers than a file of this size can hold.
+        """
+        import h5py
+
+        link = self._group.get(name, getlink=True)
+        if link is None:
+            raise DataCorrupt(f"{self._file} has no {name!r} in {self._group.name!r}.")
+        if not isinstance(link, h5py.HardLink):
+            raise DataCorrupt(f"{self._file}: {name!r} is a link to elsewhere, which no data file needs.")
+        found = self._group[name]
+        if isinstance(found, h5py.Group):
+            return Group(found, self._file, self._bound)
+        numbers = isinstance(found, h5py.Dataset) and found.dtype.kind in "biuf" and found.dtype.subdtype is None
+        if not numbers or found.is_virtual or found.external:
+            raise DataCorrupt(f"{self._file}: {name!r} holds no numbers, or those of another file; it is not read.")
+        self._bound.count(found.size * found.dtype.itemsize)
+        return found[()]
+
+
+@contextmanager
+def opened(file: str | Path) -> Iterator[Group]:
+    """The top group of an HDF5 file.
+
+    Raises:
+        DataCorrupt: Damaged, truncated, a web page, a pointer of Git LFS.
+    """
+    import h5py
+
+    file = Path(file)
+    with readable(file), h5py.File(file, "r") as root:
+        yield Group(root, file, Bound(file, file.stat().st_size))
