@@ -3,10 +3,16 @@
 Importing this package is cheap: parts of it, and the libraries they stand on, are imported when first used.
 """
 
+from __future__ import annotations
+
 import os
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from emorec.version import __version__
+
+if TYPE_CHECKING:
+    import keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
@@ -32,7 +38,7 @@ _LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "voic
            "multimodal.crossmodal", "multimodal.dialogues")  # fmt: skip
 
 
-def load_model(path, **options):
+def load_model(path: str | os.PathLike, **options: Any) -> keras.Model:
     """`keras.saving.load_model` for models with layers of this package, wherever they were saved."""
     for module in _LAYERS:
         import_module(f"emorec.{module}")

@@ -6,12 +6,14 @@ import argparse
 import importlib
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emorec.errors import BadInput
+from emorec.types import Strings
 
 
-def command_line(prog, description, adders, arguments=None):
+def command_line(prog: str, description: str, adders: Sequence[Callable], arguments: Strings | None = None) -> int:
     """Parses and carries out a command; errors of this package become one line and exit status 2.
 
     Args:
@@ -63,7 +65,7 @@ def _without_checkout(options):
     )
 
 
-def main(arguments=None):
+def main(arguments: Strings | None = None) -> int:
     from emorec import scoring
     from emorec.datasets import commands
 

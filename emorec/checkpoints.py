@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -67,13 +68,13 @@ class Checkpoint:
         model: The Keras model that is trained.
     """
 
-    def __init__(self, folder: str | Path | None, model: keras.Model):
+    def __init__(self, folder: str | Path | None, model: keras.Model) -> None:
         self.folder = None if folder is None else Path(folder)
         self.model = model
         self.fingerprint = None
         self._state = None
 
-    def sign(self, settings: dict, *data) -> None:
+    def sign(self, settings: dict, *data: Any) -> None:
         """Fingerprints all that decides how a run goes on: the network, the settings and the examples."""
         if self.folder is None:
             return

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 from emorec.errors import BadInput
 
 
-def positive_int(owner: str, name: str, value) -> int:
+def positive_int(owner: str, name: str, value: Any) -> int:
     """``value`` as an int, or BadInput: it must be a whole number of at least 1."""
     return whole_number(name, value, 1, owner=owner)
 
 
-def whole_number(name: str, value, low: int, high: int | None = None, owner: str = "") -> int:
+def whole_number(name: str, value: Any, low: int, high: int | None = None, owner: str = "") -> int:
     """``value`` as an int, or BadInput: it must be a whole number from ``low`` to ``high``; None is no upper limit."""
     try:
         number = operator.index(value)
@@ -26,14 +27,14 @@ def whole_number(name: str, value, low: int, high: int | None = None, owner: str
     return number
 
 
-def fraction(owner: str, name: str, value) -> float:
+def fraction(owner: str, name: str, value: Any) -> float:
     """``value`` as a float, or BadInput: it must lie in [0, 1), as a dropout rate does."""
     if not isinstance(value, numbers.Real) or not 0 <= value < 1:
         raise BadInput(f"{_prefix(owner)}{name} must be a number from 0 to below 1, got {value!r}.")
     return float(value)
 
 
-def real_number(name: str, value, low: float, high: float, *, above: bool = False, owner: str = "") -> float:
+def real_number(name: str, value: Any, low: float, high: float, *, above: bool = False, owner: str = "") -> float:
     """``value`` as a float, or BadInput: it must lie in [low, high], or with ``above`` in (low, high]."""
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high
     if not fits or (above and value == low):
@@ -42,7 +43,7 @@ def real_number(name: str, value, low: float, high: float, *, above: bool = Fals
     return float(value)
 
 
-def choice(name: str, value, known: Sequence) -> None:
+def choice(name: str, value: Any, known: Sequence) -> None:
     """BadInput unless ``value`` is one of ``known``."""
     if value not in known:
         raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -22,7 +23,11 @@ from emorec.datasets.splits import split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.files import replacing
 from emorec.labels import LabelSet
+from emorec.types import FilePath, Numbers, Values
 from emorec.version import __version__
+
+if TYPE_CHECKING:
+    from emorec.metrics import Evaluation, MultilabelEvaluation
 
 FORMAT, PACKED_FORMAT = 2, 3  # the second one where weights are stored in fewer bits
 
@@ -81,8 +86,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return getattr(self, "model_", None) is not None
 
     def fit(
-        self, inputs, labels=None, *, sample_weight=None, validation=None, label_set: LabelSet | None = None,
-        checkpoint=None, progress: Callable[[str], None] | None = print,
+        self, inputs: Any, labels: Values | None = None, *, sample_weight: Numbers | None = None,
+        validation: Any = None, label_set: LabelSet | None = None, checkpoint: FilePath | None = None,
+        progress: Callable[[str], None] | None = print,
     ) -> Classifier:  # fmt: skip
         """Trains on inputs and labels.
 
@@ -229,7 +235,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     # Scoring
 
-    def logits(self, inputs):
+    def logits(self, inputs: Any) -> np.ndarray:
         """Raw scores of N inputs, float32 (N, C), in the order of ``label_set_``."""
         self._check_fitted()
         inputs = self._check(inputs)
@@ -237,7 +243,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             return np.zeros((0, len(self.label_set_)), dtype="float32")
         return training.predict(self.model_, self._encode(inputs))
 
-    def predict_proba(self, inputs):
+    def predict_proba(self, inputs: Any) -> np.ndarray:
         """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
         Rows sum to 1; for a multi-label task each entry is a probability of its own.
@@ -247,14 +253,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _probabilities(self, logits):
         return metrics.probabilities(logits, self.label_set_.multi_label, self.temperature_)
 
-    def predict(self, inputs, **how) -> np.ndarray:
+    def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,); of a multi-label task tuples of names, above ``thresholds_`` (0.5).
 
         Arguments: see `predict_proba`.
         """
         return self.answers(self.predict_proba(inputs, **how))
 
-    def answers(self, probabilities) -> np.ndarray:
+    def answers(self, probabilities: np.ndarray) -> np.ndarray:
         """What `predict` makes of probabilities (N, C): the most probable of ``classes_``, or tuples of names."""
         if self.label_set_.multi_label:
             return self.label_set_.decode(probabilities >= self._thresholds())
@@ -263,7 +269,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _thresholds(self):
         return 0.5 if self.thresholds_ is None else self.thresholds_
 
-    def score(self, inputs, labels=None, sample_weight=None) -> float:
+    def score(self, inputs: Any, labels: Values | None = None, sample_weight: Values | None = None) -> float:
         """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1).
 
         Args:
@@ -278,7 +284,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             return metrics.macro_f1(truth, probabilities >= self._thresholds(), weights)
         return float(np.average(truth == probabilities.argmax(axis=1), weights=weights))
 
-    def evaluate(self, split, groups=None):
+    def evaluate(self, split: Split, groups: Values | None = None) -> Evaluation | MultilabelEvaluation:
         """Accuracy with interval, macro-F1, the per-class table and more of one split.
 
         Args:
@@ -299,7 +305,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         names = self.label_set_.decode(self.label_set_.encode(labels))
         return metrics.evaluate(names, predicted, self.label_set_, probabilities=probabilities, groups=groups)
 
-    def calibrate(self, validation):
+    def calibrate(self, validation: Any) -> Classifier:
         """Fits what is read off the logits, on validation data: the temperature, or multi-label thresholds."""
         training.refuse_test_split(validation)
         inputs, labels = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
@@ -316,12 +322,12 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
             )
 
-    def check_labels(self, label_set):
+    def check_labels(self, label_set: Any) -> None:
         """Raises `LabelMismatch` where another label set, or another order, is about to be used with this model."""
         self._check_fitted()
         self.label_set_.check_same(label_set)
 
-    def export(self, path, length: int | None = None) -> Path:
+    def export(self, path: FilePath, length: int | None = None) -> Path:
         """Writes the network alone for another runtime, with scaling, temperature and softmax inside.
 
         It takes one example at a time, as `encode` makes it (a face: float32 (1, size, size, channels) in 0 to 255;
@@ -349,7 +355,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     # One file
 
-    def save(self, path, precision="float32"):
+    def save(self, path: FilePath, precision: str = "float32") -> Path:
         """Writes weights, encoding, labels and settings to one file, moved into place when complete.
 
         Args:
@@ -390,7 +396,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return path
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: FilePath) -> Classifier:
         """Reads a file written by `save`; outputs equal those of the saved classifier.
 
         Raises:
@@ -421,7 +427,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return classifier
 
 
-def infer_classes(labels) -> tuple[LabelSet, np.ndarray]:
+def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
     """The sorted classes found in labels, by name and as they came: str, whole numbers or booleans.
 
     Multi-label where labels come as tuples, lists or sets of names.

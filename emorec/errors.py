@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from emorec.types import Values
+
 
 class EmorecError(Exception):
     """Base of every error raised on purpose by this package."""
@@ -29,7 +31,7 @@ class DataMissing(EmorecError, FileNotFoundError):
         instead: How to go on without it; the bundled sample unless told otherwise.
     """
 
-    def __init__(self, what, looked_in=(), how_to_get="", instead=""):
+    def __init__(self, what: str, looked_in: Values = (), how_to_get: str = "", instead: str = "") -> None:
         self.what = what
         self.looked_in = [str(path) for path in looked_in]
         self.how_to_get = how_to_get

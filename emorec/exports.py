@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from emorec.files import replacing
 FORMATS = (".tflite", ".onnx")
 
 
-def export(classifier, path: str | os.PathLike, length: int | None = None) -> Path:
+def export(classifier: Any, path: str | os.PathLike, length: int | None = None) -> Path:
     """Writes a classifier's network to ``.tflite`` or ``.onnx``; `Classifier.export` says more."""
     path = Path(os.path.expanduser(path))
     if path.suffix not in FORMATS:

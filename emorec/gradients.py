@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
 from emorec.errors import BadInput
 
 
-def input_gradient(model, readout):
+def input_gradient(model: keras.Model, readout: Callable) -> Callable:
     """Builds a function that is compiled once and follows later changes of the model's weights.
 
     Args:

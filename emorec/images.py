@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.types import Picture
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm", ".gif", ".avif",
@@ -19,7 +20,7 @@ SUFFIXES = (
 LEAST = 8  # shorter edges show no face
 
 
-def as_picture(image, *, bgr=False):
+def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """Any picture as uint8, grey or RGB.
 
     Args:
@@ -54,7 +55,7 @@ def as_picture(image, *, bgr=False):
     return np.ascontiguousarray(image)
 
 
-def channels_last(images):
+def channels_last(images: np.ndarray) -> np.ndarray:
     """One picture (C, H, W), or N of them (N, C, H, W), with the channels last; a view, or what was handed in."""
     shape = images.shape[-3:]
     if images.ndim in (3, 4) and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4) and min(shape[1:]) >= LEAST:
@@ -143,19 +144,19 @@ def _decoded(source):
         raise DataCorrupt(f"{name} cannot be read ({reason}): truncated, damaged or of another kind.") from error
 
 
-def to_grey(picture):
+def to_grey(picture: np.ndarray) -> np.ndarray:
     """uint8 (H, W) of a picture as `as_picture` returns it (ITU-R BT.601 weights)."""
     import cv2
 
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
-def to_rgb(picture):
+def to_rgb(picture: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) of a picture as `as_picture` returns it."""
     return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
 
 
-def squared(picture, size):
+def squared(picture: np.ndarray, size: int) -> np.ndarray:
     """The centre square of a picture, resized to ``size`` by ``size`` pixels; nothing is stretched."""
     import cv2
 

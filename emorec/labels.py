@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emorec.errors import LabelMismatch
+from emorec.types import Values
 
 # Spellings seen in the official files, and the name they have here.
 ALIASES = {
@@ -51,7 +52,7 @@ class LabelSet:
     def __contains__(self, label):
         return label in self._index
 
-    def index(self, label):
+    def index(self, label: str) -> int:
         """Class index of one name, or of one of its known spellings (``happy`` for ``happiness``).
 
         A number or a boolean is looked up as it is written: 3 and 3.0 as ``3``, True as ``True``.
@@ -69,7 +70,7 @@ class LabelSet:
                 return self._index[candidate]
         raise LabelMismatch(f"Unknown label {label!r}; label set {self.name!r} has {', '.join(self.names)}.")
 
-    def encode(self, labels):
+    def encode(self, labels: Values) -> np.ndarray:
         """Names to indices.
 
         Args:
@@ -87,7 +88,7 @@ class LabelSet:
             row[[self.index(x) for x in names]] = 1
         return rows
 
-    def decode(self, indices):
+    def decode(self, indices: Values) -> np.ndarray:
         """Indices (N,) to an array of names; a 0/1 array (N, C) of a multi-label set to N tuples of names."""
         if not self.multi_label:
             return np.array(self.names, dtype=object)[np.asarray(indices, dtype="int64")]
@@ -95,7 +96,7 @@ class LabelSet:
         decoded[:] = [tuple(n for n, on in zip(self.names, row) if on) for row in np.asarray(indices)]
         return decoded
 
-    def check_same(self, other):
+    def check_same(self, other: LabelSet) -> None:
         """Refuses a label set with other names or another order than this one."""
         if tuple(other) != self.names:
             raise LabelMismatch(f"Label order differs: expected {list(self.names)}, received {list(other)}.")
@@ -134,7 +135,7 @@ GOEMOTIONS = LabelSet(
 )  # fmt: skip
 
 
-def shared(first, second):
+def shared(first: LabelSet, second: LabelSet) -> list[tuple[str, str, str]]:
     """Names common to two label sets, spellings unified, in the order of the first.
 
     Returns:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from emorec.types import Numbers, Tensor
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -17,20 +21,20 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         decay: Whether it falls to 0 at the last step afterwards.
     """
 
-    def __init__(self, rate, steps, warmup, decay=True):
+    def __init__(self, rate: float, steps: int, warmup: int, decay: bool = True) -> None:
         self.rate, self.steps, self.warmup, self.decay = float(rate), int(steps), int(warmup), bool(decay)
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         rising = (step + 1) / max(self.warmup, 1)
         falling = ops.maximum(0.0, (self.steps - step) / max(self.steps - self.warmup, 1)) if self.decay else 1.0
         return self.rate * ops.minimum(1.0, ops.minimum(rising, falling))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "steps": self.steps, "warmup": self.warmup, "decay": self.decay}
 
 
-def scaled(kind, factors):
+def scaled(kind: type, factors: Numbers) -> type:
     """An optimizer class with a learning rate of its own for each weight, which its weight decay follows.
 
     Args:

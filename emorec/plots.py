@@ -4,10 +4,19 @@ returns the Axes it drew on. Colours are Okabe & Ito's and cividis, which colour
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.types import Numbers, Strings, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from emorec.labels import LabelSet
 
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442",
@@ -16,7 +25,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
 MAXIMUM_WORDS = 400  # a figure with more of them is no longer read
 
 
-def shown_token(token, longest=40):
+def shown_token(token: str, longest: int = 40) -> str:
     """A token as it can be drawn: control characters and lone surrogates as ``·``, long ones cut with ``…``."""
     text = "".join("·" if unicodedata.category(c) in ("Cc", "Cs") else c for c in str(token))
     return text if len(text) <= longest else text[: longest - 1] + "…"
@@ -41,7 +50,7 @@ def _finish(ax, title=None, xlabel=None, ylabel=None):
 # ----------------------------------------------------------------------------------- training and results
 
 
-def history(history, *, metrics=None, ax=None):
+def history(history: Any, *, metrics: Strings | None = None, ax: Any = None) -> Any:
     """Learning curves: training dashed, validation solid, the best epoch marked.
 
     Args:
@@ -104,7 +113,9 @@ def _history_panel(ax, metric, columns, best):
     _finish(ax, name, "epoch", name + unit)
 
 
-def confusion(evaluation, *, labels=None, title="Confusion matrix", ax=None):
+def confusion(
+    evaluation: Any, *, labels: Values | None = None, title: str = "Confusion matrix", ax: Axes | None = None
+) -> Axes:
     """Confusion matrix: each cell holds its count and its share of the row, which is also its colour.
 
     Args:
@@ -134,7 +145,7 @@ def confusion(evaluation, *, labels=None, title="Confusion matrix", ax=None):
     return ax
 
 
-def reliability(table, *, title="Reliability", ax=None):
+def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | None = None) -> Axes:
     """Reliability diagram of `emorec.metrics.reliability_table`: accuracy against confidence, n on each bar."""
     ax = _axes(ax, 5, 4.4)
     filled = table[table.n > 0]
@@ -151,7 +162,10 @@ def reliability(table, *, title="Reliability", ax=None):
     return _finish(ax, f"{title} (ECE {100 * error:.1f} %)", "confidence (highest probability)", "share right")
 
 
-def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", title=None, ax=None):
+def forest(
+    rows: Any, *, reference: float = 0.0, xlabel: str = "difference (percentage points)", title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Forest plot: an estimate and its interval a row, the reference value as a line.
 
     Args:
@@ -196,7 +210,10 @@ def forest(rows, *, reference=0.0, xlabel="difference (percentage points)", titl
 # --------------------------------------------------------------------------------------------------- data
 
 
-def lengths(lengths, *, limit=None, unit="tokens", title="Text lengths", ax=None):
+def lengths(
+    lengths: Numbers, *, limit: int | None = None, unit: str = "tokens", title: str = "Text lengths",
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Histogram of text lengths, with the limit and the share of texts beyond it.
 
     Args:
@@ -231,7 +248,7 @@ def lengths(lengths, *, limit=None, unit="tokens", title="Text lengths", ax=None
     return _finish(ax, title, f"length ({unit})", "texts")
 
 
-def classes(splits, *, label_set=None, title="Classes", ax=None):
+def classes(splits: Any, *, label_set: LabelSet | None = None, title: str = "Classes", ax: Axes | None = None) -> Axes:
     """Share and count of every class in each split.
 
     Args:
@@ -261,7 +278,9 @@ def classes(splits, *, label_set=None, title="Classes", ax=None):
     return _finish(ax, title, "share of the split (%), with counts")
 
 
-def images(images, *, titles=None, columns=8, size=1.5):
+def images(
+    images: Sequence[np.ndarray], *, titles: Strings | None = None, columns: int = 8, size: float = 1.5
+) -> np.ndarray:
     """A grid of pictures.
 
     Args:
@@ -297,7 +316,7 @@ def images(images, *, titles=None, columns=8, size=1.5):
 # ----------------------------------------------------------------------------------------------- attention
 
 
-def attention(tokens, weights, *, title=None, ax=None):
+def attention(tokens: Strings, weights: Numbers, *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """The words of a text, each shaded by its weight, over as many lines as they need.
 
     Args:
@@ -308,7 +327,10 @@ def attention(tokens, weights, *, title=None, ax=None):
     return document([tokens], [weights], None, title=title, ax=ax)
 
 
-def document(sentences, word_weights, sentence_weights, *, title=None, ax=None):
+def document(
+    sentences: Sequence[Sequence[str]], word_weights: Values, sentence_weights: Numbers | None, *,
+    title: str | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The sentences of a document, words shaded by weight, beside a bar for the weight of each sentence.
 
     Args:
@@ -384,7 +406,9 @@ def _scale(ax, weights):
     ax.set_title(words, loc="right", fontsize=9, color="0.35")
 
 
-def attention_matrix(tokens, matrix, *, title="Self-attention", ax=None):
+def attention_matrix(
+    tokens: Strings, matrix: np.ndarray, *, title: str = "Self-attention", ax: Axes | None = None
+) -> Axes:
     """Self-attention between words: a row is a word that looks, a column one that is looked at.
 
     Args:

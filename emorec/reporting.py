@@ -8,11 +8,13 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 from emorec.errors import DataMissing
 from emorec.version import __version__
@@ -81,7 +83,7 @@ def work_folder(name: str = "") -> Path:
     return folder
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions of Python, this package and those it stands on, for provenance: name to version."""
     found = {"python": platform.python_version(), "emorec": __version__}
     for name in PACKAGES:
@@ -92,7 +94,7 @@ def versions():
     return found
 
 
-def device():
+def device() -> str:
     """One line: the accelerators Keras sees, by name, or the number of CPU cores."""
     with quiet():
         import keras
@@ -120,7 +122,7 @@ def _accelerators(backend):
 
 
 @contextmanager
-def quiet():
+def quiet() -> Iterator[None]:
     """Hides what TensorFlow's C++ side writes while it is imported, before its own log level counts."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
@@ -132,7 +134,7 @@ def quiet():
             os.close(kept)
 
 
-def publish(results, title="Results"):
+def publish(results: dict[str, Any], title: str = "Results") -> None:
     """Shows a notebook's results as a table, and leaves them readable for checks.
 
     Args:
@@ -160,7 +162,7 @@ def publish(results, title="Results"):
     display({"text/plain": "\n".join(lines), "text/html": table, RESULTS_MIME: rows}, raw=True)
 
 
-def show(value):
+def show(value: Any) -> str:
     """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number, ``26`` for a count."""
     if isinstance(value, (tuple, list)):
         return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]" if len(value) == 3 else ", ".join(map(show, value))

@@ -12,10 +12,15 @@ import os
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.files import write_text
 from emorec.text.tokens import tokenise
+from emorec.types import FilePath
+
+if TYPE_CHECKING:
+    import argparse
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -25,7 +30,7 @@ DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emot
 BLOCK = 512
 
 
-def add_parsers(subparsers):
+def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``score`` and ``models`` to the command line."""
     parser = subparsers.add_parser("score", help="read sentences, a table of texts, pictures, a sound or a film")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="sentences, or one or more files")
@@ -143,7 +148,10 @@ def _table(options):
     return 0
 
 
-def score_table(source, column, target, classifier, model="", encoding="utf-8-sig", progress=True):
+def score_table(
+    source: FilePath, column: str, target: FilePath, classifier: Any, model: str = "", encoding: str = "utf-8-sig",
+    progress: bool = True,
+) -> int:  # fmt: skip
     """Scores the texts of a table and writes the table with the answers; memory does not grow with its length.
 
     Args:

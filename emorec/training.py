@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
 from emorec.metrics import macro_f1
+from emorec.types import FilePath, Numbers
 
 __all__ = [
     "Batches", "History", "Stage", "TrainingOptions", "compile_model", "fit", "one_hot", "predict", "random_state",
@@ -93,7 +94,7 @@ class TrainingOptions:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, estimator, **chosen) -> TrainingOptions:
+    def of(cls, estimator: Any, **chosen: Any) -> TrainingOptions:
         """The options among an estimator's attributes; one that it lacks keeps its default.
 
         Args:
@@ -138,7 +139,7 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def refuse_test_split(split) -> None:
+def refuse_test_split(split: Any) -> None:
     """Raises where a test split is about to be used for choosing."""
     if isinstance(split, Split) and split.name == "test":
         raise BadInput(
@@ -150,19 +151,21 @@ def refuse_test_split(split) -> None:
 class Batches(Protocol):
     """Inputs that cut themselves into batches, such as length buckets: anything with these two methods."""
 
-    def train(self, model, y, weights, batch_size, rng):
+    def train(
+        self, model: keras.Model, y: np.ndarray, weights: np.ndarray | None, batch_size: int, rng: np.random.Generator
+    ) -> float:
         """One epoch; returns the mean loss."""
 
-    def predict(self, model, batch_size):
+    def predict(self, model: keras.Model, batch_size: int) -> np.ndarray:
         """Logits (N, C) in the order of the inputs."""
 
 
-def one_hot(indices, classes):
+def one_hot(indices: Numbers, classes: int) -> np.ndarray:
     """int (N,) to float32 (N, C)."""
     return np.eye(classes, dtype="float32")[np.asarray(indices)]
 
 
-def validation_scores(targets, logits, multi_label: bool = False) -> dict[str, float]:
+def validation_scores(targets: np.ndarray, logits: np.ndarray, multi_label: bool = False) -> dict[str, float]:
     """Loss (mean cross-entropy, nats), accuracy and macro-F1 of logits (N, C) against 0/1 targets (N, C).
 
     Macro-F1 is over the classes that occur in truth or answers.
@@ -181,8 +184,8 @@ def validation_scores(targets, logits, multi_label: bool = False) -> dict[str, f
 
 
 def compile_model(
-    model, options: TrainingOptions | None = None, *, steps: int = 1, rate: float = 1.0, multi_label: bool = False,
-    class_weight=None, factors=None, **settings,
+    model: keras.Model, options: TrainingOptions | None = None, *, steps: int = 1, rate: float = 1.0,
+    multi_label: bool = False, class_weight: Numbers | None = None, factors: Numbers | None = None, **settings: Any,
 ) -> None:  # fmt: skip
     """Cross-entropy from logits under the optimizer of the options, with decoupled weight decay; `fit` does it itself.
 
@@ -242,19 +245,11 @@ def _binary_crossentropy(label_smoothing, positive):
 
 
 def fit(
-    model,
-    train,
-    validation=None,
-    options: TrainingOptions | None = None,
-    *,
-    stages: Sequence[Stage] | None = None,
-    class_weight=None,
-    multi_label: bool = False,
-    factors: Callable[[], Sequence[float] | None] | None = None,
-    checkpoint=None,
-    progress: Callable[[str], None] | None = print,
-    **settings,
-) -> History:
+    model: keras.Model, train: tuple, validation: tuple | None = None, options: TrainingOptions | None = None, *,
+    stages: Sequence[Stage] | None = None, class_weight: Numbers | None = None, multi_label: bool = False,
+    factors: Callable[[], Sequence[float] | None] | None = None, checkpoint: FilePath | None = None,
+    progress: Callable[[str], None] | None = print, **settings: Any,
+) -> History:  # fmt: skip
     """Trains a model that gives logits.
 
     Args:
@@ -387,7 +382,7 @@ def _example_weights(y, class_weight, weights=None):
 
 
 @contextmanager
-def quiet_retracing():
+def quiet_retracing() -> Iterator[None]:
     """Hides TensorFlow's advice against compiling often: texts have many lengths, and experiments many models."""
     logger = logging.getLogger("tensorflow")
 
@@ -402,7 +397,7 @@ def quiet_retracing():
 
 
 @quiet_retracing()
-def predict(model, x, batch_size=512):
+def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
     """Logits as a float32 array (N, C); batches do not change a row's result."""
     if isinstance(x, Batches):
         return x.predict(model, batch_size)

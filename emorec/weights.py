@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt
+
+if TYPE_CHECKING:
+    import keras
 
 PRECISIONS = ("float32", "float16", "int8")
 SMALL = 4096  # weights of fewer numbers stay in float32: biases, norms, small heads
 SHORT = 16  # rows of fewer numbers, too: a scale each would cost more than it saves
 
 
-def quantise_rows(values):
+def quantise_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A weight in 8 bits, a scale for each row of its last axis.
 
     Args:
@@ -42,12 +46,12 @@ def quantise_rows(values):
     return np.clip(codes, -127, 127).astype(np.int8), scales
 
 
-def restore_rows(codes, scales):
+def restore_rows(codes: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """float32 (..., D) of what `quantise_rows` returned."""
     return codes.astype(np.float32) * np.asarray(scales, dtype=np.float32)
 
 
-def pack(arrays, precision="float32"):
+def pack(arrays: dict[str, np.ndarray], precision: str = "float32") -> bytes:
     """Named float arrays as the bytes of a compressed ``.npz``.
 
     Args:
@@ -80,7 +84,7 @@ def pack(arrays, precision="float32"):
     return file.getvalue()
 
 
-def unpack(data):
+def unpack(data: bytes) -> dict[str, np.ndarray]:
     """Name to array of what `pack` wrote, floats in float32.
 
     Raises:
@@ -101,12 +105,12 @@ def unpack(data):
     return arrays
 
 
-def pack_model(model, precision):
+def pack_model(model: keras.Model, precision: str) -> bytes:
     """`pack` of a Keras model's weights; a weight's name is its number in ``model.weights``."""
     return pack({f"{i:04d}": array for i, array in enumerate(model.get_weights())}, precision)
 
 
-def unpack_model(model, data):
+def unpack_model(model: keras.Model, data: bytes) -> keras.Model:
     """Sets the weights of a model built as the packed one was.
 
     Raises:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from emorec.errors import BadInput
 from emorec.reporting import quiet
+from emorec.types import FilePath, Numbers, Strings
 from experiments.runs import Run, execute, load_results, recorded_keys
 from experiments.tables import summary, table
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = [
     "Run",
@@ -28,12 +35,15 @@ def _experiments():
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 
-def names():
+def names() -> list[str]:
     """Names of the declared experiments."""
     return sorted(_experiments())
 
 
-def declared(name, dataset=None, seeds=None, folds=None, models=None):
+def declared(
+    name: str, dataset: str | None = None, seeds: Numbers | None = None, folds: Numbers | None = None,
+    models: Strings | None = None,
+) -> list[Run]:  # fmt: skip
     """The runs of an experiment.
 
     Args:
@@ -64,7 +74,9 @@ def declared(name, dataset=None, seeds=None, folds=None, models=None):
     return runs
 
 
-def perform(runs, jobs=1, folder=None, progress=print):
+def perform(
+    runs: list[Run], jobs: int = 1, folder: FilePath | None = None, progress: Callable[[str], None] = print
+) -> list[dict]:
     """Executes the runs that are not recorded yet; each is recorded when it is done, so a kill loses one run.
 
     Args:
@@ -100,7 +112,7 @@ def _number(value):
 # Command line
 
 
-def add_parsers(subparsers):
+def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``run`` and ``list`` to the command line."""
     parser = subparsers.add_parser("run", help="run a declared experiment; resumes run by run")
     parser.add_argument("name")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from emorec.__main__ import command_line
+from emorec.types import Strings
 from experiments import add_parsers
 
 
-def main(arguments=None):
+def main(arguments: Strings | None = None) -> int:
     """``python -m experiments NAME ...`` is short for ``python -m experiments run NAME ...``."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] not in ("run", "list", "-h", "--help"):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from emorec.text.comparison import EVERY, paired, pairs
 from experiments.runs import Run, load_results
 from experiments.tables import test_to_train
 from experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATASETS = ("movie-polarity", "movie-subjectivity")
 # Chosen on the validation part of fold 0 of movie-polarity, among seven settings, for accuracy and for time.
@@ -21,7 +26,7 @@ OPTIONS = {
 }
 
 
-def attention():
+def attention() -> list[Run]:
     """Every encoder x no, uniform, global, self- and structured attention: 10-fold on the two Movie Review sets."""
     runs = []
     for dataset in DATASETS:
@@ -33,7 +38,7 @@ def attention():
     return in_turn(runs)
 
 
-def hierarchical():
+def hierarchical() -> list[Run]:
     """Bidirectional GRU with no, global and hierarchical attention: IMDb, official test split, three seeds."""
     runs = [
         Run("hierarchical", "imdb", model, BASELINE, {"baseline": name}, baseline=True)
@@ -54,7 +59,7 @@ EXPERIMENTS = {"attention": attention, "hierarchical": hierarchical}
 # ------------------------------------------------------------------------------------------- paired comparison
 
 
-def scores(contents=None, metric="accuracy"):
+def scores(contents: list[dict] | None = None, metric: str = "accuracy") -> pd.DataFrame:
     """What the runs of the grid scored, a row each.
 
     Args:
@@ -77,7 +82,7 @@ def scores(contents=None, metric="accuracy"):
     return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
 
 
-def answer(contents):
+def answer(contents: list[dict]) -> str:
     """The grid's means over the encoders as a Markdown table: gained over none, over equal weights."""
     recorded = scores(contents)
     tables = {reference: paired(recorded, reference) for reference in ("none", "uniform")}
@@ -95,6 +100,6 @@ def answer(contents):
     return "\n".join([*lines, "", note])
 
 
-def gained(row):
+def gained(row) -> pd.DataFrame:
     """A difference with its interval and p, two cells of a table; dashes for None."""
     return "– | –" if row is None else "{estimate:+.1f} [{low:+.1f}, {high:+.1f}] | {p:.3f}".format(**row)

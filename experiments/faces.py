@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -16,6 +19,9 @@ from emorec.faces.classifier import FaceClassifier
 from experiments.runs import Run
 from experiments.text import outcome, trained_how
 
+if TYPE_CHECKING:
+    from emorec.datasets.base import Dataset
+
 CLASSIFIER = "experiments.faces:run_classifier"
 BASELINE = "experiments.faces:run_baseline"
 REPEATS = "experiments.faces:run_repeats"
@@ -23,12 +29,12 @@ FLOORS = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
 SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
 
 
-def load(run):
+def load(run: Run) -> Dataset:
     """The dataset of a run; grey, as FER-2013 is, where pictures are drawn."""
     return datasets.load(run.dataset, **({"grey": True, "jobs": 2} if run.dataset == "sample-faces" else {}))
 
 
-def run_classifier(run, progress=print):
+def run_classifier(run: Run, progress: Callable[[str], None] | None = print) -> dict:
     """Trains a `FaceClassifier` with the run's options; chooses the epoch on validation, opens the test split once.
 
     ``accuracy`` and its kin are of the views that the classifier averages over, ``accuracy_one_view`` is of the whole
@@ -57,13 +63,13 @@ def _fitted(run, data, progress):
     )
 
 
-def checkpoint(run):
+def checkpoint(run: Run) -> Path:
     """The folder that a killed run goes on from, below the user cache; another declaration has another."""
     digest = hashlib.sha256(json.dumps(asdict(run), sort_keys=True).encode()).hexdigest()[:12]
     return store.user_cache() / "runs" / f"{run.slug}-{digest}"
 
 
-def run_baseline(run):
+def run_baseline(run: Run) -> dict:
     """Fits one of `emorec.faces.baselines` on the training data."""
     data = load(run)
     predicted = _floor(run, data).predict(data.test.inputs)
@@ -74,7 +80,7 @@ def _floor(run, data):
     return baselines.build(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
 
 
-def run_repeats(run, progress=print):
+def run_repeats(run: Run, progress: Callable[[str], None] | None = print) -> dict:
     """Accuracy on the test pictures that stand among the training pictures too, to the bit, and on all others."""
     data = load(run)
     model = _floor(run, data) if run.baseline else _fitted(run, data, progress)
@@ -129,7 +135,7 @@ SMALL = RECIPE | {"augment": "light", "epochs": 40, "weight_decay": 0.02}
 WIDE = RECIPE | {"width": 64, "dropout": 0.4, "augment": AUGMENTED | {"mix": 0.5}, "epochs": 100, "batch_size": 128}
 
 
-def fer2013():
+def fer2013() -> list[Run]:
     """Networks on FER-2013: chosen on PublicTest, PrivateTest opened once, three seeds."""
     return _runs(
         "fer2013",
@@ -143,7 +149,7 @@ def fer2013():
     )
 
 
-def fer2013_repeats():
+def fer2013_repeats() -> list:
     """What the pictures of PrivateTest that are in Training too add to the numbers of `fer2013`: the same settings."""
     return [
         replace(run, experiment="fer2013-repeats", function=REPEATS)
@@ -152,7 +158,7 @@ def fer2013_repeats():
     ]
 
 
-def ferplus():
+def ferplus() -> list[Run]:
     """VGGs on FER+, eight classes by majority: chosen on PublicTest, PrivateTest opened once, three seeds."""
     return _runs(
         "ferplus",
@@ -163,7 +169,7 @@ def ferplus():
     )
 
 
-def sample_faces():
+def sample_faces() -> list[Run]:
     """A small VGG on rendered faces, unseen identities, within five minutes on two cores: three seeds."""
     return _runs("sample-faces", {"VGG": RENDERED})
 

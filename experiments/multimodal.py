@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,12 +17,21 @@ from emorec.multimodal import decisions
 from emorec.multimodal import synthetic as regimes
 from emorec.multimodal.dialogues import Dialogues
 from emorec.multimodal.models import FUSION_SETTINGS, build_dialogue_model, build_fusion_model, statistics
+from emorec.types import Strings, Values
 from experiments.runs import Run
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from emorec.datasets.base import Dataset, Split
+    from emorec.labels import LabelSet
 
 HERE = "experiments.multimodal"
 
 
-def outcome(truth, probabilities, label_set, groups=None, **more):
+def outcome(
+    truth: Values, probabilities: np.ndarray, label_set: LabelSet, groups: Values | None = None, **more: Any
+) -> dict:
     """What a run reports; intervals draw whole groups, and the predictions are kept for paired comparisons."""
     guessed = probabilities.argmax(axis=1)
     evaluation = metrics.evaluate(truth, label_set.decode(guessed), label_set, groups=groups)
@@ -28,7 +39,7 @@ def outcome(truth, probabilities, label_set, groups=None, **more):
     return {"metrics": found, "predicted": "".join(map(str, guessed)), **more}
 
 
-def linear(strength, scaled=True):
+def linear(strength: float, scaled: bool = True) -> Pipeline:
     """Logistic regression, on standardised features unless told otherwise."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -38,8 +49,9 @@ def linear(strength, scaled=True):
 
 
 def train_in_context(
-    inputs, split, label_set, seed, *, speakers=None, fit=None, validation=None, scaled=True, **options
-):
+    inputs: dict[str, np.ndarray], split: Split, label_set: LabelSet, seed: int, *, speakers: Strings | None = None,
+    fit: dict[str, Any] | None = None, validation: tuple | None = None, scaled: bool = True, **options: Any,
+) -> keras.Model:  # fmt: skip
     """Trains a model of whole dialogues on a dict of modality to (N, D).
 
     Args:
@@ -63,7 +75,7 @@ def train_in_context(
 # ------------------------------------------------------------------------------------------------------- MOSI
 
 
-def mosi_parts():
+def mosi_parts() -> tuple:
     """MOSI 62/31 without its validation part, which is useless: all 62 videos, and the 31."""
     data = datasets.load("mosi")
     inputs = {m: np.concatenate([data.train.inputs[m], data.validation.inputs[m]]) for m in data.train.inputs}
@@ -73,7 +85,7 @@ def mosi_parts():
     return datasets.base.Split("train", inputs, *columns), data.test, data.label_set
 
 
-def run_mosi_linear(run):
+def run_mosi_linear(run: Run) -> dict:
     """A constant class, logistic regression on some modalities side by side, or stacking of one for each."""
     from sklearn.dummy import DummyClassifier
 
@@ -92,7 +104,7 @@ def run_mosi_linear(run):
     return outcome(test.labels, p, label_set, test.groups, protocol=MOSI_PROTOCOL)
 
 
-def run_mosi_context(run):
+def run_mosi_context(run: Run) -> dict:
     """A model over the utterances of a video; with ``late`` several, joined by that rule: one for each modality, or
     for each set of modalities in ``views``; ``members`` of each, which differ in their seeds."""
     train, test, label_set = mosi_parts()
@@ -126,7 +138,7 @@ SMALL = {"units": 64, "hidden": 0}
 T, A, V = "text", "audio", "video"
 
 
-def mosi():
+def mosi() -> list[Run]:
     """Text, voice and face on MOSI 62/31: floors, each modality, and what fusing them adds; five or ten seeds."""
     floors = {
         "majority class of the training part": {"kind": "majority", "modalities": [T]},
@@ -188,7 +200,7 @@ LETTERS = {"analyzer": "char_wb", "ngram_range": (2, 4), "min_df": 5, "sublinear
 
 
 @cache
-def meld_parts():
+def meld_parts() -> tuple[Dataset, dict]:
     """MELD's dialogues and, for each part, what one utterance tells without its neighbours.
 
     Returns:
@@ -228,7 +240,7 @@ def meld_parts():
     return data, views
 
 
-def word_vector_pools(texts):
+def word_vector_pools(texts: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
     """Mean and maximum of the word vectors of each text: lists of texts by part to float32 (N, 600) by part."""
     from emorec.text.tokens import tokenise
     from emorec.text.vectors import read_vectors
@@ -245,7 +257,7 @@ def word_vector_pools(texts):
     return {name: np.array([pools(t) for t in part], dtype="float32") for name, part in tokens.items()}
 
 
-def neighbours(x, groups, speakers, reach):
+def neighbours(x: np.ndarray, groups: Values, speakers: Strings, reach: int) -> np.ndarray:
     """Each utterance's features beside those of the ``reach`` before and after it, zeros beyond its dialogue; each
     neighbour stands twice, the second time only if the same person speaks."""
     groups, speakers, everyone = np.asarray(groups), np.asarray(speakers), np.arange(len(x))
@@ -258,13 +270,13 @@ def neighbours(x, groups, speakers, reach):
     return np.concatenate(columns, axis=1)
 
 
-def rarer(labels, label_set, power):
+def rarer(labels: Values, label_set: LabelSet, power: float) -> np.ndarray:
     """Class weights ``(n / n_k) ** power``, scaled to a mean of 1 over the examples: 0 none, 1 balanced."""
     share = np.bincount(label_set.encode(labels), minlength=len(label_set)) / len(labels)
     return share**-power / (share ** (1 - power)).sum()
 
 
-def run_meld(run):
+def run_meld(run: Run) -> dict:
     """One model of MELD; what is free (prior shift, reach, epoch) was or is chosen on its development part."""
     from sklearn.dummy import DummyClassifier
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -292,7 +304,7 @@ def run_meld(run):
     return outcome(test.labels, p, label_set, test.groups, protocol=MELD_PROTOCOL)
 
 
-def meld_context(data, views, part, seed, weights, options):
+def meld_context(data: Dataset, views: dict, part: str, seed: int, weights: np.ndarray, options: dict) -> np.ndarray:
     """Probabilities (N, 7) for a part, of a Keras model of whole dialogues stopped on the development part."""
     keras.utils.clear_session()
     named = options.get("context") == "dialogue-rnn"
@@ -311,7 +323,7 @@ MELD_PROTOCOL = "official split; settings and epoch chosen on the development pa
 MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 3, "monitor": "accuracy"}
 
 
-def meld():
+def meld() -> list[Run]:
     """Seven emotions in the dialogues of MELD, from text alone: floors, neighbours, models in context; five seeds."""
     floors = {
         "majority class": {"kind": "majority"},
@@ -335,13 +347,13 @@ def meld():
 RULES = ("mean", "product", "max", "vote")
 
 
-def regime_of(run):
+def regime_of(run: Run) -> tuple:
     """The run's regime; each seed has directions and examples of its own."""
     world = replace(regimes.regime(run.dataset), seed=run.seed)
     return world, world.dataset(test=10_000)
 
 
-def run_regime_rule(run):
+def run_regime_rule(run: Run) -> dict:
     """Logistic regression on each modality, joined by a rule, or by stacking."""
     world, data = regime_of(run)
     x, rule = data.test.inputs, run.options["rule"]
@@ -354,7 +366,7 @@ def run_regime_rule(run):
     return regime_outcome(world, data, p)
 
 
-def run_regime_layer(run):
+def run_regime_layer(run: Run) -> dict:
     """A fusion layer, settings and epoch chosen on the validation part; also without its interactions (EMAP)."""
     keras.utils.clear_session()
     world, data = regime_of(run)
@@ -385,7 +397,7 @@ def run_regime_layer(run):
     )
 
 
-def regime_outcome(world, data, p, emap_accuracy=None, **more):
+def regime_outcome(world: Any, data: Dataset, p: np.ndarray, emap_accuracy: float | None = None, **more: Any) -> dict:
     found = outcome(data.test.labels, p, data.label_set, **more)
     del found["predicted"]
     found["metrics"] = {"accuracy": found["metrics"]["accuracy"]}
@@ -408,7 +420,7 @@ REGIME_FIT = {
 }
 
 
-def regime_runs():
+def regime_runs() -> list[Run]:
     """Every fusion layer and rule in three regimes with known optimum, and what is left without interactions."""
     runs = []
     for name in regimes.REGIMES:

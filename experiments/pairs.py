@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -10,8 +11,13 @@ import numpy as np
 from emorec import datasets, metrics
 from emorec.multimodal import decisions
 from emorec.multimodal.classifier import MODALITIES, MultimodalClassifier
+from emorec.types import FilePath, Numbers
 from experiments.runs import Run, load_results
 from experiments.text import outcome
+
+if TYPE_CHECKING:
+    from emorec.datasets.base import Dataset, Split
+    from emorec.metrics import Estimate
 
 HERE = "experiments.pairs:run"
 ROWS = {
@@ -27,7 +33,7 @@ BASELINES = ("majority class", "text alone", "face alone")
 
 
 @lru_cache(maxsize=1)
-def trained(seed):
+def trained(seed: int) -> tuple[Dataset, MultimodalClassifier]:
     """The data and a fitted `MultimodalClassifier`, whose two parts are the models of one modality."""
     keras.utils.clear_session()
     data = datasets.load("sample-pairs")
@@ -36,13 +42,13 @@ def trained(seed):
     return data, classifier
 
 
-def alone(classifier, name, split):
+def alone(classifier: MultimodalClassifier, name: str, split: Split) -> np.ndarray:
     """Probabilities of one modality's own model."""
     tower = classifier.face_ if name == "image" else classifier.text_
     return tower.predict_proba(list(split.inputs[name]))
 
 
-def run(run):
+def run(run: Run) -> dict:
     """One row: chosen on validation, the test split opened once."""
     how = run.options["answer"]
     if how == "majority":
@@ -58,7 +64,7 @@ def run(run):
     return outcome(data, evaluation, predicted="".join(map(str, guessed)), **more)  # predicted: for paired comparisons
 
 
-def answer(classifier, data, how):
+def answer(classifier: MultimodalClassifier, data: Dataset, how: str) -> np.ndarray:
     """Probabilities (N, C) of the test pairs under one of the values of `ROWS`."""
     if how in MODALITIES:
         return alone(classifier, how, data.test)
@@ -70,7 +76,7 @@ def answer(classifier, data, how):
     return classifier.predict_proba({name: data.test.inputs[name] for name in kept})
 
 
-def pairs():
+def pairs() -> list:
     """Rendered faces with sentences, paired by label: each alone, together, and with one missing; three seeds."""
     return [
         Run("pairs", "sample-pairs", model, HERE, {"answer": how}, seed=seed, baseline=model in BASELINES)
@@ -90,7 +96,7 @@ COMPARED = (
 )
 
 
-def differences(contents):
+def differences(contents: list[dict]) -> str:
     """What the table of these results is read for, a line of text: pairs of rows on the same test pairs, see `gain`."""
     truth = _truth(len(contents[0]["predicted"]))
     found = {pair: _gain(*pair, truth, contents) for pair in COMPARED}
@@ -109,7 +115,7 @@ def _truth(count):
     return next(truth for truth in versions if len(truth) == count)
 
 
-def gain(first, second, truth, folder=None):
+def gain(first: str, second: str, truth: Numbers, folder: FilePath | None = None) -> Estimate:
     """How much more often the first model is right than the second, on the same test pairs.
 
     Args:

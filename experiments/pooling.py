@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from emorec import metrics
 from emorec.text import minilm
@@ -18,6 +19,9 @@ from experiments.attention import gained
 from experiments.runs import Run, load_results
 from experiments.tables import test_to_train
 from experiments.text import folds, in_turn, load, on_official_split, outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FUNCTION = "experiments.pooling:run_pooling"
 POOLINGS = ("none", "uniform", "global", "structured")
@@ -34,7 +38,7 @@ OPTIONS = {
 }
 
 
-def pooling():
+def pooling() -> list[Run]:
     """MiniLM fine-tuned under four poolings: five of ten folds of the film reviews, six emotions of tweets with three
     seeds."""
     runs = []
@@ -48,7 +52,7 @@ def pooling():
 EXPERIMENTS = {"pooling": pooling}
 
 
-def run_pooling(run):
+def run_pooling(run: Run) -> dict:
     """Fine-tunes for a fixed number of epochs, looks at validation data once and opens the test split once."""
     from experiments.pretrained import poolings
 
@@ -93,7 +97,7 @@ def _evaluated(data, split, p):
     return metrics.evaluate(split.labels, data.label_set.decode(p.argmax(1)), data.label_set, probabilities=p)
 
 
-def paired_scores(contents=None):
+def paired_scores(contents: list[dict] | None = None) -> pd.DataFrame:
     """What the runs scored, in the form that `emorec.text.comparison.paired` reads.
 
     On an official split a seed stands in the place of a fold, and the ratio is 0: no training examples are shared by
@@ -116,7 +120,7 @@ def paired_scores(contents=None):
     return pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
 
 
-def answer(contents):
+def answer(contents: list[dict]) -> str:
     """What each pooling gained over the first word piece, and over the mean, as a Markdown table."""
     recorded, tables = paired_scores(contents), {}
     for reference in ("none", "uniform"):

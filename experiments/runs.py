@@ -17,6 +17,7 @@ import numpy as np
 
 from emorec import reporting
 from emorec.errors import BadInput
+from emorec.types import FilePath
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,29 +48,29 @@ class Run:
     baseline: bool = False
 
     @property
-    def key(self):
+    def key(self) -> tuple[str, str, int | None, int]:
         """What tells it from the other runs of its experiment: (dataset, model, fold, seed)."""
         return self.dataset, self.model, self.fold, self.seed
 
     @property
-    def slug(self):
+    def slug(self) -> str:
         """A name for files: ``fer2013-vgg-wide-seed0``."""
         words = re.sub(r"[^a-z0-9]+", "-", f"{self.experiment} {self.model}".lower()).strip("-")
         fold = "" if self.fold is None else f"-fold{self.fold}"
         return f"{words}{fold}-seed{self.seed}"
 
 
-def results_folder():
+def results_folder() -> Path:
     """``results/`` of the checkout."""
     return ROOT / "results"
 
 
-def file_of(experiment, folder=None):
+def file_of(experiment: str, folder: FilePath | None = None) -> Path:
     """The JSON Lines file of an experiment: a record a line."""
     return Path(folder or results_folder()) / f"{experiment}.jsonl"
 
 
-def recorded(run, folder=None):
+def recorded(run: Run, folder: FilePath | None = None) -> dict | None:
     """The record of a run, or None.
 
     Raises:
@@ -85,7 +86,7 @@ def recorded(run, folder=None):
     return None
 
 
-def recorded_keys(experiment, folder=None):
+def recorded_keys(experiment: str, folder: FilePath | None = None) -> set[tuple]:
     """(experiment, dataset, model, fold, seed) of every record."""
     return {(experiment, *_key(content["run"])) for content in load_results(experiment, folder)}
 
@@ -94,7 +95,7 @@ def _key(run):
     return run["dataset"], run["model"], run["fold"], run["seed"]
 
 
-def execute(run, folder=None, command=""):
+def execute(run: Run, folder: FilePath | None = None, command: str = "") -> dict:
     """Carries out a run unless it is recorded already; returns its record."""
     if (content := recorded(run, folder)) is not None:
         return content
@@ -113,7 +114,7 @@ def execute(run, folder=None, command=""):
     return content
 
 
-def circumstances():
+def circumstances() -> dict:
     """What else decides a number: device, threads, versions, the commit, and the day."""
     return {
         "device": reporting.device(),
@@ -125,7 +126,7 @@ def circumstances():
     }
 
 
-def commit():
+def commit() -> str | None:
     """The commit of the checkout, with ``+`` where files differ from it; None outside of a repository."""
     git = ["git", "-C", str(ROOT)]
     try:
@@ -138,7 +139,7 @@ def commit():
     return head[:12] + "+" * bool(changed)
 
 
-def append(content, folder=None):
+def append(content: dict, folder: FilePath | None = None) -> None:
     """Adds a record as one line; safe between processes, and a line that a kill left unfinished is dropped first."""
     import filelock
 
@@ -168,7 +169,7 @@ def _rounded(value):
     return [_rounded(x) for x in value] if isinstance(value, (list, tuple)) else value
 
 
-def load_results(experiment=None, folder=None):
+def load_results(experiment: str | None = None, folder: FilePath | None = None) -> list[dict]:
     """All records, of one experiment where it is named; a last line that was cut off is left out."""
     folder = Path(folder or results_folder())
     files = [file_of(experiment, folder)] if experiment else sorted(folder.glob("*.jsonl"))

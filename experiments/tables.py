@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.metrics import corrected_t_test, seeds_interval
+from emorec.types import FilePath, Strings
 from experiments.runs import load_results
 
 # Metric names as tables show them; fractions, shown in per cent.
@@ -26,17 +27,17 @@ SHOWN = {
 
 
 @lru_cache(maxsize=1)
-def descriptions():
+def descriptions() -> dict:
     """The content of results.toml: ``experiment`` by name, ``headline``, ``literature`` and ``beside``."""
     return tomllib.loads(Path(__file__).with_name("results.toml").read_text(encoding="utf-8"))
 
 
-def described(experiment):
+def described(experiment: str) -> dict:
     """What results.toml says about an experiment; an empty dict where it says nothing."""
     return descriptions()["experiment"].get(experiment, {})
 
 
-def summary(experiment, folder=None):
+def summary(experiment: str, folder: FilePath | None = None) -> list[dict]:
     """Mean and 95 % interval of each metric, per dataset and model.
 
     Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Over
@@ -89,13 +90,13 @@ def _interval(values, records):
     return tuple(seeds_interval(points, float(np.mean(np.square(errors)))))
 
 
-def test_to_train(record):
+def test_to_train(record: dict) -> float:
     """Test examples to training examples of a run over folds; a baseline learns from the validation split too."""
     sizes = record["sizes"]
     return sizes["test"] / (sizes["train"] + sizes["validation"] * record["run"]["baseline"])
 
 
-def table(experiment, folder=None, metrics=None):
+def table(experiment: str, folder: FilePath | None = None, metrics: Strings | None = None) -> str:
     """A Markdown table of an experiment, a row per dataset and model, baselines first, with its protocol below.
 
     Args:
@@ -149,7 +150,7 @@ def _cell(value):
     return f"{mean:.1f}" if low == high else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def headlines(folder=None, page="RESULTS.md"):
+def headlines(folder: FilePath | None = None, page: str = "RESULTS.md") -> str:
     """The README's short table: a row for every headline of results.toml whose records are there.
 
     Args:
@@ -172,7 +173,7 @@ def headlines(folder=None, page="RESULTS.md"):
     return "\n".join(lines)
 
 
-def literature():
+def literature() -> str:
     """Published numbers on the same data, as a Markdown table with what has to be said about it."""
     content = descriptions()
     rows = [f"| {row['data']} | {row['published']} | {row['source']} |" for row in content["literature"]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,12 +20,16 @@ from emorec.text import baselines
 from emorec.text.classifier import TextClassifier
 from experiments.runs import Run
 
+if TYPE_CHECKING:
+    from emorec.datasets.base import Dataset
+    from emorec.metrics import Evaluation
+
 CLASSIFIER = "experiments.text:run_classifier"
 BASELINE = "experiments.text:run_baseline"
 ENSEMBLE = "experiments.text:run_ensemble"
 
 
-def load(run):
+def load(run: Run) -> Dataset:
     """The dataset of a run, with its fold as the test split where it has folds."""
     options = {} if run.fold is None else {"fold": run.fold, "folds": run.folds}
     return datasets.load(run.dataset, **options)
@@ -36,7 +42,7 @@ VECTORS = {
 }
 
 
-def vectors(name):
+def vectors(name: str) -> Path:
     """Path of named word vectors, looked for below ``$EMOREC_DATA`` and in the user cache."""
     looked_in = [root / name / VECTORS[name] for root in store.roots()]
     for path in looked_in:
@@ -51,7 +57,7 @@ def vectors(name):
     )
 
 
-def outcome(data, evaluation, **more):
+def outcome(data: Dataset, evaluation: Evaluation, **more: Any) -> dict:
     """What every run reports: metrics with intervals, the protocol and the sizes of the splits."""
     return {
         "metrics": evaluation.to_dict()["metrics"],
@@ -62,7 +68,7 @@ def outcome(data, evaluation, **more):
     }
 
 
-def run_classifier(run):
+def run_classifier(run: Run) -> dict:
     """Trains a `TextClassifier` with the run's options; chooses on validation, opens the test split once."""
     data, classifier = _trained(run, run.options)
     return outcome(
@@ -74,7 +80,7 @@ def run_classifier(run):
     )
 
 
-def trained_how(classifier):
+def trained_how(classifier: TextClassifier) -> dict:
     """How long a fitted classifier trained, and what it knew of validation data at the epoch that was kept."""
     history = classifier.history_
     return {
@@ -106,7 +112,7 @@ def _trained(run, options):
 _last = {}
 
 
-def run_baseline(run):
+def run_baseline(run: Run) -> dict:
     """Fits one of `emorec.text.baselines` on training and validation data together; nothing is tuned.
 
     With several labels to a text it is fitted on training data alone, and the thresholds are tuned on validation.
@@ -128,7 +134,7 @@ def run_baseline(run):
     return outcome(data, metrics.evaluate(test.labels, model.predict(list(test.inputs)), data.label_set))
 
 
-def run_ensemble(run):
+def run_ensemble(run: Run) -> dict:
     """A `TextClassifier` and a linear baseline, weighed by a logistic regression on their validation scores; with
     several labels to a text by one number, see `_mixture`."""
     data, classifier = _trained(run, run.options["classifier"])
@@ -175,20 +181,24 @@ BASELINES = {
 }
 
 
-def folds(experiment, dataset, model, function, options, n=10, **more):
+def folds(
+    experiment: str, dataset: str, model: str, function: str, options: dict, n: int = 10, **more: Any
+) -> list[Run]:
     return [Run(experiment, dataset, model, function, options, fold=k, folds=n, **more) for k in range(n)]
 
 
-def on_official_split(experiment, dataset, model, function, options, seeds=3, **more):
+def on_official_split(
+    experiment: str, dataset: str, model: str, function: str, options: dict, seeds: int = 3, **more: Any
+) -> list[Run]:
     return [Run(experiment, dataset, model, function, options, seed=s, **more) for s in range(seeds)]
 
 
-def in_turn(runs):
+def in_turn(runs: list[Run]) -> list[Run]:
     """Fold by fold and seed by seed: stopped early, they are whole; a network and its ensemble share a training."""
     return sorted(runs, key=lambda run: (run.dataset, run.fold or 0, run.seed))
 
 
-def polarity():
+def polarity() -> list[Run]:
     """BiLSTM + global attention, alone and with NBSVM, beside linear floors: 10-fold on the two Movie Review sets."""
     runs = []
     for dataset in ("movie-polarity", "movie-subjectivity"):
@@ -200,7 +210,7 @@ def polarity():
     return in_turn(runs)
 
 
-def emotions():
+def emotions() -> list[Run]:
     """BiGRU + global attention beside linear floors: six emotions of tweets, official split, three seeds."""
     runs = [
         Run("emotions", "emotions", model, BASELINE, {"baseline": name}, baseline=True)
@@ -209,7 +219,7 @@ def emotions():
     return runs + on_official_split("emotions", "emotions", "BiGRU + global attention", CLASSIFIER, BIGRU)
 
 
-def goemotions():
+def goemotions() -> list[Run]:
     """BiGRU + global attention, alone and with a linear model, beside linear floors: 28 emotions, several to a comment,
     official split, three seeds."""
     runs = [
@@ -223,7 +233,7 @@ def goemotions():
     return in_turn(runs + on_official_split("goemotions", "goemotions", name, ENSEMBLE, options))
 
 
-def imdb():
+def imdb() -> list[Run]:
     """Networks with attention, alone and with NBSVM, beside linear floors: IMDb, official split, three seeds."""
     runs = [
         Run("imdb", "imdb", model, BASELINE, {"baseline": name}, baseline=True) for model, name in BASELINES.items()

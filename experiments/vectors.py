@@ -12,7 +12,7 @@ EMBEDDINGS = {"learned vectors": "learned", "GloVe": "glove"}
 OPTIONS = {"movie-polarity": BILSTM, "emotions": BIGRU | {"encoder": "bilstm"}}
 
 
-def glove():
+def glove() -> list[Run]:
     """BiLSTM + global attention with vectors learned or of GloVe: five folds of Movie Review, emotions in tweets."""
     runs = []
     for dataset in OPTIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import keras
@@ -21,7 +22,7 @@ CUT = 2.0  # seconds: every file of the altered copy of EMO-DB
 
 
 @lru_cache(maxsize=2)
-def load(name):
+def load(name: str) -> Split:
     """All utterances of a dataset as one `Split`; what is measured of them is kept for the next run."""
     if name == "sample-voices":
         data = datasets.load(name, speakers=40, repeats=6)
@@ -38,7 +39,7 @@ def load(name):
     return Split("all", utterances, labels[order], ids[order], groups[order]), data.label_set
 
 
-def folds(run, data):
+def folds(run: Run, data: Split) -> tuple[np.ndarray, str]:
     """Fold numbers (N,) and what the protocol says of them."""
     how = run.options.get("folds", "speaker")
     if how == "speaker":
@@ -71,7 +72,7 @@ def _outcome(run, predicted, words, probabilities=None, **more):
     }
 
 
-def run_classifier(run, progress=None):
+def run_classifier(run: Run, progress: Callable[[str], None] | None = None) -> dict:
     """A `VoiceClassifier` for each fold, trained on the others; networks choose the epoch on a speaker of these."""
     data, label_set = load(run.dataset)
     number, words = folds(run, data)
@@ -102,7 +103,7 @@ def _validation(train, options):
     return train.take(np.flatnonzero(parts != "train"), "validation")
 
 
-def run_baseline(run):
+def run_baseline(run: Run) -> dict:
     """One of `emorec.voice.baselines`, trained for each fold on the others."""
     data, _ = load(run.dataset)
     number, words = folds(run, data)
@@ -124,7 +125,7 @@ BASELINES = {
 NETWORK = {"epochs": 24, "speeds": [], "filters": 48, "units": 32, "attention_units": 32}
 
 
-def emodb_2s():
+def emodb_2s() -> list[Run]:
     """EMO-DB's altered copy, ten speakers in turn: machines, networks, by training and by speaker; and random folds."""
     runs = [
         Run("emodb-2s", "emodb-2s", name, BASELINE, {"baseline": baseline}, baseline=True)
@@ -150,7 +151,7 @@ def emodb_2s():
     return runs + [Run("emodb-2s", "emodb-2s", name, CLASSIFIER, options) for name, options in models.items()]
 
 
-def sample_voices():
+def sample_voices() -> list:
     """Synthesised voices in five folds of speakers never heard, against the best possible rate."""
     models = {
         "discriminant": {"encoder": "lda", "speeds": []},

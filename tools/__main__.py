@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 from emorec.__main__ import command_line
+from emorec.types import Strings
 
 
-def main(arguments=None):
+def main(arguments: Strings | None = None) -> int:
     from tools import diagrams, generated, glove, lines, notebooks, site
 
     adders = (notebooks.add_run_parser, notebooks.add_parser, generated.add_parsers, site.add_parser,

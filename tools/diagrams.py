@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emorec.plots import BLUE, GREEN, ORANGE
+from emorec.types import FilePath
+
+if TYPE_CHECKING:
+    import argparse
 
 INK, GREY, AMBER = "#222222", "#6b6b6b", "#8a5a00"  # AMBER: ORANGE that can be read as text
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
 
 
-def softmax(scores):
+def softmax(scores: Sequence[float | None]) -> list[float]:
     """Weights (T,) of scores (T,); None marks padding, which gets exactly 0."""
     parts = [0.0 if s is None else math.exp(s) for s in scores]
     return [p / sum(parts) for p in parts]
 
 
-def formula(text):
+def formula(text: str) -> str:
     """SVG of text in which ``_x`` or ``_{xy}`` is lowered, ``^x`` or ``^{xy}`` raised."""
     out, shift = [], 0
     for mark, group, single, plain in re.findall(r"([_^])(?:\{([^}]*)\}|(.))|([^_^]+)", text):
@@ -36,7 +42,7 @@ def formula(text):
 class Svg:
     """A drawing that grows by boxes, lines and text; coordinates in pixels, y downwards."""
 
-    def __init__(self, width, height, title, description):
+    def __init__(self, width: float, height: float, title: str, description: str) -> None:
         self.parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
             f'height="{height}" role="img" font-family="{FONT}" font-size="15" fill="{INK}">',
@@ -48,7 +54,10 @@ class Svg:
         ]
         self.text(width / 2, 30, title, size=19, bold=True)
 
-    def text(self, x, y, text, anchor="middle", size=None, bold=False, colour=None):
+    def text(
+        self, x: float, y: float, text: str, anchor: str = "middle", size: float | None = None, bold: bool = False,
+        colour: str | None = None,
+    ) -> None:  # fmt: skip
         style = "".join(
             f' {name}="{value}"'
             for name, value in (("font-size", size), ("font-weight", bold and "bold"), ("fill", colour))
@@ -58,7 +67,18 @@ class Svg:
             f'<text xml:space="preserve" x="{x:g}" y="{y:g}" text-anchor="{anchor}"{style}>{formula(text)}</text>'
         )
 
-    def box(self, x, y, width, height, text="", fill="#ffffff", colour=INK, dashed=False, text_colour=None):
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        text: str = "",
+        fill: str = "#ffffff",
+        colour: str = INK,
+        dashed: bool = False,
+        text_colour: str | None = None,
+    ) -> None:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5" fill="{fill}" '
@@ -67,13 +87,18 @@ class Svg:
         if text:
             self.text(x + width / 2, y + height / 2 + 5, text, colour=text_colour)
 
-    def line(self, x1, y1, x2, y2, width=1.5, colour=GREY, tip=True, both=False):
+    def line(
+        self, x1: float, y1: float, x2: float, y2: float, width: float = 1.5, colour: str = GREY, tip: bool = True,
+        both: bool = False,
+    ) -> None:  # fmt: skip
         ends = ' marker-end="url(#tip)"' * tip + ' marker-start="url(#tip)"' * both
         self.parts.append(
             f'<path d="M{x1:g},{y1:g} L{x2:g},{y2:g}" stroke="{colour}" stroke-width="{width:.3g}" fill="none"{ends}/>'
         )
 
-    def column(self, x, y, word, state, weight, width=72):
+    def column(
+        self, x: float, y: float, word: str, state: str, weight: float, width: float = 72
+    ) -> tuple[float, float]:
         """A word, its state and its weight, from the bottom ``y`` up; returns where a line to the sum begins."""
         padded = weight == 0
         pale = {"dashed": True, "colour": GREY, "text_colour": GREY} if padded else {}
@@ -89,7 +114,7 @@ class Svg:
         self.text(x, y - 114 - 70 * weight, f"{weight:.2f}" if weight else "0", colour=AMBER if weight else GREY)
         return x, y - 132 - 70 * weight
 
-    def notes(self, x, rows):
+    def notes(self, x: float, rows: Sequence[tuple]) -> None:
         """Captions in a column: (y, heading, formula, ...)."""
         for y, heading, *lines in rows:
             self.text(x, y, heading, "start", bold=True)
@@ -100,7 +125,7 @@ class Svg:
         return "\n".join([*self.parts, "</svg>", ""])
 
 
-def global_attention():
+def global_attention() -> str:
     """Global attention: one weight per word, one vector per sentence."""
     words = ["the", "plot", "is", "thrilling", "padding"]
     weights = softmax([-0.6, 0.7, -0.4, 1.9, None])
@@ -135,7 +160,7 @@ def global_attention():
     return str(svg)
 
 
-def self_attention():
+def self_attention() -> str:
     """Self-attention: every word looks at every word."""
     words = ["film", "was", "not", "good"]
     scores = [[1.4, 0.1, -0.6, 0.9], [0.6, 0.5, 0.3, 0.8], [-0.2, 0.2, 0.9, 1.7], [0.5, -0.3, 1.8, 1.2]]
@@ -181,7 +206,7 @@ def self_attention():
     return str(svg)
 
 
-def hierarchical_attention():
+def hierarchical_attention() -> str:
     """Hierarchical attention: words make sentences, sentences make the document."""
     sentences = [["I", "loved", "it"], ["bit", "long", None]]
     word_scores, sentence_weights = [[-0.3, 1.8, 0.2], [-0.2, 1.1, None]], softmax([1.0, -0.1, None])
@@ -225,7 +250,7 @@ def hierarchical_attention():
     return str(svg)
 
 
-def fusion(path):
+def fusion(path: FilePath) -> None:
     """Draws feature, decision and attention fusion, the last with a modality missing; writes a PNG to ``path``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -308,7 +333,7 @@ SVGS = {
 }
 
 
-def outdated(folder):
+def outdated(folder: FilePath) -> list[str]:
     """Names of the SVG figures in ``folder`` that differ from what this code draws."""
     return [
         name
@@ -317,7 +342,7 @@ def outdated(folder):
     ]
 
 
-def augmentation(path):
+def augmentation(path: FilePath) -> None:
     """Draws what each augmentation does to a rendered face; writes a PNG to ``path``."""
     from emorec.faces.augmentation import augmentation_figure
     from emorec.faces.render import random_face
@@ -326,7 +351,7 @@ def augmentation(path):
     augmentation_figure(face, partner, draws=6, seed=0).savefig(path, dpi=75, metadata={"Software": None})
 
 
-def samples(path):
+def samples(path: FilePath) -> None:
     """Draws people of the rendered faces with every emotion; writes a PNG to ``path``."""
     from emorec.faces.render import gallery
 
@@ -337,7 +362,7 @@ SENTENCE = "They cancelled our flight and kept the money."
 CAST = (("happiness", 40), ("surprise", 43), ("happiness", 47), ("neutral", 44), ("surprise", 50))  # with seeds
 
 
-def explained(path):
+def explained(path: FilePath) -> None:
     """Draws the shipped text model's answer to a sentence, and which words it came from; writes a PNG to ``path``."""
     import emorec
 
@@ -380,7 +405,7 @@ def _shaded_words(ax, tokens, weights, width=34):
     ax.axis("off")
 
 
-def group():
+def group() -> Any:
     """A rendered photograph of five people, uint8 (H, W, 3) RGB: nobody who exists is in it."""
     import numpy as np
 
@@ -393,7 +418,7 @@ def group():
     return picture
 
 
-def read_faces(path):
+def read_faces(path: FilePath) -> None:
     """Draws what the shipped face model reads in a rendered group; writes a PNG to ``path``."""
     from PIL import Image
 
@@ -411,7 +436,7 @@ PNGS = {
 }
 
 
-def draw_all(folder):
+def draw_all(folder: FilePath) -> list[Path]:
     """Draws every figure of the README into ``folder``; returns their paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -422,7 +447,7 @@ def draw_all(folder):
     return [folder / name for name in (*SVGS, *PNGS)]
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``diagrams`` to the command line."""
     parser = subparsers.add_parser("diagrams", help="draw the figures of the README")
     default = Path(__file__).resolve().parent.parent / "Screenshots"

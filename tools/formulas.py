@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 
-def set_aside(text, formulas):
+def set_aside(text: str, formulas: list[str]) -> str:
     """Markdown with words in the place of its formulas, whose MathML is added to the list ``formulas``."""
     from latex2mathml.converter import convert
 
@@ -19,6 +19,6 @@ def set_aside(text, formulas):
     return re.sub(r"(```.*?```|`[^`]*`)|\$\$(.+?)\$\$|\$(?!\s)([^$]+?)\$", formula, text, flags=re.DOTALL)
 
 
-def put_back(html, formulas):
+def put_back(html: str, formulas: list[str]) -> str:
     """HTML of such Markdown, with the formulas in their places."""
     return re.sub(r"formula(\d+)elumrof", lambda m: formulas[int(m[1])], html)

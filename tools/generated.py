@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from emorec.datasets import cards
 from tools import diagrams, notebooks, overview, results
+
+if TYPE_CHECKING:
+    import argparse
 
 ROOT = notebooks.ROOT
 
 
-def documents():
+def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Pairs of a path and a function from the file's present text to the text that it should have."""
     yield from results.documents()
     yield ROOT / "notebooks" / "README.md", lambda text: overview.page()
@@ -17,12 +24,12 @@ def documents():
         yield ROOT / "Screenshots" / name, lambda text, draw=draw: draw()
 
 
-def stale(pairs=None):
+def stale(pairs: Iterable[tuple[Path, Callable[[str], str]]] | None = None) -> list[Path]:
     """Paths whose text is not what it should be."""
     return [path for path, text, new in _texts(documents() if pairs is None else pairs) if text != new]
 
 
-def write(pairs=None):
+def write(pairs: Iterable[tuple[Path, Callable[[str], str]]] | None = None) -> list[Path]:
     """Writes what is stale; returns the paths."""
     changed = []
     for path, text, new in _texts(documents() if pairs is None else pairs):
@@ -41,7 +48,7 @@ def _texts(pairs):
 # Command line
 
 
-def add_parsers(subparsers):
+def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``generated`` and ``results`` to the command line."""
     parser = subparsers.add_parser("generated", help="write all tables, pages and figures that are generated")
     parser.add_argument("--check", action="store_true", help="only name what is stale; exit status 1 if anything is")

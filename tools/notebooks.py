@@ -15,13 +15,21 @@ import re
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emorec import reporting
 from emorec.errors import BadInput, EmorecError
 from emorec.files import write_text
+from emorec.types import FilePath
 from tools.formulas import put_back, set_aside
+
+if TYPE_CHECKING:
+    import argparse
+
+    from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -52,17 +60,17 @@ class NotebookFailed(EmorecError):
     """A cell of a notebook raised."""
 
 
-def names():
+def names() -> list[str]:
     """All notebooks, as ``text/global_attention``."""
     return sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.rglob("*.py"))
 
 
-def parts():
+def parts() -> list[str]:
     """The folders that notebooks stand in, as ``text``."""
     return sorted({name.partition("/")[0] for name in names() if "/" in name})
 
 
-def script(name):
+def script(name: str) -> Path:
     """Path of a notebook's script.
 
     Raises:
@@ -80,7 +88,7 @@ def script(name):
     return path
 
 
-def read(name):
+def read(name: str) -> NotebookNode:
     """The notebook of a script, without outputs."""
     import jupytext
 
@@ -90,18 +98,18 @@ def read(name):
     return notebook
 
 
-def digest(name):
+def digest(name: str) -> str:
     """sha256 of a notebook's code, the set-up aside: the stamp that tells whether its outputs are fresh."""
     cells = (c for c in read(name).cells if c.cell_type == "code" and "set-up" not in c.metadata.get("tags", []))
     return hashlib.sha256(json.dumps([c.source for c in cells]).encode()).hexdigest()
 
 
-def tagged(notebook, tag):
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     """The cells that carry a tag."""
     return [c for c in notebook.cells if tag in c.metadata.get("tags", [])]
 
 
-def assign(notebook, tag, values):
+def assign(notebook: NotebookNode, tag: str, values: dict[str, Any]) -> NotebookNode:
     """Replaces the right-hand sides of simple assignments in the cells that carry a tag.
 
     Raises:
@@ -125,7 +133,10 @@ def assign(notebook, tag, values):
     return notebook
 
 
-def execute(notebook, folder=None, timeout=3600, progress=print, env=None, kernel="python3"):
+def execute(
+    notebook: NotebookNode, folder: FilePath | None = None, timeout: int = 3600,
+    progress: Callable[[str], None] = print, env: dict[str, str] | None = None, kernel: str = "python3",
+) -> NotebookNode:  # fmt: skip
     """Runs every cell in a fresh kernel of this Python; outputs are kept in the notebook, also when a cell fails.
 
     Args:
@@ -221,7 +232,7 @@ def _smaller(png):
     return base64.b64encode(min(small.getvalue() or data, data, key=len)).decode()
 
 
-def results(notebook):
+def results(notebook: NotebookNode) -> dict[str, Any]:
     """What the ``results`` cell published: name to number or ``[estimate, low, high]``; empty when nothing."""
     found = {}
     for cell in tagged(notebook, "results"):
@@ -230,7 +241,7 @@ def results(notebook):
     return found
 
 
-def build(name, fast=False, progress=print):
+def build(name: str, fast: bool = False, progress: Callable[[str], None] = print) -> NotebookNode:
     """Executes a notebook on the bundled sample and writes its ``.ipynb``, stamped with its script's digest."""
     import nbformat
 
@@ -258,7 +269,10 @@ def _cpu_of_children():
     return times.children_user + times.children_system
 
 
-def run(name, parameters=None, output="output", progress=print):
+def run(
+    name: str, parameters: dict[str, Any] | None = None, output: FilePath = "output",
+    progress: Callable[[str], None] = print,
+) -> tuple[dict[str, Any], Path, Path]:  # fmt: skip
     """Executes a notebook with other parameters; writes the executed notebook and an HTML page.
 
     Returns:
@@ -277,7 +291,10 @@ def run(name, parameters=None, output="output", progress=print):
     return results(notebook), stem.with_suffix(".ipynb"), stem.with_suffix(".html")
 
 
-def run_part(part, parameters=None, output="output", jobs=None, progress=print):
+def run_part(
+    part: str, parameters: dict[str, Any] | None = None, output: FilePath = "output", jobs: int | None = None,
+    progress: Callable[[str], None] = print,
+) -> dict:  # fmt: skip
     """Executes all notebooks of a part, several at once, the longest first; one that fails does not stop the others.
 
     Args:
@@ -319,7 +336,7 @@ def _cpu_seconds(name):
     return json.loads(path.read_text())["metadata"].get("emorec", {}).get("cpu_seconds", 0) if path.exists() else 0
 
 
-def to_html(notebook, title):
+def to_html(notebook: NotebookNode, title: str) -> str:
     """The notebook as one HTML page with its figures inside and its formulas as MathML."""
     from nbconvert import HTMLExporter
 
@@ -334,7 +351,7 @@ def to_html(notebook, title):
 # Static checks, in seconds
 
 
-def set_up(address=None):
+def set_up(address: str | None = None) -> str:
     """The code of the set-up cell, which is the same in all notebooks.
 
     Args:
@@ -344,13 +361,13 @@ def set_up(address=None):
     return SET_UP.replace("ADDRESS", address).replace("SENTENCE", WAY_OUT)
 
 
-def repository():
+def repository() -> str:
     """The project's public address from pyproject.toml, or an empty string while it has none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return project.get("urls", {}).get("Repository", "")
 
 
-def problems(name):
+def problems(name: str) -> list[str]:
     """What is wrong with a notebook, found without running it; an empty list when nothing is."""
     import nbformat
 
@@ -394,7 +411,7 @@ def problems(name):
     return found
 
 
-def sync():
+def sync() -> list:
     """Writes the common set-up cell and the launch buttons into scripts, and the scripts' text into built notebooks
     of the same code. Returns the changed paths."""
     changed = []
@@ -435,7 +452,7 @@ def _in_words_of_script(text, name):
     return json.dumps(built, indent=1, ensure_ascii=False) + "\n"
 
 
-def launch_button(name, branch="main"):
+def launch_button(name: str, branch: str = "main") -> str:
     """Markdown of the button that opens a notebook on Colab; empty while the project has no address on GitHub."""
     found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", repository())
     if not found:
@@ -444,7 +461,7 @@ def launch_button(name, branch="main"):
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({page})"
 
 
-def set_repository(url):
+def set_repository(url: str) -> str:
     """Writes the project's public address into pyproject.toml, and from there into all notebooks; returns the changed
     paths.
 
@@ -471,7 +488,7 @@ def set_repository(url):
 # Command line
 
 
-def add_run_parser(subparsers):
+def add_run_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``run`` to a command line."""
     parser = subparsers.add_parser("run", help="execute a notebook, or a part of them, and write it with an HTML page")
     parser.add_argument("notebook", help="e.g. text/global_attention, or multimodal for all of that part")
@@ -483,7 +500,7 @@ def add_run_parser(subparsers):
     parser.set_defaults(run=_run_command)
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``notebooks`` to a command line."""
     parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
     parser.add_argument("action", choices=("list", "build", "check", "sync", "set-repository"))

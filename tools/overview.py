@@ -28,7 +28,7 @@ def _contents():
     return tomllib.loads(Path(__file__).with_name("contents.toml").read_text(encoding="utf-8"))["part"]
 
 
-def parts():
+def parts() -> list[tuple[str, list[str]]]:
     """The notebooks that are there, in the order of reading.
 
     Returns:
@@ -44,12 +44,12 @@ def parts():
     return [*found, ("More", left)] if left else found
 
 
-def listed(name):
+def listed(name: str) -> dict:
     """What contents.toml says of a notebook: a dict with question and data, empty where it says nothing."""
     return next((part["notebooks"][name] for part in _contents() if name in part["notebooks"]), {})
 
 
-def heading(name):
+def heading(name: str) -> tuple[str, str]:
     """A notebook's title and the first sentence of its introduction, without marks."""
     text = re.sub(r"<!--.*?-->.*", "", notebooks.read(name).cells[0].source)
     title, _, rest = text.strip().lstrip("# ").partition("\n")
@@ -57,7 +57,7 @@ def heading(name):
     return title.strip(), re.split(r"(?<=[.?!]) +(?=[A-Z])", plain)[0]
 
 
-def facts(name):
+def facts(name: str) -> tuple[str, str]:
     """What a built notebook records of itself, as short texts: (minutes, verified)."""
     path = notebooks.script(name).with_suffix(".ipynb")
     if not path.exists():
@@ -70,7 +70,7 @@ def facts(name):
     return minutes, " · ".join([stamp.get("verified", "–"), *kept])
 
 
-def page():
+def page() -> str:
     """The text of notebooks/README.md."""
     chapters = [f"## {title}\n\n{COLUMNS}\n" + "\n".join(map(_row, names)) for title, names in parts()]
     return "\n".join([HEAD, "\n\n".join(chapters), ""])

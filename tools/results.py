@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from emorec.types import FilePath
 from experiments import tables
 from experiments.runs import ROOT, load_results
 
@@ -23,7 +26,7 @@ seeds with the sampling error of the test split. `python -m experiments NAME` ru
 """
 
 
-def filled(text, folder=None):
+def filled(text: str, folder: FilePath | None = None) -> str:
     """A document's text with every block between ``<!-- results: NAME -->`` marks written anew.
 
     Args:
@@ -40,7 +43,7 @@ def filled(text, folder=None):
     return BLOCK.sub(block, text)
 
 
-def filled_notebook(text, folder=None):
+def filled_notebook(text: str, folder: FilePath | None = None) -> str:
     """The same for the text of an ``.ipynb`` file; as it is where nothing in it changes."""
     notebook = json.loads(text)
     before = json.dumps(notebook)
@@ -52,7 +55,7 @@ def filled_notebook(text, folder=None):
     return text if json.dumps(notebook) == before else json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def page(folder=None):
+def page(folder: FilePath | None = None) -> str:
     """The text of RESULTS.md: every experiment that has records, then published numbers on the same data."""
     recorded = dict.fromkeys(record["run"]["experiment"] for record in load_results(folder=folder))
     known = [name for name in tables.descriptions()["experiment"] if name in recorded]
@@ -81,7 +84,7 @@ def _chapter(name, folder):
     return _place(name) + "\n" + "\n\n".join(filter(None, texts)) + "\n"
 
 
-def documents(folder=None):
+def documents(folder: FilePath | None = None) -> Iterator[tuple[Path, Callable[[str], str]]]:
     """What is written from results/: pairs of a path and a function from its present text to the one it should have.
 
     Args:

@@ -18,9 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # mkdocs imports hooks by their path
     sys.path.insert(0, str(ROOT))
 
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
 from emorec.errors import BadInput, DataMissing  # noqa: E402
+from emorec.types import FilePath  # noqa: E402
 from tools import notebooks, overview  # noqa: E402
 from tools.formulas import put_back, set_aside  # noqa: E402
+
+if TYPE_CHECKING:
+    import argparse
 
 # Which figure stands on a notebook's card, by notebook or by folder; elsewhere the last before the reader's own cell.
 ON_CARD = {"datasets": 0, "faces": 0, "faces/data_augmentation": 1}
@@ -35,7 +41,7 @@ CLASSES = {"TextClassifier": "text", "FaceClassifier": "faces", "VoiceClassifier
 # Hooks of mkdocs
 
 
-def on_config(config):
+def on_config(config: Any) -> Any:
     """The menu: the notebooks in the order in which they are read, and an API page for each folder."""
     chapters = [{title: [{_short(name): f"notebooks/{name}.md"} for name in names]} for title, names in _shown()]
     config["nav"] = [
@@ -50,7 +56,7 @@ def on_config(config):
     return config
 
 
-def on_files(files, config):
+def on_files(files: Any, config: Any) -> Any:
     """Adds the pages that are made of notebooks, RESULTS.md and the data cards, and their pictures."""
     from mkdocs.structure.files import File
 
@@ -67,7 +73,7 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, page, config, files):
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Fills the comments of API pages, and sets formulas and outputs aside for `on_page_content`."""
     source = page.file.src_uri
     if source.startswith("api/"):
@@ -80,7 +86,7 @@ def on_page_markdown(markdown, page, config, files):
     return markdown
 
 
-def on_page_content(html, page, config, files):
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
     """Puts formulas and the outputs of notebooks in their places."""
     html = put_back(html, page.meta.get("formulas", []))
     outputs = _OUTPUTS.get(page.file.src_uri, [])
@@ -111,7 +117,7 @@ def _read(name):
     return nbformat.read(path, as_version=4)
 
 
-def notebook_page(name):
+def notebook_page(name: str) -> dict[str, str | bytes]:
     """The files of a notebook's page.
 
     Args:
@@ -160,7 +166,7 @@ def _output(output, section, picture, files):
     return f"<pre>{escape(data['text/plain'])}</pre>" if data.get("text/plain") else ""
 
 
-def still(html):
+def still(html: str) -> str:
     """HTML without scripts and event handlers, which scikit-learn's displays of a model bring along."""
     html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL | re.IGNORECASE)
     handler = re.compile(r"""\son\w+\s*=\s*("[^"]*"|'[^']*')""")
@@ -229,7 +235,7 @@ def _data():
     return re.sub(r"\[([^]]+)\]\((?!https?:|#)[^)]*\)", r"`\1`", text)
 
 
-def model_limits():
+def model_limits() -> str:
     """What the cards say that each shipped model cannot do, as a Markdown list."""
     path = ROOT / "emorec" / "pretrained" / "models.toml"
     models = tomllib.loads(path.read_text(encoding="utf-8")).get("model", {})
@@ -239,7 +245,7 @@ def model_limits():
 # API pages
 
 
-def api_pages():
+def api_pages() -> list[str]:
     """Names of the API pages whose folder is there, in the order of api/index.md's list."""
     order = ("pretrained", "text", "faces", "voice", "multimodal", "attention", "datasets", "metrics", "shared")
     return [name for name in order if name == "shared" or (ROOT / "emorec" / name / "__init__.py").exists()]
@@ -253,7 +259,7 @@ def _written(page):
     return (ROOT / "docs" / "api" / f"{page}.md").read_text(encoding="utf-8")
 
 
-def modules(page):
+def modules(page: str) -> list[str]:
     """Public modules of an API page, as ``emorec.text.tokens``: first those that its folder passes on or that users
     type; those without a public name of their own are left out."""
     if page == "shared":
@@ -271,7 +277,7 @@ def modules(page):
     return sorted(names, key=lambda n: (n.count(".") > 2, n not in first))
 
 
-def api_page(markdown, page):
+def api_page(markdown: str, page: str) -> str:
     """An API page with its comments filled: modules, the notebooks that use them, or the list of pages."""
     if page == "index":
         entries = ((_title(name), name, _written(name).split("\n\n")[1]) for name in api_pages())
@@ -284,7 +290,7 @@ def api_page(markdown, page):
     return re.sub(r"<!-- modules of .* -->", blocks, markdown)
 
 
-def api_used(name):
+def api_used(name: str) -> list[str]:
     """The API pages of what a notebook's script imports from the package, or reaches through it."""
     text = notebooks.script(name).read_text(encoding="utf-8")
     code = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
@@ -299,7 +305,7 @@ def api_used(name):
 # Command line
 
 
-def build(folder=None):
+def build(folder: FilePath | None = None) -> Path:
     """Writes the site.
 
     Args:
@@ -325,7 +331,7 @@ def build(folder=None):
     return folder / "index.html"
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``site`` to the command line."""
     parser = subparsers.add_parser("site", help="the pages of docs/, the notebooks and the API as a site")
     parser.add_argument("--output", help="folder to write to; site/ where left out")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,9 +12,10 @@ from keras import ops
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
 from emorec.checks import fraction
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 
-def check_states(layer, shape, axes=("batch", "steps", "features")):
+def check_states(layer: str, shape: Shape, axes: Sequence[str] = ("batch", "steps", "features")) -> None:
     """BadInput unless ``shape`` has one entry for each of ``axes`` and a known last one."""
     wanted = f"({', '.join(axes)})"
     if len(shape) != len(axes):
@@ -21,14 +24,14 @@ def check_states(layer, shape, axes=("batch", "steps", "features")):
         raise BadInput(f"{layer} needs a known number of {axes[-1]}; got {tuple(shape)}.")
 
 
-def output_spec(layer, shapes):
+def output_spec(layer: keras.Layer, shapes: tuple) -> Tensor:
     """Symbolic tensors of ``layer``'s compute dtype for one shape or for a tuple of shapes."""
     if isinstance(shapes[0], tuple):
         return tuple(keras.KerasTensor(shape, dtype=layer.compute_dtype) for shape in shapes)
     return keras.KerasTensor(shapes, dtype=layer.compute_dtype)
 
 
-def call_with_mask(layer, states, mask):
+def call_with_mask(layer: keras.Layer, states: Tensor, mask: Tensor) -> Tensor:
     """``layer(states)``, with the mask for a layer that takes one; Dense and its like have no use for it."""
     takes_mask = "mask" in inspect.signature(layer.call).parameters
     return layer(states, mask=mask) if takes_mask else layer(states)
@@ -48,21 +51,23 @@ class AttentionPooling(keras.layers.Layer):
 
     rows = None  # sums per sequence; None: a single one, without an axis of its own
 
-    def __init__(self, dropout=0.0, seed=None, **kwargs):
+    def __init__(self, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.dropout = fraction(type(self).__name__, "dropout", dropout)
         self.seed = seed
         self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states(type(self).__name__, states_shape)
         self.drop.build(states_shape)
 
-    def attend(self, states, mask):
+    def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def call(self, states, mask=None, return_attention_scores=False, training=None):
+    def call(
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         mask = boolean_mask(type(self).__name__, states, mask)
         states = zero_padding(states, mask)
         scores = self.attend(states, mask)
@@ -74,18 +79,20 @@ class AttentionPooling(keras.layers.Layer):
             context = ops.matmul(weights, states)
         return (context, scores) if return_attention_scores else context
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return None  # the steps are gone
 
-    def compute_output_shape(self, states_shape, return_attention_scores=False):
+    def compute_output_shape(self, states_shape: Shape, return_attention_scores: bool = False) -> tuple:
         batch, steps, features = states_shape
         rows = () if self.rows is None else (self.rows,)
         context = (batch, *rows, features)
         return (context, (batch, *rows, steps)) if return_attention_scores else context
 
-    def compute_output_spec(self, states, mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         check_mask(type(self).__name__, states, mask)
         return output_spec(self, self.compute_output_shape(states.shape, return_attention_scores))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dropout": self.dropout, "seed": self.seed}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from emorec.attention.base import AttentionPooling
 from emorec.attention.masking import masked_softmax
 from emorec.checks import positive_int
+from emorec.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -41,11 +44,11 @@ class GlobalAttention(AttentionPooling):
         BadInput: ``units`` or ``dropout`` out of range; states not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, units=64, dropout=0.0, seed=None, **kwargs):
+    def __init__(self, units: int = 64, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(dropout=dropout, seed=seed, **kwargs)
         self.units = positive_int("GlobalAttention", "units", units)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         super().build(states_shape)
         self.project = keras.layers.Dense(self.units, activation="tanh", dtype=self.dtype_policy, name="project")
         self.project.build(states_shape)
@@ -53,8 +56,8 @@ class GlobalAttention(AttentionPooling):
         self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
         self.score.build((*states_shape[:-1], self.units))
 
-    def attend(self, states, mask):
+    def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         return masked_softmax(ops.squeeze(self.score(self.project(states)), -1), mask)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}

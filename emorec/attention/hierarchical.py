@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -10,11 +12,12 @@ from emorec.attention.global_attention import GlobalAttention
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
 from emorec.checks import positive_int
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 RECURRENT = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
-def recurrent_encoder(name, units, layer_name, dtype=None):
+def recurrent_encoder(name: str, units: int, layer_name: str, dtype: Any = None) -> keras.Layer:
     """A recurrent Keras layer that returns all states, from "gru", "bilstm" and so on."""
     kind = name.removeprefix("bi") if isinstance(name, str) else None
     if kind not in RECURRENT:
@@ -60,7 +63,10 @@ class HierarchicalAttention(keras.layers.Layer):
             return one state a step; words not of rank 4; a mask that does not fit.
     """
 
-    def __init__(self, units=64, word_encoder="bigru", sentence_encoder="bigru", encoder_units=None, **kwargs):
+    def __init__(
+        self, units: int = 64, word_encoder: str | keras.Layer = "bigru", sentence_encoder: str | keras.Layer = "bigru",
+        encoder_units: int | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.supports_masking = True
         self.units = positive_int("HierarchicalAttention", "units", units)
@@ -80,7 +86,7 @@ class HierarchicalAttention(keras.layers.Layer):
         self.word_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="word_attention")
         self.sentence_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="sentence_attention")
 
-    def build(self, words_shape):
+    def build(self, words_shape: Shape) -> None:
         check_states("HierarchicalAttention", words_shape, ("batch", "sentences", "words", "features"))
         _, sentences, steps, features = words_shape
         states_shape = (None, steps, features)
@@ -98,7 +104,9 @@ class HierarchicalAttention(keras.layers.Layer):
             states_shape = (None, sentences, states_shape[-1])
         self.document_features = states_shape[-1]
 
-    def call(self, words, mask=None, return_attention_scores=False, training=None):
+    def call(
+        self, words: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         mask = boolean_mask("HierarchicalAttention", words, mask)
         _, sentences, steps, features = ops.shape(words)
         flat = ops.reshape(zero_padding(words, mask), (-1, steps, features))  # (B * S, T, E)
@@ -114,21 +122,23 @@ class HierarchicalAttention(keras.layers.Layer):
         document, sentence_scores = self.sentence_attention(states, mask=sentence_mask, return_attention_scores=True)
         return (document, word_scores, sentence_scores) if return_attention_scores else document
 
-    def compute_mask(self, words, mask=None):
+    def compute_mask(self, words: Tensor, mask: Tensor = None) -> Tensor:
         return None  # words and sentences are gone
 
-    def compute_output_shape(self, words_shape, return_attention_scores=False):
+    def compute_output_shape(self, words_shape: Shape, return_attention_scores: bool = False) -> tuple:
         batch, sentences, steps, _ = words_shape
         if not self.built:
             self.build(words_shape)
         document = (batch, self.document_features)
         return (document, (batch, sentences, steps), (batch, sentences)) if return_attention_scores else document
 
-    def compute_output_spec(self, words, mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self, words: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         check_mask("HierarchicalAttention", words, mask)
         return output_spec(self, self.compute_output_shape(words.shape, return_attention_scores))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "encoder_units": self.encoder_units}
         for place in ("word_encoder", "sentence_encoder"):
             layer = keras.saving.serialize_keras_object(getattr(self, place))
@@ -136,7 +146,7 @@ class HierarchicalAttention(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> HierarchicalAttention:
         config = dict(config)
         for place in ("word_encoder", "sentence_encoder"):
             if isinstance(config.get(place), dict):
@@ -144,7 +154,7 @@ class HierarchicalAttention(keras.layers.Layer):
         return super().from_config(config)
 
 
-def with_a_step(mask):
+def with_a_step(mask: Tensor) -> Tensor:
     """``mask`` (N, T) with the first step of every empty row switched on: cuDNN refuses a row without any."""
     if mask is None:
         return None
@@ -152,7 +162,7 @@ def with_a_step(mask):
     return ops.concatenate([ops.logical_or(mask[:, :1], empty), mask[:, 1:]], axis=1)
 
 
-def pack(states, mask):
+def pack(states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """States (N, T, D) with the real steps moved to the left in their order, their mask, and the way back.
 
     A masked step in between leaves an RNN's state alone, so nothing changes; but cuDNN wants padding on the
@@ -166,6 +176,6 @@ def pack(states, mask):
     return packed, ops.take_along_axis(mask, order, axis=1), ops.argsort(order, axis=1)
 
 
-def unpack(states, back):
+def unpack(states: Tensor, back: Tensor) -> Tensor:
     """Undo ``pack``."""
     return states if back is None else ops.take_along_axis(states, back[..., None], axis=1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from keras import ops
 
 from emorec.errors import BadInput
+from emorec.types import Tensor
 
 
-def masked_softmax(scores, mask=None, axis=-1):
+def masked_softmax(scores: Tensor, mask: Tensor = None, axis: int = -1) -> Tensor:
     """Softmax in which masked positions get exactly 0.
 
     Computed in float32 at least, so float16 scores neither overflow nor lose small weights.
@@ -32,19 +33,19 @@ def masked_softmax(scores, mask=None, axis=-1):
     return ops.cast(powers / (ops.sum(powers, axis=axis, keepdims=True) + nobody), scores.dtype)
 
 
-def uniform_weights(states, mask=None):
+def uniform_weights(states: Tensor, mask: Tensor = None) -> Tensor:
     """Weights (B, T) of 1 / length on the real steps of ``states`` (B, T, D), exactly 0 elsewhere."""
     return masked_softmax(ops.zeros_like(states[..., 0]), mask)
 
 
-def zero_padding(states, mask=None):
+def zero_padding(states: Tensor, mask: Tensor = None) -> Tensor:
     """States (..., T, D) with every masked step set to 0, whatever it held (NaN included)."""
     if mask is None:
         return states
     return ops.where(ops.expand_dims(mask, -1), states, ops.zeros_like(states))
 
 
-def check_mask(layer, states, mask):
+def check_mask(layer: str, states: Tensor, mask: Tensor) -> None:
     """BadInput unless ``mask`` is None or covers the steps of ``states`` (..., D)."""
     if mask is None:
         return
@@ -56,7 +57,7 @@ def check_mask(layer, states, mask):
         )
 
 
-def boolean_mask(layer, states, mask):
+def boolean_mask(layer: str, states: Tensor, mask: Tensor) -> Tensor:
     """``mask`` as booleans, after ``check_mask``; ``None`` stays None."""
     check_mask(layer, states, mask)
     return None if mask is None else ops.cast(mask, "bool")

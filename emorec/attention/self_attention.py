@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,6 +12,7 @@ from emorec.attention.base import check_states, output_spec
 from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, zero_padding
 from emorec.checks import fraction, positive_int
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 SCORINGS = ("dot", "additive")
 
@@ -49,7 +51,10 @@ class SelfAttention(keras.layers.Layer):
             that does not fit.
     """
 
-    def __init__(self, units=64, heads=1, scoring="dot", dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self, units: int = 64, heads: int = 1, scoring: str = "dot", dropout: float = 0.0, seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.supports_masking = True
         self.units = positive_int("SelfAttention", "units", units)
@@ -63,7 +68,7 @@ class SelfAttention(keras.layers.Layer):
         self.seed = seed
         self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("SelfAttention", states_shape)
         self.drop.build(states_shape)
 
@@ -86,7 +91,9 @@ class SelfAttention(keras.layers.Layer):
                 name="score_kernel",
             )
 
-    def call(self, states, mask=None, return_attention_scores=False, training=None):
+    def call(
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         mask = boolean_mask("SelfAttention", states, mask)
         states = zero_padding(states, mask)
         queries, keys, values = (self._split(project(states)) for project in (self.query, self.key, self.value))
@@ -97,7 +104,7 @@ class SelfAttention(keras.layers.Layer):
         outputs = zero_padding(self.output_projection(merged), mask)
         return (outputs, scores) if return_attention_scores else outputs
 
-    def contributions(self, states, scores):
+    def contributions(self, states: Tensor, scores: Tensor) -> Tensor:
         """How much of each step is in the sum of the new states: the norm of its value, weighted and projected.
 
         A weight alone does not tell: much attention to a value near 0 brings nothing (Kobayashi et al. 2020,
@@ -129,18 +136,20 @@ class SelfAttention(keras.layers.Layer):
         summed = ops.tanh(queries[:, :, :, None, :] + keys[:, :, None, :, :])
         return ops.einsum("bhijd,hd->bhij", summed, ops.cast(self.score_kernel, summed.dtype))
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape, return_attention_scores=False):
+    def compute_output_shape(self, states_shape: Shape, return_attention_scores: bool = False) -> tuple:
         batch, steps, _ = states_shape
         weights = (batch, self.heads, steps, steps)
         return (tuple(states_shape), weights) if return_attention_scores else tuple(states_shape)
 
-    def compute_output_spec(self, states, mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         check_mask("SelfAttention", states, mask)
         return output_spec(self, self.compute_output_shape(states.shape, return_attention_scores))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("units", "heads", "scoring", "dropout", "seed")}
         return {**super().get_config(), **own}

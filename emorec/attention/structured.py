@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,6 +11,7 @@ from emorec.attention.base import AttentionPooling
 from emorec.attention.masking import masked_softmax
 from emorec.checks import positive_int
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -40,7 +43,10 @@ class StructuredSelfAttention(AttentionPooling):
             that does not fit.
     """
 
-    def __init__(self, units=64, hops=4, penalty=0.0, dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self, units: int = 64, hops: int = 4, penalty: float = 0.0, dropout: float = 0.0, seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(dropout=dropout, seed=seed, **kwargs)
         self.units = positive_int("StructuredSelfAttention", "units", units)
         self.hops = positive_int("StructuredSelfAttention", "hops", hops)
@@ -49,10 +55,10 @@ class StructuredSelfAttention(AttentionPooling):
         self.penalty = float(penalty)
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         return self.hops
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         super().build(states_shape)
 
         def dense(units, name, **arguments):
@@ -63,14 +69,14 @@ class StructuredSelfAttention(AttentionPooling):
         self.score = dense(self.hops, "score")
         self.score.build((*states_shape[:-1], self.units))
 
-    def attend(self, states, mask):
+    def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         scores = ops.transpose(self.score(self.project(states)), (0, 2, 1))  # (B, hops, T)
         weights = masked_softmax(scores, None if mask is None else mask[:, None, :])
         if self.penalty:
             self.add_loss(self.penalty * self.redundancy(weights, mask))
         return weights
 
-    def redundancy(self, weights, mask=None):
+    def redundancy(self, weights: Tensor, mask: Tensor = None) -> Tensor:
         """Eq. 8: mean of ``||A A^T - I||_F^2`` over the sequences with a real step; a float32 scalar."""
         weights = ops.cast(weights, "float32")
         overlap = ops.matmul(weights, ops.transpose(weights, (0, 2, 1))) - ops.eye(self.hops)
@@ -80,6 +86,6 @@ class StructuredSelfAttention(AttentionPooling):
         there = ops.cast(ops.any(ops.cast(mask, "bool"), axis=1), "float32")
         return ops.sum(norms * there) / ops.maximum(ops.sum(there), 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "hops": self.hops, "penalty": self.penalty}
         return {**super().get_config(), **own}

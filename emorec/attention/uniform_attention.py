@@ -6,6 +6,7 @@ import keras
 
 from emorec.attention.base import AttentionPooling
 from emorec.attention.masking import uniform_weights
+from emorec.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -31,5 +32,5 @@ class UniformAttention(AttentionPooling):
         BadInput: ``dropout`` out of range; states not of rank 3; a mask that does not fit.
     """
 
-    def attend(self, states, mask):
+    def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         return uniform_weights(states, mask)

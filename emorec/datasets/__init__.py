@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emorec.datasets.base import Dataset, Split
 from emorec.datasets.cards import get as card
@@ -26,17 +27,9 @@ def __getattr__(name):
 
 
 def load(
-    name: str,
-    *,
-    path: str | Path | None = None,
-    root: str | Path | None = None,
-    fold: int = 0,
-    folds: int = 10,
-    seed: int = 0,
-    validation: float = 0.1,
-    download: bool = True,
-    **options,
-) -> Dataset:
+    name: str, *, path: str | Path | None = None, root: str | Path | None = None, fold: int = 0, folds: int = 10,
+    seed: int = 0, validation: float = 0.1, download: bool = True, **options: Any,
+) -> Dataset:  # fmt: skip
     """A dataset by name.
 
     Args:

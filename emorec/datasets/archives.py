@@ -19,6 +19,7 @@ from pathlib import Path
 
 from emorec.datasets.decoding import refuse_html
 from emorec.errors import BadInput, DataCorrupt, EmorecError
+from emorec.types import FilePath
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip")
 SWELLING = 200  # bytes for each byte of an archive; texts and pixels as digits become 3 to 20 times as large
@@ -66,7 +67,7 @@ class Bound:
         size: Its bytes.
     """
 
-    def __init__(self, path, size: int):
+    def __init__(self, path: FilePath, size: int) -> None:
         self.path, self.members = path, 0
         self.allowed = SPARE + SWELLING * size
         with contextlib.suppress(KeyError, ValueError):
@@ -88,7 +89,7 @@ class Bound:
             )
 
 
-def gunzip(data: bytes, name) -> bytes:
+def gunzip(data: bytes, name: str) -> bytes:
     """The content of a gzipped file, bounded as archives are.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -57,7 +58,7 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
-    def take(self, positions, name: str | None = None) -> Split:
+    def take(self, positions: Sequence[int] | np.ndarray, name: str | None = None) -> Split:
         """The split made of the examples at ``positions`` (indices or a boolean array)."""
         inputs = self.inputs
         inputs = {k: v[positions] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[positions]
@@ -108,7 +109,7 @@ class Dataset:
         )
 
 
-def objects(values) -> np.ndarray:
+def objects(values: Iterable) -> np.ndarray:
     """A 1-D object array of any values, strings and tuples included."""
     values = list(values)
     array = np.empty(len(values), dtype=object)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from emorec.datasets import store
 from emorec.datasets.archives import extract
 from emorec.files import replacing
+from emorec.types import FilePath
 
 
 @contextlib.contextmanager
-def lock(target):
+def lock(target: FilePath) -> Iterator[None]:
     """Holds a lock on a path between processes, and says so on stderr while another process has it."""
     import filelock
 
@@ -60,7 +62,9 @@ def _sweep(folder):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def of_file(folder: str, file: str | Path, version: int | str, make) -> dict[str, np.ndarray]:
+def of_file(
+    folder: str, file: str | Path, version: int | str, make: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     """The arrays that ``make`` returns, kept for as long as neither the file's bytes nor the version changes.
 
     Args:
@@ -79,7 +83,9 @@ def of_file(folder: str, file: str | Path, version: int | str, make) -> dict[str
     return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{content}", make)
 
 
-def arrays(folder: str, stem: str, version: int | str, make) -> dict[str, np.ndarray]:
+def arrays(
+    folder: str, stem: str, version: int | str, make: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     """The arrays that ``make`` returns, kept under a name; another version of the same name replaces them.
 
     Args:

@@ -10,13 +10,19 @@ import functools
 import importlib
 import inspect
 import tomllib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emorec import labels
 from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, EmorecError
 from emorec.labels import LabelSet
+from emorec.types import FilePath
+
+if TYPE_CHECKING:
+    from emorec.datasets.base import Rows
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Card:
         """The files it needs, in words."""
         return " or ".join(" + ".join(together) for together in self.files)
 
-    def read(self, path, **options):
+    def read(self, path: FilePath, **options: Any) -> Rows:
         """What the card's reader makes of ``path``."""
         module, function = self.reader.split(":")
         reader = getattr(importlib.import_module(module), function)
@@ -106,7 +112,7 @@ class Card:
             ) from error
 
 
-def check_options(name: str, reader, options) -> None:
+def check_options(name: str, reader: Callable, options: Collection[str]) -> None:
     """Raises where the reader of a dataset does not take an option, and says which it takes.
 
     A reader that hands on what it does not know itself is asked in the place where that arrives.

@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.datasets import cards, download, extras, splits, store, verify
 from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
 
+if TYPE_CHECKING:
+    import argparse
+
+    from emorec.datasets.base import Rows
+
 FOLDED = ("movie-polarity", "movie-subjectivity")
 
 
-def add_parser(subparsers) -> None:
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``data`` and its commands; each sets ``run``: it takes the arguments, returns an exit code."""
     parser = subparsers.add_parser("data", help="list, get, find and verify datasets")
     commands = parser.add_subparsers(dest="data_command", required=True)
@@ -134,7 +140,7 @@ def _folds(args):
     return 0
 
 
-def fold_numbers(rows, folds: int = 10, seed: int = 0) -> list[tuple[str, int]]:
+def fold_numbers(rows: Rows, folds: int = 10, seed: int = 0) -> list[tuple[str, int]]:
     """(id, fold) of every row: the published numbers of ``folds=10, seed=0``."""
     content = [splits.normalise(text) for text in rows.inputs]
     return list(zip(rows.ids, splits.k_fold(rows.ids, rows.labels, folds=folds, seed=seed, content=content).tolist()))

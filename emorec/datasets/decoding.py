@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from emorec.errors import BadInput, DataCorrupt
+from emorec.types import FilePath
 
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # of UTF-8
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -31,7 +32,7 @@ def decode(data: bytes) -> str:
         return _line_ends(_mended(data)[0] if _mostly_utf8(data) else data.decode("cp1252", errors="replace"))
 
 
-def decode_table(data: bytes, name, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+def decode_table(data: bytes, name: FilePath, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
     """The text of a table of a reader's own, and notes on what had to be decided about its encoding.
 
     UTF-8, or UTF-16 and UTF-32 with their mark. Single bytes that are no UTF-8 in a file that is are read as cp1252
@@ -127,7 +128,7 @@ def _western(data):
     return True
 
 
-def refuse_html(head: bytes, name) -> None:
+def refuse_html(head: bytes, name: FilePath) -> None:
     """Raises `DataCorrupt` where the first bytes of a file are those of a web page, or of a pointer to the file."""
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         raise DataCorrupt(

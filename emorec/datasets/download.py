@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.datasets.archives import ARCHIVES, members, readable
 from emorec.datasets.cache import lock
@@ -15,13 +16,16 @@ from emorec.datasets.store import download_root, holds, missing, places, refuse_
 from emorec.datasets.verify import check_content, sha256
 from emorec.errors import DataCorrupt
 
+if TYPE_CHECKING:
+    from emorec.datasets.cards import Card
+
 PAUSES = (2, 8, 30)  # seconds before the next try, after an error of the server or a time-out
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # what a server answers with that is busy and not at a loss
 LONGEST = 12 * 3600  # seconds for a file, all tries together
 SLOW_SECONDS, SLOW_BYTES = 60, 200  # fewer bytes a second over so many seconds are no transfer
 
 
-def fetch(card, root: str | Path | None = None, *, force: bool = False, progress: bool = True) -> Path:
+def fetch(card: Card, root: str | Path | None = None, *, force: bool = False, progress: bool = True) -> Path:
     """Downloads a dataset, checks it, and only then moves it to its place; safe between processes.
 
     Args:

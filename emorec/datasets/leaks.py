@@ -10,6 +10,7 @@ from emorec import images as pictures
 from emorec.datasets.base import SPLITS, Dataset
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput
+from emorec.types import Values
 
 
 def check_subjects(data: Dataset) -> None:
@@ -159,7 +160,10 @@ class FeatureLeak:
         return f"{100 * self.inside:.1f} % inside train, {100 * self.test:.1f} % on test: {verdict}"
 
 
-def leaked_features(train, train_labels, test, test_labels, groups=None, folds: int = 5, seed: int = 0) -> FeatureLeak:
+def leaked_features(
+    train: np.ndarray, train_labels: Values, test: np.ndarray, test_labels: Values, groups: Values | None = None,
+    folds: int = 5, seed: int = 0,
+) -> FeatureLeak:  # fmt: skip
     """Whether features were extracted by a model that had seen the labels of the training split.
 
     Such features separate the training split nearly perfectly, folds of unseen groups included, and much less so the

@@ -11,12 +11,17 @@ import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.errors import BadInput, LabelMismatch
 from emorec.labels import LabelSet
+from emorec.types import Numbers, Strings, Values
+
+if TYPE_CHECKING:
+    from emorec.datasets.cards import Card
 
 
 @dataclass
@@ -50,7 +55,7 @@ class Rows:
     protocol: str = ""
 
 
-def normalise(text) -> str:
+def normalise(text: Any) -> str:
     """The text by which duplicates are found: case folded, white space collapsed."""
     return " ".join(str(text).casefold().split())
 
@@ -77,7 +82,10 @@ def _class_counts(labels, unit):
     return counts
 
 
-def assign(ids, labels, shares, *, seed: int | str = 0, content=None, groups=None) -> np.ndarray:
+def assign(
+    ids: Values, labels: Values, shares: Numbers, *, seed: int | str = 0, content: Values | None = None,
+    groups: Values | None = None,
+) -> np.ndarray:  # fmt: skip
     """Deals rows into splits, stratified by class, never tearing duplicates or groups apart.
 
     Args:
@@ -123,7 +131,10 @@ def assign(ids, labels, shares, *, seed: int | str = 0, content=None, groups=Non
     return split[unit]
 
 
-def k_fold(ids, labels, *, folds: int = 10, seed: int | str = 0, content=None, groups=None) -> np.ndarray:
+def k_fold(
+    ids: Values, labels: Values, *, folds: int = 10, seed: int | str = 0, content: Values | None = None,
+    groups: Values | None = None,
+) -> np.ndarray:  # fmt: skip
     """Fold numbers 0 to ``folds - 1``, int64 (N,); see `assign` for the arguments."""
     if not 2 <= folds <= len(ids):
         raise BadInput(f"folds must lie between 2 and the {len(ids)} rows; received {folds!r}.")
@@ -131,16 +142,9 @@ def k_fold(ids, labels, *, folds: int = 10, seed: int | str = 0, content=None, g
 
 
 def fold_splits(
-    ids,
-    labels,
-    *,
-    fold: int = 0,
-    folds: int = 10,
-    seed: int | str = 0,
-    validation: float = 0.1,
-    content=None,
-    groups=None,
-) -> np.ndarray:
+    ids: Values, labels: Values, *, fold: int = 0, folds: int = 10, seed: int | str = 0, validation: float = 0.1,
+    content: Values | None = None, groups: Values | None = None,
+) -> np.ndarray:  # fmt: skip
     """Split names, object array (N,): the fold is the test split, a share of the rest validation."""
     if fold not in range(folds):
         raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
@@ -152,8 +156,9 @@ def fold_splits(
 
 
 def split_validation(
-    splits, ids, labels, *, share: float = 0.1, seed: int | str = 0, content=None, groups=None
-) -> np.ndarray:
+    splits: Strings, ids: Values, labels: Values, *, share: float = 0.1, seed: int | str = 0,
+    content: Values | None = None, groups: Values | None = None,
+) -> np.ndarray:  # fmt: skip
     """A copy of ``splits`` in which a stratified share of the ``train`` rows is called ``validation``."""
     rows = [i for i, split in enumerate(splits) if split == "train"]
     if not 0 < share < 1 or len(rows) < 2:
@@ -172,8 +177,9 @@ def split_validation(
 
 
 def assemble(
-    name: str, rows, *, card=None, fold: int = 0, folds: int = 10, seed: int | str = 0, validation: float = 0.1
-) -> Dataset:
+    name: str, rows: Rows, *, card: Card | None = None, fold: int = 0, folds: int = 10, seed: int | str = 0,
+    validation: float = 0.1,
+) -> Dataset:  # fmt: skip
     """Makes the three splits of a `Dataset` from a reader's rows, and its notes and protocol.
 
     Raises:
@@ -221,7 +227,7 @@ def _split(name, split, rows, splits):
     return Split(split, inputs, objects(rows.labels)[where], objects(rows.ids)[where], groups)
 
 
-def duplicate_notes(content, labels, splits, what: str = "text") -> tuple[str, ...]:
+def duplicate_notes(content: Values, labels: Values, splits: Strings, what: str = "text") -> tuple[str, ...]:
     """Sentences on duplicates inside a dataset and across its splits; empty where there are none."""
     same = " (case and spaces aside)" if what == "text" else ""
     seen: dict = {}

@@ -12,10 +12,15 @@ import glob
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.datasets.archives import ARCHIVES, gunzip, members, readable
 from emorec.datasets.decoding import decode, refuse_html
 from emorec.errors import BadInput, DataMissing
+from emorec.types import Values
+
+if TYPE_CHECKING:
+    from emorec.datasets.cards import Card
 
 __all__ = [
     "decode", "download_root", "find", "holds", "locate", "missing", "places", "read", "read_one", "refuse_html",
@@ -51,7 +56,7 @@ def download_root(root: str | Path | None = None) -> Path:
 # --- finding
 
 
-def holds(path: Path, card) -> bool:
+def holds(path: Path, card: Card) -> bool:
     """Whether a folder holds the files that a dataset needs."""
 
     def has(pattern):
@@ -61,12 +66,12 @@ def holds(path: Path, card) -> bool:
     return path.is_dir() and any(all(map(has, together)) for together in card.files)
 
 
-def places(card, root: str | Path | None = None) -> list[Path]:
+def places(card: Card, root: str | Path | None = None) -> list[Path]:
     """Folders where a dataset may lie, in the order they are looked at."""
     return [folder / name for folder in roots(root) for name in (card.name, *card.folders)]
 
 
-def locate(card, path: str | Path | None = None, root: str | Path | None = None) -> Path:
+def locate(card: Card, path: str | Path | None = None, root: str | Path | None = None) -> Path:
     """The folder (or the file given as ``path``) where a dataset lies.
 
     Raises:
@@ -83,7 +88,7 @@ def locate(card, path: str | Path | None = None, root: str | Path | None = None)
     raise missing(card, places(card, root), root=root)
 
 
-def missing(card, looked_in, why: str = "", root: str | Path | None = None) -> DataMissing:
+def missing(card: Card, looked_in: Values, why: str = "", root: str | Path | None = None) -> DataMissing:
     """The `DataMissing` of a card."""
     usable = [folder for folder in roots(root) if os.access(folder, os.W_OK) or not folder.exists()]
     folder = [*usable, *roots(root)][0] / card.name
@@ -113,7 +118,7 @@ def _matching(path, patterns):
     return found
 
 
-def read(path: str | Path, *patterns) -> dict[str, bytes]:
+def read(path: str | Path, *patterns: str) -> dict[str, bytes]:
     """Files of a dataset by name, whether they lie in folders, archives (read in place) or gzipped.
 
     Args:
@@ -137,7 +142,7 @@ def read(path: str | Path, *patterns) -> dict[str, bytes]:
 
 
 def read_one(
-    path: str | Path, *patterns, what: str = "a file of the dataset", any_name: bool = False
+    path: str | Path, *patterns: str, what: str = "a file of the dataset", any_name: bool = False
 ) -> tuple[str, bytes]:
     """(name, bytes) of the first pattern that matches anything; of several matches the shortest path.
 

@@ -10,12 +10,18 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.datasets.archives import gunzip
 from emorec.datasets.decoding import decode_table, refuse_html
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.types import FilePath, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KINDS = {
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel",
@@ -47,7 +53,10 @@ class Table:
     orders: dict = field(default_factory=dict)
 
 
-def read(source, wanted, *, delimiter=None, encoding=None) -> Table:
+def read(
+    source: FilePath | pd.DataFrame, wanted: Mapping[str, str], *, delimiter: str | None = None,
+    encoding: str | None = None,
+) -> Table:  # fmt: skip
     """The table in a file or a DataFrame.
 
     Args:
@@ -81,7 +90,7 @@ def read(source, wanted, *, delimiter=None, encoding=None) -> Table:
     return table
 
 
-def check_columns(columns, wanted, name) -> None:
+def check_columns(columns: Values, wanted: Mapping[str, str], name: FilePath) -> None:
     """Raises `BadInput` where a wanted column is absent or there twice."""
     columns = list(columns)
     absent = [column for column in wanted.values() if column not in columns]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.datasets import store
 from emorec.errors import DataMissing
+
+if TYPE_CHECKING:
+    from emorec.datasets.base import Rows
+    from emorec.datasets.cards import Card
 
 
 def sha256(path: str | Path) -> str:
@@ -16,7 +22,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checksums(card, path: str | Path) -> list[tuple[str, str]]:
+def checksums(card: Card, path: str | Path) -> list[tuple[str, str]]:
     """(file, state) of the files whose sha256 the card records; state says ok, differs, or not recorded."""
     states = []
     for name, data in store.read(path, *card.sha256).items() if card.sha256 else ():
@@ -25,14 +31,14 @@ def checksums(card, path: str | Path) -> list[tuple[str, str]]:
     return states or [(str(path), "sha256 not recorded")]
 
 
-def count_problems(rows, expected) -> list[str]:
+def count_problems(rows: Rows, expected: Mapping) -> list[str]:
     """Differences between the rows of each split or class and the published numbers."""
     counts = Counter(rows.splits if rows.splits is not None else ())
     counts.update(name for x in rows.labels for name in ((x,) if isinstance(x, str) else x))
     return [f"{counts[k]:,} rows of {k} where {n:,} are published" for k, n in expected.items() if counts[k] != n]
 
 
-def check_content(card, path: str | Path) -> tuple[list, list[str]]:
+def check_content(card: Card, path: str | Path) -> tuple[list, list[str]]:
     """Reads the data and compares it with what is recorded.
 
     Returns:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -17,6 +19,10 @@ from keras import layers
 from emorec.datasets.base import objects
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
+from emorec.types import Strings, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ACGAN:
@@ -32,7 +38,10 @@ class ACGAN:
         seed: Of weights, noise and the order of pictures.
     """
 
-    def __init__(self, size=48, channels=1, latent=64, width=32, batch_size=64, learning_rate=2e-4, real=0.9, seed=0):
+    def __init__(
+        self, size: int = 48, channels: int = 1, latent: int = 64, width: int = 32, batch_size: int = 64,
+        learning_rate: float = 2e-4, real: float = 0.9, seed: int = 0,
+    ) -> None:  # fmt: skip
         if size < 16 or size % 8 or channels not in (1, 3):
             raise BadInput(
                 f"An AC-GAN draws squares of a multiple of 8, at least 16, in 1 or 3 channels: {size=}, {channels=}."
@@ -41,7 +50,10 @@ class ACGAN:
         self.batch_size, self.learning_rate, self.real, self.seed = batch_size, learning_rate, real, seed
         self.label_set, self.history = None, []
 
-    def fit(self, images, labels, label_set=None, *, epochs=60, progress=print):
+    def fit(
+        self, images: np.ndarray, labels: Strings, label_set: LabelSet | None = None, *, epochs: int = 60,
+        progress: Callable[[str], None] | None = print,
+    ) -> ACGAN:  # fmt: skip
         """Trains; called again, it goes on from where it was.
 
         Args:
@@ -71,7 +83,7 @@ class ACGAN:
                 progress(f"epoch {len(self.history)} · {self.history[-1]['seconds']:.1f} s · {text}")
         return self
 
-    def sample(self, labels, seed=0):
+    def sample(self, labels: Strings, seed: int = 0) -> np.ndarray:
         """New faces, uint8 (N, size, size) or (N, size, size, 3), one for each class name in ``labels``."""
         if self.label_set is None:
             raise BadInput("This AC-GAN is not trained yet: call fit(images, labels).")
@@ -167,18 +179,10 @@ def _discriminator(size, channels, width, classes):
 
 
 def added_value(
-    make_classifier,
-    train,
-    test,
-    label_set,
-    *,
-    share=1.0,
-    seeds=(0, 1, 2),
-    epochs=60,
-    trained=None,
-    progress=None,
-    **gan,
-):
+    make_classifier: Callable, train: tuple, test: tuple, label_set: LabelSet, *, share: float = 1.0,
+    seeds: Sequence[int] = (0, 1, 2), epochs: int = 60, trained: Values | None = None,
+    progress: Callable[[str], None] | None = None, **gan: Any,
+) -> pd.DataFrame:  # fmt: skip
     """Whether generated faces help: a classifier with them against one with as many real ones shown again.
 
     For each seed a GAN is trained on the real pictures alone; both classifiers then take the same number of steps.

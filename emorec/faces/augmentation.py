@@ -6,11 +6,15 @@ Both are seeded. MixUp and CutMix mix labels too, which are therefore one-hot.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from emorec.errors import BadInput
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,16 @@ class Augmentation:
             raise BadInput(f"Augmentation: mixup={self.mixup!r} or cutmix={self.cutmix!r} is below 0.")
 
     @property
-    def geometric(self):
+    def geometric(self) -> bool:
         return any((self.rotation, self.shift, self.scale, self.shear, self.flip))
 
     @property
-    def changes(self):
+    def changes(self) -> bool:
         """Whether anything is done at all."""
         return self.geometric or self.mixes or any((self.brightness, self.contrast, self.erasing))
 
     @property
-    def mixes(self):
+    def mixes(self) -> bool:
         return bool(self.mix and (self.mixup or self.cutmix))
 
 
@@ -81,7 +85,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-def options_of(augment, **changes):
+def options_of(augment: Any, **changes: Any) -> Augmentation:
     """The `Augmentation` that a preset's name, a dict of options, or None (``none``) stands for, with changes."""
     if augment is None or isinstance(augment, str):
         if (augment or "none") not in PRESETS:
@@ -98,7 +102,10 @@ def options_of(augment, **changes):
     return replace(augment, **changes)
 
 
-def augment_batch(images, labels=None, rng=None, options="standard"):
+def augment_batch(
+    images: np.ndarray, labels: np.ndarray | None = None, rng: np.random.Generator | None = None,
+    options: str | dict | Augmentation = "standard",
+) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
     """Changes every picture at random: one warp each, then light, erasing and mixing.
 
     Args:
@@ -133,7 +140,7 @@ def augment_batch(images, labels=None, rng=None, options="standard"):
     return images, labels
 
 
-def draw_transforms(n, size, rng, options):
+def draw_transforms(n: int, size: int, rng: np.random.Generator, options: Augmentation) -> np.ndarray:
     """Random transforms, float64 (n, 2, 3), that take a pixel (x, y, 1) of the result to the place it is read from."""
     height, width = size
     angle, slant = (np.deg2rad(rng.uniform(-1, 1, n) * bound) for bound in (options.rotation, options.shear))
@@ -150,7 +157,7 @@ def draw_transforms(n, size, rng, options):
     return transforms
 
 
-def warp(images, transforms):
+def warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Pictures uint8 (N, H, W[, C]) read bilinearly through transforms (N, 2, 3); outside, the border goes on."""
     warped = np.empty_like(images)
     size, flags = images.shape[2:0:-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -219,14 +226,17 @@ class Augmenter:
         ``(images, labels)`` as of `augment_batch`, and with weights ``(images, labels, weights)``.
     """
 
-    def __init__(self, images, labels, options="standard", seed=0, weights=None):
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, options: str | dict | Augmentation = "standard", seed: int = 0,
+        weights: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         self.images, self.labels, self.weights = images, labels, weights
         self.options, self.seed = options_of(options), seed
 
     def __getitem__(self, position):
         return (self.images, self.labels)[position]
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> tuple:
         rng = np.random.default_rng([self.seed, 77, epoch])
         if self.weights is None:
             return augment_batch(self.images, self.labels, rng, self.options)
@@ -250,7 +260,7 @@ SHOWN = {  # what each row of the figure does, strong enough to be seen
 }
 
 
-def augmentation_figure(image, partner, draws=8, seed=0):
+def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, seed: int = 0) -> Figure:
     """What each operation does: one row an operation, the picture itself on the left, then draws of it.
 
     Args:

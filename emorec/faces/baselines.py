@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -11,10 +13,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from emorec.errors import BadInput
 from emorec.faces.preprocessing import FacePreprocessing, check_inputs
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 NAMES = ("majority", "hog-lr")
 
 
-def build(name, C=1e-2):
+def build(name: str, C: float = 1e-2) -> BaseEstimator:
     """An untrained scikit-learn pipeline from pictures, as `FaceClassifier` takes them, to class names.
 
     Args:
@@ -33,7 +38,7 @@ def _gradients(images):
     return np.concatenate([oriented_gradients(grey[i : i + 1024]) for i in range(0, len(grey), 1024)])
 
 
-def oriented_gradients(images, cell=8, bins=9):
+def oriented_gradients(images: np.ndarray, cell: int = 8, bins: int = 9) -> np.ndarray:
     """Histograms of oriented gradients (Dalal & Triggs 2005): which way edges run, cell by cell.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +20,11 @@ from emorec.faces.augmentation import Augmenter, options_of, warp
 from emorec.faces.models import BACKBONES, build_face_model, fine_tune
 from emorec.faces.preprocessing import FacePreprocessing, PictureNotice, check_inputs, notice_blank
 from emorec.faces.scenes import SceneReader
+from emorec.types import Box, Picture
+
+if TYPE_CHECKING:
+    from emorec.faces.augmentation import Augmentation
+    from emorec.faces.explain import FaceExplanation
 
 VIEWS = ("one", "flips", "flips-and-crops")
 FEW = 3000  # training pictures below which the defaults are others
@@ -60,35 +67,15 @@ class FaceClassifier(SceneReader, Classifier):
     """
 
     def __init__(
-        self,
-        model="vgg",
-        *,
-        size=48,
-        colour="grey",
-        width=None,
-        dropout=None,
-        weights="imagenet",
-        backbone_size=None,
-        frozen_epochs=5,
-        fine_tuned=None,
-        augment="auto",
-        mixup=None,
-        cutmix=None,
-        detect="none",
-        margin=0.1,
-        views="one",
-        epochs=30,
-        batch_size=None,
-        optimizer="adam",
-        learning_rate=None,
-        schedule="cosine",
-        weight_decay=0.02,
-        label_smoothing=0.1,
-        class_weight=None,
-        patience=None,
-        monitor="accuracy",
-        seed=0,
-    ):
+        self, model: str = "vgg", *, size: int = 48, colour: str = "grey", width: int | None = None,
+        dropout: float | None = None, weights: str | None = "imagenet", backbone_size: int | None = None,
+        frozen_epochs: int = 5, fine_tuned: int | None = None, augment: str | dict | Augmentation = "auto",
+        mixup: float | None = None, cutmix: float | None = None, detect: str = "none", margin: float = 0.1,
+        views: str = "one", epochs: int = 30, batch_size: int | None = None, optimizer: str = "adam",
+        learning_rate: float | None = None, schedule: str = "cosine", weight_decay: float = 0.02,
+        label_smoothing: float = 0.1, class_weight: str | dict | None = None, patience: int | None = None,
+        monitor: str = "accuracy", seed: int = 0,
+    ) -> None:  # fmt: skip
         self.model = model
         self.size, self.colour, self.width, self.dropout = size, colour, width, dropout
         self.weights, self.backbone_size = weights, backbone_size
@@ -175,12 +162,17 @@ class FaceClassifier(SceneReader, Classifier):
 
     # Scoring
 
-    def encode(self, inputs, *, detect=None, colour_order="rgb"):
+    def encode(
+        self, inputs: Any, *, detect: str | Sequence[Box] | None = None, colour_order: str = "rgb"
+    ) -> np.ndarray:
         """Pictures as the model sees them, uint8 (N, size, size, 1 or 3). Arguments: see `predict_proba`."""
         self._check_fitted()
         return self._encode(self._check(inputs), detect=detect, colour_order=colour_order)
 
-    def logits(self, inputs, *, views=None, detect=None, colour_order="rgb", errors="raise"):
+    def logits(
+        self, inputs: Any, *, views: str | None = None, detect: str | Sequence[Box] | None = None,
+        colour_order: str = "rgb", errors: str = "raise",
+    ) -> np.ndarray:  # fmt: skip
         """Raw scores, float32 (N, C), the mean over the views. Arguments: see `predict_proba`."""
         views = self._views(views)
         self._check_fitted()
@@ -202,7 +194,10 @@ class FaceClassifier(SceneReader, Classifier):
             return np.zeros((0, len(self.label_set_)), dtype="float32")
         return np.mean([training.predict(self.model_, view) for view in _seen_from(x, views)], axis=0)
 
-    def predict_proba(self, inputs, *, views=None, detect=None, colour_order="rgb", errors="raise"):
+    def predict_proba(
+        self, inputs: Any, *, views: str | None = None, detect: str | Sequence[Box] | None = None,
+        colour_order: str = "rgb", errors: str = "raise",
+    ) -> np.ndarray:  # fmt: skip
         """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
         Args:
@@ -222,7 +217,7 @@ class FaceClassifier(SceneReader, Classifier):
         how = dict(views=views, detect=detect, colour_order=colour_order, errors=errors)
         return self._probabilities(self.logits(inputs, **how))
 
-    def predict(self, inputs, **how):
+    def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""
         p = self.predict_proba(inputs, **how)
         answers, skipped = self.answers(p), np.isnan(p).any(axis=1)
@@ -237,7 +232,7 @@ class FaceClassifier(SceneReader, Classifier):
             raise BadInput(f"views={views!r} is unknown; choose one of {', '.join(VIEWS)}.")
         return views
 
-    def features(self, inputs, **how):
+    def features(self, inputs: Any, **how: Any) -> np.ndarray:
         """The vector before the logits, float32 (N, D), for maps of embeddings. Arguments: see `encode`."""
         import keras
 
@@ -247,7 +242,10 @@ class FaceClassifier(SceneReader, Classifier):
 
     # Explanations
 
-    def explain(self, image, method="occlusion", target=None, *, detect=None, colour_order="rgb"):
+    def explain(
+        self, image: Picture, method: str = "occlusion", target: str | None = None, *,
+        detect: str | Sequence[Box] | None = None, colour_order: str = "rgb",
+    ) -> FaceExplanation:  # fmt: skip
         """Which part of a picture the answer came from.
 
         Args:

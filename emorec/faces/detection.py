@@ -7,6 +7,7 @@ its file is, OpenCV's cascade serves where it is asked for.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from emorec import images as pictures
 from emorec.errors import BadInput
 from emorec.faces import detectors
 from emorec.faces.detectors import Face
+from emorec.types import Box, FilePath, Picture, Values
 
 METHODS = ("auto", *detectors.DETECTORS, "boxes", "whole")
 TURNS = (45, -45)  # degrees by which a picture is turned where no face stands upright in it
@@ -25,7 +27,10 @@ CENTRE = 0.09  # how far the crop's centre lies above the middle between eyes an
 _lock = threading.Lock()  # detectors of OpenCV hold state
 
 
-def detect(image, *, method="auto", model=None, min_size=None, min_score=None, boxes=None, bgr=False):
+def detect(
+    image: Picture, *, method: str = "auto", model: FilePath | None = None, min_size: int | None = None,
+    min_score: float | None = None, boxes: Values | None = None, bgr: bool = False,
+) -> list[Box]:  # fmt: skip
     """Boxes of the faces in a picture, from left to right. Arguments and errors: see `detect_faces`.
 
     Returns:
@@ -41,7 +46,10 @@ def detect(image, *, method="auto", model=None, min_size=None, min_score=None, b
     return [face.box for face in faces]
 
 
-def detect_faces(image, *, method="auto", model=None, min_size=None, min_score=None, boxes=None, bgr=False):
+def detect_faces(
+    image: Picture, *, method: str = "auto", model: FilePath | None = None, min_size: int | None = None,
+    min_score: float | None = None, boxes: Values | None = None, bgr: bool = False,
+) -> list[Face]:  # fmt: skip
     """Faces in a picture, from left to right, with scores and landmarks where the detector has them.
 
     A picture in which no face stands upright is searched again turned by 45 degrees to either side.
@@ -147,7 +155,7 @@ def _clip(box, width, height):
 # --- boxes that are handed in
 
 
-def check_boxes(boxes, picture):
+def check_boxes(boxes: Values, picture: np.ndarray) -> list[Box]:
     """N boxes, or a bare one, as tuples of four ints; `BadInput` where one is none or lies outside of the picture."""
     boxes = list(boxes)
     if len(boxes) == 4 and all(np.isscalar(v) and not isinstance(v, str) for v in boxes):
@@ -155,7 +163,7 @@ def check_boxes(boxes, picture):
     return [check_box(box, picture) for box in boxes]
 
 
-def check_box(box, picture):
+def check_box(box: Values, picture: np.ndarray) -> Box:
     """A box as four ints, or `BadInput` where it is none, is empty, or lies outside of the picture."""
     numbers = np.asarray(box, dtype=object).ravel()
     if len(numbers) != 4 or not all(isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in numbers):
@@ -170,7 +178,7 @@ def check_box(box, picture):
 # --- cutting out
 
 
-def crop(image, box, *, margin=0.1, size=None, bgr=False):
+def crop(image: Picture, box: Box, *, margin: float = 0.1, size: int | None = None, bgr: bool = False) -> np.ndarray:
     """The square around a box; beyond the edges of the picture its border is continued, nothing is stretched.
 
     Args:
@@ -198,7 +206,7 @@ def crop(image, box, *, margin=0.1, size=None, bgr=False):
     return cut if size is None else pictures.squared(cut, size)
 
 
-def aligned_crop(picture, face, *, margin=0.1, size=48):
+def aligned_crop(picture: np.ndarray, face: Face, *, margin: float = 0.1, size: int = 48) -> np.ndarray:
     """The square around a face, turned so that its eyes lie level; `crop` where the face has no landmarks.
 
     A similarity transform: the face is turned, moved and scaled, and keeps its proportions. See `square` for where it
@@ -225,7 +233,7 @@ def aligned_crop(picture, face, *, margin=0.1, size=48):
     return pictures.squared(cut, size)
 
 
-def square(landmarks, margin=0.1):
+def square(landmarks: np.ndarray, margin: float = 0.1) -> tuple[tuple[float, float], float]:
     """Centre (x, y) and edge in pixels of the square that a face fills as FER-2013's pictures are filled.
 
     Measured on 3,589 pictures of FER-2013, in shares of their edge: the eyes are 0.36 apart, the mouth lies 0.39 below
@@ -251,7 +259,7 @@ def _how(size, edge):
     return cv2.INTER_LINEAR if size <= edge else cv2.INTER_CUBIC
 
 
-def crop_face(image, *, margin=0.1, size=None, **detection):
+def crop_face(image: Picture, *, margin: float = 0.1, size: int | None = None, **detection: Any) -> np.ndarray:
     """The crop of the largest face, or the centre square of the picture where none is found.
 
     Made for readers of posed faces: ``load("jaffe", crop=crop_face, size=48)``. Arguments: see `crop` and `detect`.

@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy as np
 from emorec import images as pictures
 from emorec.datasets import extras, store
 from emorec.errors import DataCorrupt, DataMissing
+from emorec.types import FilePath, Values
 
 LARGEST = {"mtcnn": 1000, "cascade": 1280}  # longer edge in pixels at which a picture is searched
 SMALLEST = 160  # shorter edge to which smaller pictures are enlarged
@@ -44,14 +46,14 @@ class Face:
     landmarks: np.ndarray | None = None
 
     @property
-    def tilt(self):
+    def tilt(self) -> float:
         """Angle of the line through the eyes in degrees, positive where the right one is lower; 0 without landmarks."""
         if self.landmarks is None:
             return 0.0
         across = self.landmarks[1] - self.landmarks[0]
         return float(np.degrees(np.arctan2(across[1], across[0])))
 
-    def moved(self, matrix):
+    def moved(self, matrix: np.ndarray) -> Face:
         """The face under an affine map, float (2, 3), that turns, scales and shifts: the box keeps its shape."""
         matrix, (x, y, w, h) = np.asarray(matrix, dtype="float64"), self.box
         scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
@@ -64,21 +66,21 @@ class Face:
 # --- what is there
 
 
-def mtcnn_there():
+def mtcnn_there() -> bool:
     """Whether the library mtcnn is installed and Keras runs on TensorFlow, which it needs."""
     import keras
 
     return importlib.util.find_spec("mtcnn") is not None and keras.backend.backend() == "tensorflow"
 
 
-def cascade_file():
+def cascade_file() -> Path | None:
     """The file of OpenCV's cascade, or None: OpenCV 5 has none."""
     folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
     file = Path(folder, "haarcascade_frontalface_alt2.xml")
     return file if hasattr(cv2, "CascadeClassifier") and file.is_file() else None
 
 
-def yunet_file(model=None):
+def yunet_file(model: FilePath | None = None) -> Path | None:
     """The model file named, or the newest in the data roots, or None.
 
     Raises:
@@ -103,7 +105,7 @@ def yunet_file(model=None):
     return file
 
 
-def available(model=None):
+def available(model: FilePath | None = None) -> str:
     """The detector that ``auto`` stands for: yunet where its file is, else mtcnn, else cascade.
 
     Raises:
@@ -118,7 +120,7 @@ def available(model=None):
     raise missing("A face detector", [root / "yunet" for root in store.roots()])
 
 
-def missing(what, looked_in):
+def missing(what: str, looked_in: Values) -> DataMissing:
     """The `DataMissing` of a detector."""
     return DataMissing(
         what,
@@ -172,7 +174,7 @@ def _mtcnn_network():
         random.setstate(state)  # initial weights, which are thrown away, are sampled from it
 
 
-def mtcnn(picture, least, _model=None):
+def mtcnn(picture: np.ndarray, least: float, _model: FilePath | None = None) -> list[Face]:
     """Faces by three small networks in a row (Zhang et al. 2016, arXiv:1604.02878), as the library mtcnn has them."""
     image, scale, pad = _sized(pictures.to_rgb(picture), "mtcnn")
     if image is None:
@@ -204,7 +206,7 @@ def _sized(image, method):
 # --- YuNet
 
 
-def yunet(picture, least, model=None):
+def yunet(picture: np.ndarray, least: float, model: FilePath | None = None) -> list[Face]:
     """Faces by YuNet (Wu, Peng & Yu 2023), which finds faces of about 10 to 300 pixels.
 
     The picture lies in a square of 640 pixels, the size that its file is made for and OpenCV 5 insists on. If no face
@@ -245,7 +247,7 @@ def _yunet_network(file, changed):
 # --- OpenCV's cascade
 
 
-def cascade(picture, least, _model=None):
+def cascade(picture: np.ndarray, least: float, _model: FilePath | None = None) -> list[Face]:
     """Faces by a cascade of simple features (Viola & Jones 2001), as OpenCV 4 brings it; boxes alone."""
     file = cascade_file()
     if file is None:
@@ -269,14 +271,14 @@ def _cascade_network(file):
 # --- boxes
 
 
-def overlap(a, b):
+def overlap(a: Values, b: Values) -> float:
     """Area of the intersection of two boxes (x, y, w, h)."""
     wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     return max(wide, 0) * max(high, 0)
 
 
-def distinct(faces):
+def distinct(faces: Sequence[Face]) -> list[Face]:
     """Faces, best first, without those that share half of the smaller one's area with a better one."""
     kept = []
     for face in faces:

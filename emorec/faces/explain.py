@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -12,6 +14,11 @@ import numpy as np
 
 from emorec.errors import BadInput
 from emorec.gradients import input_gradient
+from emorec.types import Numbers, Strings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 COARSEST = 10  # Grad-CAM reads the last maps that are at least this wide: 3 x 3 or 6 x 6 say little of where
 _SPLITS = WeakKeyDictionary()  # model -> its two halves and their gradient, compiled once
@@ -37,7 +44,7 @@ class FaceExplanation:
     target: str
     method: str
 
-    def overlay(self, strength=0.5):
+    def overlay(self, strength: float = 0.5) -> np.ndarray:
         """The heat over the picture, uint8 (S, S, 3) RGB; only what speaks for the target is coloured."""
         from matplotlib import colormaps
 
@@ -48,7 +55,7 @@ class FaceExplanation:
         weight = strength * heat[..., None] ** 0.5
         return np.rint((1 - weight) * image + weight * colours).astype("uint8")
 
-    def figure(self):
+    def figure(self) -> Figure:
         """A matplotlib ``Figure``: the picture, the heat over it, the probabilities."""
         from matplotlib.figure import Figure
 
@@ -77,7 +84,7 @@ class FaceExplanation:
 # --- methods
 
 
-def grad_cam(model, images, targets, layer=None):
+def grad_cam(model: keras.Model, images: np.ndarray, targets: Numbers, layer: str | None = None) -> np.ndarray:
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391, eq. 1 and 2).
 
     Args:
@@ -169,7 +176,10 @@ def _halves(path, layer):
     return None
 
 
-def occlusion(predict, images, targets, patch=None, stride=None):
+def occlusion(
+    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, targets: Numbers, patch: int | None = None,
+    stride: int | None = None,
+) -> np.ndarray:  # fmt: skip
     """How much of the target's probability goes when a patch is covered (Zeiler & Fergus 2014, arXiv:1311.2901, 4.2).
 
     Args:
@@ -206,7 +216,7 @@ def _starts(length, patch, stride):
     return sorted({*range(0, last + 1, stride), last})
 
 
-def attention_map(model, images, layer="attention_1"):
+def attention_map(model: keras.Model, images: np.ndarray, layer: str = "attention_1") -> np.ndarray:
     """How much each place is looked at by all others, in the model ``attention-cnn``.
 
     Args:
@@ -238,13 +248,13 @@ REGION_UNITS = {"brows": (1, 2, 4), "eyes": (5, 6, 7, 43), "nose": (9, 11),
                 "mouth": (10, 12, 14, 15, 16, 17, 20, 23, 24, 25, 26, 27)}  # fmt: skip
 
 
-def active_mask(face, least=0.2):
+def active_mask(face: Any, least: float = 0.2) -> np.ndarray:
     """Where a rendered face moves: its regions with an action unit of at least this intensity, bool (S, S)."""
     units = {unit for unit, intensity in face.action_units.items() if intensity >= least}
     return face.mask(*(region for region, seen in REGION_UNITS.items() if units & set(seen)))
 
 
-def region_scores(heats, masks):
+def region_scores(heats: np.ndarray, masks: dict[str, np.ndarray]) -> pd.DataFrame:
     """How much of the heat lies on known regions, as on rendered faces.
 
     Args:
@@ -275,7 +285,7 @@ def region_scores(heats, masks):
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("region")
 
 
-def masking_losses(clf, images, labels, masks):
+def masking_losses(clf: Any, images: np.ndarray, labels: Strings, masks: dict[str, np.ndarray]) -> pd.DataFrame:
     """What it costs each picture when a region is covered with the picture's mean.
 
     Args:

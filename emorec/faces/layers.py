@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from emorec.attention import SelfAttention
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 
 def _check_maps(layer, shape):
@@ -22,17 +26,17 @@ class Standardise(keras.layers.Layer):
     (B, H, W, C) to the same shape. Computed in float32.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.autocast = False  # sums over pixels leave the range of float16
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         images = ops.cast(images, "float32")
         centred = images - ops.mean(images, axis=(1, 2, 3), keepdims=True)
         spread = ops.sqrt(ops.mean(ops.square(centred), axis=(1, 2, 3), keepdims=True))
         return ops.cast(centred / ops.maximum(spread, 1e-3), self.compute_dtype)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> tuple:
         return tuple(shape)
 
 
@@ -45,23 +49,23 @@ class ImageNetScaling(keras.layers.Layer):
             `keras.applications`.
     """
 
-    def __init__(self, mode, **kwargs):
+    def __init__(self, mode: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if mode not in ("caffe", "tf"):
             raise BadInput(f"ImageNetScaling: mode={mode!r} is unknown; choose caffe or tf.")
         self.mode = mode
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
         if self.mode == "tf":
             return images / 127.5 - 1
         return ops.flip(images, axis=-1) - ops.convert_to_tensor([103.939, 116.779, 123.68], dtype=images.dtype)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> tuple:
         return (*shape[:-1], 3)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mode": self.mode}
 
 
@@ -98,13 +102,13 @@ class AffineSampling(keras.layers.Layer):
         Maps (B, H, W, C).
     """
 
-    def build(self, shapes):
+    def build(self, shapes: Sequence[Shape]) -> None:
         maps, offsets = shapes
         _check_maps("AffineSampling", maps)
         if tuple(offsets[1:]) != (6,):
             raise BadInput(f"AffineSampling needs offsets of shape (batch, 6); got {tuple(offsets)}.")
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         maps, offsets = (ops.cast(x, "float32") for x in inputs)
         height, width, channels = maps.shape[1:]
         y, x = ops.meshgrid(ops.arange(height, dtype="float32"), ops.arange(width, dtype="float32"), indexing="ij")
@@ -118,7 +122,7 @@ class AffineSampling(keras.layers.Layer):
         sampled = ops.reshape(sampled, (-1, height, width, channels))
         return ops.cast(sampled, self.compute_dtype)
 
-    def compute_output_shape(self, shapes):
+    def compute_output_shape(self, shapes: Sequence[Shape]) -> tuple:
         return tuple(shapes[0])
 
 
@@ -141,12 +145,12 @@ class SelfAttention2D(keras.layers.Layer):
         Maps (B, H, W, D), or (maps, weights) with weights (B, heads, H W, H W), rows summing to 1.
     """
 
-    def __init__(self, units=32, heads=4, **kwargs):
+    def __init__(self, units: int = 32, heads: int = 4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units, self.heads = units, heads
         self.attention = SelfAttention(units, heads, dtype=self.dtype_policy, name="attention")
 
-    def build(self, shape):
+    def build(self, shape: Shape) -> None:
         _check_maps("SelfAttention2D", shape)
         _, height, width, features = shape
         small = keras.initializers.RandomNormal(stddev=0.02)
@@ -154,21 +158,23 @@ class SelfAttention2D(keras.layers.Layer):
         self.columns = self.add_weight(shape=(1, width, features), initializer=small, name="columns")
         self.attention.build((shape[0], height * width, features))
 
-    def call(self, maps, return_attention_scores=False, training=None):
+    def call(self, maps: Tensor, return_attention_scores: bool = False, training: bool | None = None) -> Tensor:
         _, height, width, features = maps.shape
         steps = ops.reshape(maps + self.rows + self.columns, (-1, height * width, features))
         steps, scores = self.attention(steps, return_attention_scores=True, training=training)
         maps = ops.reshape(steps, (-1, height, width, features))
         return (maps, scores) if return_attention_scores else maps
 
-    def compute_output_shape(self, maps_shape):
+    def compute_output_shape(self, maps_shape: Shape) -> tuple:
         return tuple(maps_shape)
 
-    def compute_output_spec(self, maps, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self, maps: Tensor, return_attention_scores: bool = False, training: bool | None = None
+    ) -> Tensor:
         steps = maps.shape[1] * maps.shape[2]
         same = keras.KerasTensor(maps.shape, dtype=self.compute_dtype)
         scores = keras.KerasTensor((maps.shape[0], self.heads, steps, steps), dtype=self.compute_dtype)
         return (same, scores) if return_attention_scores else same
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "heads": self.heads}

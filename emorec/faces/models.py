@@ -14,6 +14,7 @@ from keras import layers
 
 from emorec.errors import BadInput, DataMissing
 from emorec.faces.layers import AffineSampling, ImageNetScaling, SelfAttention2D, Standardise
+from emorec.types import Numbers
 
 MOMENTUM = 0.9  # Keras' 0.99 leaves the moving statistics behind for the first epochs of a small set
 SMALLEST = 75  # least edge that the Inception networks take; smaller pictures are enlarged for every backbone
@@ -26,15 +27,9 @@ BACKBONES = {  # name -> (function of keras.applications, scaling)
 
 
 def build_face_model(
-    name="vgg",
-    input_shape=(48, 48, 1),
-    classes=7,
-    *,
-    width=None,
-    dropout=None,
-    weights="imagenet",
-    backbone_size=None,
-):
+    name: str = "vgg", input_shape: Numbers = (48, 48, 1), classes: int = 7, *, width: int | None = None,
+    dropout: float | None = None, weights: str | None = "imagenet", backbone_size: int | None = None,
+) -> keras.Model:  # fmt: skip
     """A face classifier.
 
     Args:
@@ -233,7 +228,7 @@ def _backbone(name, images, weights, size):
     return backbone(x, training=False) if weights is not None else backbone(x)
 
 
-def fine_tune(model, last=None):
+def fine_tune(model: keras.Model, last: int | None = None) -> int:
     """Unfreezes the backbone of a transfer model, or its ``last`` layers; normalisation layers stay frozen.
 
     Compile again afterwards (`emorec.training.fit` does), with about a tenth of the learning rate.
@@ -254,7 +249,7 @@ def fine_tune(model, last=None):
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-def multiply_adds(model):
+def multiply_adds(model: keras.Model) -> int:
     """Multiplications and additions, in pairs, that the convolutions and dense layers of a model do for one picture."""
     total = 0
     for layer in model.layers:

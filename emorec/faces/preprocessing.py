@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection
+from emorec.types import Box, Values
 
 COLOURS = ("grey", "rgb")
 ORDERS = ("rgb", "bgr")
@@ -57,11 +60,11 @@ class FacePreprocessing:
             raise BadInput(f"margin is a share from 0 to 1; received {self.margin!r}.")
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(size, size, channels) of the model's input."""
         return self.size, self.size, 1 if self.colour == "grey" else 3
 
-    def measure(self, inputs):
+    def measure(self, inputs: Values) -> None:
         """Notes how large the pictures are that the model is trained on."""
         if isinstance(inputs, np.ndarray) and inputs.dtype != object:
             edges = [max(inputs.shape[1:3])]
@@ -69,7 +72,10 @@ class FacePreprocessing:
             edges = [max(_dimensions(x)) for x in inputs[:: max(1, len(inputs) // 200)]]
         self.edge = int(np.percentile(edges, 95))
 
-    def __call__(self, inputs, *, detect=None, colour_order="rgb", errors="raise"):
+    def __call__(
+        self, inputs: Values, *, detect: str | Sequence[Box] | None = None, colour_order: str = "rgb",
+        errors: str = "raise",
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Encodes N pictures.
 
         Args:
@@ -110,7 +116,7 @@ class FacePreprocessing:
         whole = isinstance(detect, str) and detect == "none" and isinstance(inputs, np.ndarray)
         return self._coloured(inputs, bgr) if whole and inputs.dtype == np.uint8 and self._fits(inputs) else None
 
-    def one(self, picture, box="none"):
+    def one(self, picture: np.ndarray, box: str | Box = "none") -> np.ndarray:
         """uint8 (size, size, 1 or 3) of one picture as `as_picture` returns it, and ``none``, ``auto``, its box or a
         `Face`."""
         height, width = picture.shape[:2]
@@ -190,7 +196,7 @@ def _plain_crop(picture, face, *, margin, size):
     return detection.crop(picture, face.box, margin=margin, size=size)
 
 
-def notice_blank(encoded):
+def notice_blank(encoded: np.ndarray) -> None:
     """A notice where pictures as the model sees them show nothing: all pixels alike, but for a grey level or two."""
     if not len(encoded):
         return
@@ -205,14 +211,14 @@ def notice_blank(encoded):
         )
 
 
-def is_bgr(colour_order):
+def is_bgr(colour_order: str) -> bool:
     """Whether the channels of arrays stand in OpenCV's order; `BadInput` for a word that is none."""
     if colour_order not in ORDERS:
         raise BadInput(f"colour_order={colour_order!r} is unknown; choose rgb or bgr.")
     return colour_order == "bgr"
 
 
-def check_inputs(inputs):
+def check_inputs(inputs: Any) -> Sequence:
     """N pictures as an array (N, H, W[, C]) of numbers or as a list; one picture becomes a list of one.
 
     Floats of an array in 0 to 255 become uint8.

@@ -13,20 +13,13 @@ from emorec.datasets.base import Dataset, Split, objects
 from emorec.datasets.readers.folders import stacked
 from emorec.faces import render
 from emorec.labels import EMOTIONS7
+from emorec.types import Values
 
 
 def sample_faces(
-    path: str | Path | None = None,
-    *,
-    n_identities: int = 300,
-    per_identity: int = 4,
-    seed: int = 0,
-    size: int = 48,
-    difficulty: str = "medium",
-    grey: bool = False,
-    jobs: int = 1,
-    crop=None,
-) -> Dataset:
+    path: str | Path | None = None, *, n_identities: int = 300, per_identity: int = 4, seed: int = 0, size: int = 48,
+    difficulty: str = "medium", grey: bool = False, jobs: int = 1, crop: float | None = None,
+) -> Dataset:  # fmt: skip
     """Faces rendered from action units, split by person: nobody in one split appears in another.
 
     Args:
@@ -64,7 +57,7 @@ def sample_faces(
     return Dataset(card.name, **splits, label_set=EMOTIONS7, card=card, protocol=protocol)
 
 
-def faces(ids, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:
+def faces(ids: Values, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:
     """Pictures of `emorec.faces.render.faces_from_ids`, from the user's cache while the renderer's code is the same.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,10 @@ from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, video
 from emorec.faces.preprocessing import is_bgr, notice_blank
+from emorec.types import FilePath, Picture
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SceneReader:
@@ -23,7 +28,9 @@ class SceneReader:
     landmarks is turned upright before it is classified.
     """
 
-    def predict_faces(self, image, *, detect="auto", min_score=None, colour_order="rgb"):
+    def predict_faces(
+        self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb"
+    ) -> pd.DataFrame:
         """Every face in one picture.
 
         Args:
@@ -69,7 +76,10 @@ class SceneReader:
         }
         return pd.concat([pd.DataFrame(front), box, pd.DataFrame(read), pd.DataFrame(p, columns=names)], axis=1)
 
-    def annotate(self, image, *, detect="auto", min_score=None, colour_order="rgb", output=None):
+    def annotate(
+        self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb",
+        output: FilePath | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """The picture with a box and the most probable class on every face, uint8 (H, W, 3) RGB.
 
         Args:
@@ -88,7 +98,7 @@ class SceneReader:
         captions = [f"{self.label_set_.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
         return video.draw(picture, [face.box for face in faces], captions, best)
 
-    def predict_folder(self, path, *, detect="auto", min_score=None):
+    def predict_folder(self, path: FilePath, *, detect: str = "auto", min_score: float | None = None) -> tuple:
         """Every face in every picture below a folder.
 
         Args:
@@ -128,7 +138,10 @@ class SceneReader:
             p.append(probabilities)
         return self._table({"file": object}, rows, faces, np.concatenate(p)), skipped
 
-    def predict_video(self, path, *, smoothing=0.6, detect="auto", min_score=None, every=1, limit=None, output=None):
+    def predict_video(
+        self, path: FilePath, *, smoothing: float = 0.6, detect: str = "auto", min_score: float | None = None,
+        every: int = 1, limit: int | None = None, output: FilePath | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Every face in the frames of a film.
 
         Args:
@@ -174,7 +187,7 @@ class SceneReader:
         smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set_))
         return faces, [person for person, _ in followed], smooth
 
-    def webcam(self, *, device=0, frames=None, smoothing=0.6, window=True):
+    def webcam(self, *, device: int = 0, frames: int | None = None, smoothing: float = 0.6, window: bool = True) -> Any:
         """The camera: a window with annotated frames (q or Esc ends it), or in Colab one photograph.
 
         Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detectors
 from emorec.faces.preprocessing import PictureNotice
+from emorec.types import Box, FilePath, Numbers, Strings
 
 # Okabe & Ito's colours, RGB
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
@@ -26,13 +28,13 @@ class FaceTracks:
         patience: Frames for which a face may be gone and keep its number.
     """
 
-    def __init__(self, smoothing=0.6, overlap=0.3, patience=15):
+    def __init__(self, smoothing: float = 0.6, overlap: float = 0.3, patience: int = 15) -> None:
         if not 0 <= smoothing < 1:
             raise BadInput(f"smoothing lies in 0 to below 1; received {smoothing!r}.")
         self.smoothing, self.overlap, self.patience = smoothing, overlap, patience
         self.faces, self.next, self.frame = {}, 0, 0  # number -> (box, probabilities, last frame)
 
-    def update(self, boxes, probabilities):
+    def update(self, boxes: Sequence[Box], probabilities: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Takes in one frame.
 
         Args:
@@ -61,7 +63,7 @@ class FaceTracks:
         return results
 
 
-def iou(a, b):
+def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes (x, y, w, h)."""
     common = detectors.overlap(a, b)
     return common / (a[2] * a[3] + b[2] * b[3] - common)
@@ -80,7 +82,7 @@ class VideoFrames:
         DataMissing: No such file. DataCorrupt: OpenCV cannot read a frame from it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: FilePath) -> None:
         self.path = Path(os.path.expanduser(path))
         if not self.path.is_file():
             raise DataMissing(f"The video {str(path)!r}", [self.path.absolute()], "check the path.")
@@ -128,12 +130,12 @@ class VideoFrames:
 class VideoFile:
     """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one."""
 
-    def __init__(self, path, rate=25.0):
+    def __init__(self, path: FilePath, rate: float = 25.0) -> None:
         self.path, self.rate, self.writer = Path(os.path.expanduser(path)), rate, None
         if self.path.suffix not in (".mp4", ".avi"):
             raise BadInput(f"A video is written as .mp4 or .avi; received {self.path.name!r}.")
 
-    def add(self, frame):
+    def add(self, frame: np.ndarray) -> None:
         if self.writer is None:
             code = cv2.VideoWriter_fourcc(*("mp4v" if self.path.suffix == ".mp4" else "MJPG"))
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,12 +146,12 @@ class VideoFile:
                 )
         self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
-    def close(self):
+    def close(self) -> None:
         if self.writer is not None:
             self.writer.release()
 
 
-def draw(picture, boxes, captions, classes):
+def draw(picture: np.ndarray, boxes: Sequence[Box], captions: Strings, classes: Numbers) -> np.ndarray:
     """The picture with its boxes and a caption above each.
 
     Args:
@@ -179,7 +181,7 @@ def draw(picture, boxes, captions, classes):
 # --- cameras
 
 
-def in_colab():
+def in_colab() -> bool:
     """Whether this runs in a Colab notebook, where the camera is in the browser."""
     try:
         import google.colab  # noqa: F401
@@ -188,7 +190,7 @@ def in_colab():
     return True
 
 
-def camera(device=0):
+def camera(device: int = 0) -> Iterator[np.ndarray]:
     """Frames of a local camera, uint8 (H, W, 3) RGB, until it stops.
 
     Raises:
@@ -210,7 +212,7 @@ def camera(device=0):
         capture.release()
 
 
-def show(picture):
+def show(picture: np.ndarray | None) -> bool:
     """Shows a picture in a window; None closes it. False once the reader presses q or Esc.
 
     Raises:
@@ -250,7 +252,7 @@ _PHOTO = """
 """
 
 
-def colab_photo():
+def colab_photo() -> bytes:
     """A photograph from the browser's camera, as the bytes of a JPEG; the reader presses a button."""
     import base64
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.metrics.checks import check_probabilities
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def probabilities(logits, multi_label=False, temperature=1.0):
+
+def probabilities(logits: np.ndarray, multi_label: bool = False, temperature: float = 1.0) -> np.ndarray:
     """Logits (N, C) over the temperature, through softmax, or for a multi-label model sigmoid: float64 (N, C)."""
     from scipy.special import expit, softmax
 
@@ -16,7 +21,7 @@ def probabilities(logits, multi_label=False, temperature=1.0):
     return expit(logits) if multi_label else softmax(logits, axis=-1)
 
 
-def reliability_table(y_index, probabilities, *, bins=15):
+def reliability_table(y_index: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
     """How often the model is right among predictions of equal confidence (Guo et al. 2017, equal-width bins).
 
     Args:
@@ -40,14 +45,14 @@ def reliability_table(y_index, probabilities, *, bins=15):
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "confidence": means[0], "accuracy": means[1]})
 
 
-def expected_calibration_error(y_index, probabilities, *, bins=15):
+def expected_calibration_error(y_index: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> float:
     """Mean distance of confidence and accuracy over the bins of `reliability_table`, weighted by n, in [0, 1]."""
     table = reliability_table(y_index, probabilities, bins=bins)
     gaps = (table.confidence - table.accuracy).abs().fillna(0.0)
     return float((gaps * table.n).sum() / table.n.sum())
 
 
-def fit_temperature(logits, y_index):
+def fit_temperature(logits: np.ndarray, y_index: np.ndarray) -> float:
     """Temperature that minimises the negative log-likelihood of VALIDATION data (Guo et al. 2017, section 4.2).
 
     Args:
@@ -73,7 +78,7 @@ def fit_temperature(logits, y_index):
     return float(np.exp(minimize_scalar(nll, bounds=np.log([0.05, 20]), method="bounded").x))
 
 
-def tune_thresholds(y_true01, probabilities):
+def tune_thresholds(y_true01: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Threshold per class with the best F1 on VALIDATION data, midway between two neighbouring probabilities.
 
     Args:

@@ -8,6 +8,7 @@ import numpy as np
 
 from emorec.errors import BadInput
 from emorec.metrics.checks import finite, pair
+from emorec.types import Numbers, Values
 
 
 class Comparison(NamedTuple):
@@ -30,7 +31,7 @@ class McNemar(NamedTuple):
     p: float
 
 
-def corrected_t_test(differences, test_fraction_ratio, level=0.95):
+def corrected_t_test(differences: Numbers, test_fraction_ratio: float, level: float = 0.95) -> Comparison:
     """Paired t test of two models over folds whose training parts overlap (Nadeau & Bengio 2003, section 3).
 
     The plain test takes K folds for independent and finds too much; the variance is ``(1/K + n_test/n_train) s^2``.
@@ -57,7 +58,7 @@ def corrected_t_test(differences, test_fraction_ratio, level=0.95):
     return Comparison(mean, mean - half, mean + half, t, df, float(2 * stats.t.sf(abs(t), df)))
 
 
-def holm(p_values):
+def holm(p_values: Numbers) -> np.ndarray:
     """p values adjusted for having asked several questions (Holm 1979), same order, float64."""
     from statsmodels.stats.multitest import multipletests
 
@@ -67,7 +68,7 @@ def holm(p_values):
     return multipletests(p_values, method="holm")[1] if p_values.size else p_values
 
 
-def mcnemar(y_true, first, second):
+def mcnemar(y_true: Values, first: Values, second: Values) -> McNemar:
     """McNemar's test of two classifiers on the same examples; exact below 25 discordant ones, else chi-square.
 
     Args:

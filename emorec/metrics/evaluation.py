@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,12 @@ from emorec.errors import BadInput
 from emorec.metrics.calibration import expected_calibration_error
 from emorec.metrics.checks import check_probabilities, pair
 from emorec.metrics.intervals import percentiles, resampled_sums, wilson_interval
+from emorec.types import Numbers, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emorec.labels import LabelSet
 
 
 class _Shown:
@@ -62,7 +69,7 @@ class Evaluation(_Shown):
     ece: float | None = None
     level: float = 0.95
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]), majority, labels, per_class,
         confusion."""
         metrics = {"accuracy": [self.accuracy, *self.accuracy_interval],
@@ -75,12 +82,15 @@ class Evaluation(_Shown):
                 "labels": list(self.label_set), "per_class": _per_class_dict(self.per_class),
                 "confusion": self.confusion.tolist()}  # fmt: skip
 
-    def summary(self):
+    def summary(self) -> pd.DataFrame:
         """DataFrame of the scores: rows ``this model`` and ``always LABEL``, an interval where there is one."""
         return _summary({"this model": self.to_dict()["metrics"], f"always {self.majority['label']}": self.majority})
 
 
-def evaluate(y_true, y_pred, label_set, *, probabilities=None, groups=None, samples=2000, level=0.95, seed=0):
+def evaluate(
+    y_true: Values, y_pred: Values, label_set: LabelSet, *, probabilities: np.ndarray | None = None,
+    groups: Values | None = None, samples: int = 2000, level: float = 0.95, seed: int = 0,
+) -> Evaluation:  # fmt: skip
     """Scores predictions of one class each.
 
     Args:
@@ -156,7 +166,7 @@ def _count_scores(hits, called, n):
     return scores
 
 
-def macro_f1(true, chosen, weights=None) -> float:
+def macro_f1(true: np.ndarray, chosen: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Mean F1 of the classes that occur in truth or answers, 0 to 1; 0 where none does.
 
     Args:
@@ -217,7 +227,7 @@ class MultilabelEvaluation(_Shown):
     per_class: object = field(repr=False)
     level: float = 0.95
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]; None of an F1 where no label is true or
         called), thresholds, per_class."""
         scores = {"macro_f1": (self.macro_f1, *self.macro_f1_interval),
@@ -228,12 +238,15 @@ class MultilabelEvaluation(_Shown):
         return {"n": self.n, "level": self.level, "metrics": metrics, "thresholds": thresholds,
                 "per_class": _per_class_dict(self.per_class)}  # fmt: skip
 
-    def summary(self):
+    def summary(self) -> pd.DataFrame:
         """DataFrame with one row of the scores, an interval where there is one."""
         return _summary({"this model": self.to_dict()["metrics"]})
 
 
-def evaluate_multilabel(y_true, probabilities, thresholds, label_set, *, groups=None, samples=2000, level=0.95, seed=0):
+def evaluate_multilabel(
+    y_true: Values, probabilities: np.ndarray, thresholds: float | Numbers, label_set: LabelSet, *,
+    groups: Values | None = None, samples: int = 2000, level: float = 0.95, seed: int = 0,
+) -> MultilabelEvaluation:  # fmt: skip
     """Scores predictions of any number of classes each.
 
     Args:
@@ -265,7 +278,7 @@ def evaluate_multilabel(y_true, probabilities, thresholds, label_set, *, groups=
     )  # fmt: skip
 
 
-def class_weights(labels, label_set):
+def class_weights(labels: Values, label_set: LabelSet) -> np.ndarray:
     """Weights that make every class count alike, from the data.
 
     Returns:
@@ -280,7 +293,7 @@ def class_weights(labels, label_set):
     return balanced_weights(counts, len(encoded), label_set.multi_label)
 
 
-def balanced_weights(counts, n, multi_label=False):
+def balanced_weights(counts: np.ndarray, n: int, multi_label: bool = False) -> np.ndarray:
     """`class_weights` of counts (C,), the examples of each class among ``n``."""
     some = np.where(counts > 0, counts, 1)
     weights = (n - some) / some if multi_label else n / ((counts > 0).sum() * some)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.metrics.checks import check_groups, finite, pair
+from emorec.types import Numbers, Values
 
 
 class Estimate(NamedTuple):
@@ -18,7 +20,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-def wilson_interval(k, n, level=0.95):
+def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion ``k / n`` (Wilson 1927); unlike the bootstrap's it is no point at 0 or 1.
 
     Returns:
@@ -32,7 +34,7 @@ def wilson_interval(k, n, level=0.95):
     return float(low), float(high)
 
 
-def mean_interval(values, level=0.95):
+def mean_interval(values: Numbers, level: float = 0.95) -> Estimate:
     """Mean of K >= 2 independent values (one per seed) with Student's t interval.
 
     Overlapping training folds are not independent: for them the interval is too narrow, see `corrected_t_test`.
@@ -44,7 +46,7 @@ def mean_interval(values, level=0.95):
     return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
 
 
-def seeds_interval(values, sampling_variance, level=0.95):
+def seeds_interval(values: Numbers, sampling_variance: float, level: float = 0.95) -> Estimate:
     """Mean of K values, one a seed, of one test split: the seeds' spread and the split's sampling error joined.
 
     The variance is ``s^2 / K + sampling_variance``. Student's t has the degrees of freedom of Satterthwaite (1946),
@@ -68,7 +70,10 @@ def seeds_interval(values, sampling_variance, level=0.95):
     return Estimate(mean, mean - half, mean + half)
 
 
-def bootstrap_interval(metric, y_true, y_pred, *, groups=None, samples=2000, level=0.95, seed=0):
+def bootstrap_interval(
+    metric: str | Callable, y_true: Values, y_pred: Values, *, groups: Values | None = None, samples: int = 2000,
+    level: float = 0.95, seed: int = 0,
+) -> tuple[float, float]:  # fmt: skip
     """Percentile bootstrap interval of a metric; whole groups are drawn where ``groups`` is given.
 
     Args:
@@ -101,7 +106,7 @@ def bootstrap_interval(metric, y_true, y_pred, *, groups=None, samples=2000, lev
     return percentiles(drawn, level)
 
 
-def resampled_sums(table, groups, samples, rng):
+def resampled_sums(table: np.ndarray, groups: Values, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Column sums of bootstrap samples of the rows (or groups of rows) of ``table`` (N, K): (samples, K)."""
     if groups is None:
         # Rows with equal contents are exchangeable: draw how many of each kind, which costs nothing in N.
@@ -119,7 +124,7 @@ def resampled_sums(table, groups, samples, rng):
     return sums
 
 
-def percentiles(values, level):
+def percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
     if not 0 < level < 1:
         raise BadInput(f"level must lie between 0 and 1, not {level}.")
     if np.isnan(values).all():

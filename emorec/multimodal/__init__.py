@@ -6,8 +6,12 @@ Layers are looked up when first used, so that ``import emorec`` loads no Keras.
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from emorec.errors import BadInput
+
+if TYPE_CHECKING:
+    import keras
 
 _PLACES = {
     "Concatenation": "layers",
@@ -50,7 +54,7 @@ FUSIONS = {
 }
 
 
-def fusion_layer(name, /, **options):
+def fusion_layer(name: str, /, **options: Any) -> keras.Layer:
     """The fusion layer of that name, see `FUSIONS`.
 
     Raises:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from emorec.attention.masking import masked_softmax
 from emorec.checks import positive_int
 from emorec.errors import BadInput
+from emorec.types import Shape, Tensor
 
 
-def presence_weights(scores, allowed):
+def presence_weights(scores: Tensor, allowed: Tensor) -> Tensor:
     """`emorec.attention.masking.masked_softmax` over the last axis, in float32 whatever the precision of the scores.
 
     Args:
@@ -44,11 +48,11 @@ class Fusion(keras.layers.Layer):
     options = ()  # constructor arguments; each is an attribute of the same name and goes into the config
     least = 2  # modalities
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def check_shapes(self, input_shape):
+    def check_shapes(self, input_shape: Sequence[Shape]) -> list[Shape]:
         """The M input shapes as tuples, or BadInput. Shapes read back from a file are lists."""
         shapes = [tuple(s) if isinstance(s, (list, tuple)) else s for s in input_shape]
         if len(shapes) < self.least or not all(isinstance(s, tuple) for s in shapes):
@@ -59,7 +63,7 @@ class Fusion(keras.layers.Layer):
             raise BadInput(f"{type(self).__name__} needs the number of features of each modality: {shapes}.")
         return shapes
 
-    def same_steps(self, shapes):
+    def same_steps(self, shapes: Sequence[Shape]) -> None:
         """BadInput unless all sequences have one length (where both are known)."""
         if len(shapes[0]) == 3 and len({s[1] for s in shapes if s[1] is not None}) > 1:
             raise BadInput(
@@ -67,7 +71,9 @@ class Fusion(keras.layers.Layer):
                 f"{[s[1] for s in shapes]}. CrossModalAttention with target= takes unaligned ones."
             )
 
-    def prepare(self, inputs, presence=None, mask=None):
+    def prepare(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         """Inputs with every missing or padded value replaced by 0, and what is present.
 
         Returns:
@@ -98,25 +104,29 @@ class Fusion(keras.layers.Layer):
             xs.append(ops.where(keep, x, ops.zeros_like(x)))
         return xs, present, masks
 
-    def dense(self, units, features, activation=None, use_bias=True, name=None):
+    def dense(
+        self, units: int, features: int, activation: str | None = None, use_bias: bool = True, name: str | None = None
+    ) -> keras.Layer:
         """A built Dense sublayer over ``features`` inputs, in this layer's dtype policy."""
         layer = keras.layers.Dense(units, activation, use_bias, name=name, dtype=self.dtype_policy)
         layer.build((None, features))
         return layer
 
-    def dense_each(self, units, shapes, activation=None, name="project"):
+    def dense_each(
+        self, units: int, shapes: Sequence[Shape], activation: str | None = None, name: str = "project"
+    ) -> list[keras.Layer]:
         """One `dense` per modality."""
         return [self.dense(units, s[-1], activation, name=f"{name}_{m}") for m, s in enumerate(shapes)]
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Sequence[Tensor], previous_mask: Tensor = None) -> Tensor:
         masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]
         return next((m for m in masks if m is not None), None)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {name: getattr(self, name) for name in self.options}
 
 
-def combine(xs, weights):
+def combine(xs: Sequence[Tensor], weights: Tensor) -> Tensor:
     """Weighted sum over modalities: M tensors (..., F) and weights (..., M) or (..., M, F) to (..., F)."""
     stacked = ops.stack(xs, axis=-2)
     weights = ops.cast(weights, stacked.dtype)
@@ -125,7 +135,7 @@ def combine(xs, weights):
     return ops.sum(stacked * weights, axis=-2)
 
 
-def positive(layer, **values):
+def positive(layer: keras.Layer, **values: Any) -> None:
     """BadInput unless every value is a whole number >= 1."""
     for name, value in values.items():
         positive_int(type(layer).__name__, name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import asdict, dataclass
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import keras
@@ -26,6 +27,10 @@ from emorec.text import explain
 from emorec.text.classifier import TextClassifier
 from emorec.text.tfidf import TfidfEncoder
 from emorec.text.tokens import TextEncoder, check_texts
+from emorec.types import Picture, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODALITIES = ("image", "text")
 WEIGHING = GatedMultimodalUnit, ModalityAttention, WeightedSum
@@ -59,29 +64,13 @@ class MultimodalClassifier(Classifier):
     """
 
     def __init__(
-        self,
-        fusion="concatenation",
-        *,
-        face=None,
-        text=None,
-        fusion_options=None,
-        modality_dropout=0.3,
-        encoder_units=32,
-        hidden=0,
-        dropout=0.3,
-        hybrid=False,
-        epochs=60,
-        batch_size=64,
-        optimizer="adam",
-        learning_rate=2e-3,
-        schedule="constant",
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        class_weight=None,
-        patience=10,
-        monitor="loss",
-        seed=0,
-    ):
+        self, fusion: str = "concatenation", *, face: FaceClassifier | None = None, text: TextClassifier | None = None,
+        fusion_options: dict | None = None, modality_dropout: float = 0.3, encoder_units: int = 32, hidden: int = 0,
+        dropout: float = 0.3, hybrid: bool = False, epochs: int = 60, batch_size: int = 64, optimizer: str = "adam",
+        learning_rate: float = 2e-3, schedule: str = "constant", weight_decay: float = 0.0,
+        label_smoothing: float = 0.0, class_weight: str | dict | None = None, patience: int = 10, monitor: str = "loss",
+        seed: int = 0,
+    ) -> None:  # fmt: skip
         self.fusion, self.face, self.text, self.fusion_options = fusion, face, text, fusion_options
         self.modality_dropout, self.encoder_units, self.hidden = modality_dropout, encoder_units, hidden
         self.dropout, self.hybrid = dropout, hybrid
@@ -89,7 +78,10 @@ class MultimodalClassifier(Classifier):
         self.schedule, self.weight_decay, self.label_smoothing = schedule, weight_decay, label_smoothing
         self.class_weight, self.patience, self.monitor, self.seed = class_weight, patience, monitor, seed
 
-    def fit(self, inputs=None, labels=None, *, images=None, texts=None, **options):
+    def fit(
+        self, inputs: Any = None, labels: Values | None = None, *, images: Values | None = None,
+        texts: Values | None = None, **options: Any,
+    ) -> MultimodalClassifier:  # fmt: skip
         """Trains on a `Split`, or on ``images``, ``texts`` and ``labels``; ``options`` as in `Classifier.fit`.
 
         Raises:
@@ -203,7 +195,7 @@ class MultimodalClassifier(Classifier):
 
     # Scoring
 
-    def logits(self, inputs=None, *, images=None, texts=None):
+    def logits(self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None) -> np.ndarray:
         """Raw scores, float32 (N, C). Arguments: see the class."""
         self._check_fitted()
         inputs = self._check(_chosen(inputs, images, texts))
@@ -214,7 +206,9 @@ class MultimodalClassifier(Classifier):
         if said := [text for _, text in pairs if text is not None]:
             self._encodings["text"].notify(said)
 
-    def predict_proba(self, inputs=None, *, images=None, texts=None):
+    def predict_proba(
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
+    ) -> np.ndarray:
         """Probabilities, float64 (N, C) in the order of ``label_set_``. Arguments: see the class.
 
         Raises:
@@ -223,11 +217,13 @@ class MultimodalClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, images=images, texts=texts))
 
-    def predict(self, inputs=None, *, images=None, texts=None):
+    def predict(self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None) -> np.ndarray:
         """Class names, object array (N,). Arguments: see the class."""
         return super().predict(_chosen(inputs, images, texts))
 
-    def features(self, inputs=None, *, images=None, texts=None):
+    def features(
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
+    ) -> dict[str, np.ndarray]:
         """What is fused: dict of ``image`` and ``text`` to float32 (N, D), and ``presence`` (N, 2). Arguments: see the
         class."""
         self._check_fitted()
@@ -237,7 +233,9 @@ class MultimodalClassifier(Classifier):
 
     # Explanations
 
-    def contributions(self, inputs=None, *, images=None, texts=None):
+    def contributions(
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
+    ) -> pd.DataFrame:
         """What each half did for the predicted class.
 
         Returns:
@@ -292,7 +290,9 @@ class MultimodalClassifier(Classifier):
 
         return _in_parts(weigh, x, len(MODALITIES))
 
-    def explain(self, image=None, text=None, target=None):
+    def explain(
+        self, image: Picture | None = None, text: str | None = None, target: str | None = None
+    ) -> MultimodalExplanation:
         """Which part of the picture and which words the answer came from, all in units of the target's probability.
 
         Args:
@@ -395,7 +395,7 @@ class _WithPicture:
         return self.classifier._said(_beside(self.x, text=encoded))
 
 
-def as_pairs(images=None, texts=None):
+def as_pairs(images: Values | None = None, texts: Values | None = None) -> list[tuple]:
     """N tuples (picture or None, sentence or None) from two lists, of which one may be None.
 
     Raises:

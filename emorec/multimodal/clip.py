@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +19,17 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import shared
 from emorec.multimodal import decisions
 from emorec.multimodal.subtitles import Cue, read_subtitles
+from emorec.types import FilePath
 from emorec.voice import activity, features
 from emorec.voice.sound import RATE, Sound, as_sound
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from emorec.faces.classifier import FaceClassifier
+    from emorec.text.classifier import TextClassifier
+    from emorec.voice.classifier import VoiceClassifier
 
 MODALITIES = ("face", "voice", "words")
 COLOURS = {"face": "#0072B2", "voice": "#D55E00", "words": "#009E73", "fused": "#000000"}
@@ -31,16 +42,10 @@ class ClipNotice(UserWarning):
 
 
 def read_clip(
-    path,
-    *,
-    subtitles=None,
-    face=None,
-    voice=None,
-    words=None,
-    window: float = 2.0,
-    step: float = 0.2,
+    path: FilePath, *, subtitles: FilePath | Sequence[tuple] | None = None, face: FaceClassifier | None = None,
+    voice: VoiceClassifier | None = None, words: TextClassifier | None = None, window: float = 2.0, step: float = 0.2,
     sound: bool = True,
-):
+) -> pd.DataFrame:  # fmt: skip
     """Emotions over time of a film with people in it.
 
     Args:
@@ -140,7 +145,7 @@ def _length(path):
 # --- sound
 
 
-def read_sound(path) -> Sound | None:
+def read_sound(path: FilePath) -> Sound | None:
     """The sound of a film as a mono `Sound` at 16 kHz, from second 0 of its picture; None, with a notice, without one.
 
     Raises:
@@ -347,7 +352,7 @@ def _table(stretches, said, models, people):
     return pd.concat([pd.DataFrame(frame), pd.DataFrame(p, columns=names)], axis=1)
 
 
-def timeline(table):
+def timeline(table: pd.DataFrame) -> Figure:
     """A matplotlib ``Figure`` of a table of `read_clip`: the fused probabilities over time, and what each part says."""
     from matplotlib.figure import Figure
 

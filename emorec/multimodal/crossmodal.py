@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from emorec.errors import BadInput
 from emorec.multimodal.base import Fusion, positive, presence_weights
+from emorec.types import Numbers, Tensor
 
 register = keras.saving.register_keras_serializable(package="emorec")
 
 
-def sinusoids(steps, units):
+def sinusoids(steps: int, units: int) -> Tensor:
     """Position codes (Vaswani et al. 2017, section 3.5), float32 (steps, units)."""
     half = (units + 1) // 2
     rates = np.exp(-np.log(10000.0) * np.arange(half) / half).astype("float32")
@@ -20,7 +24,7 @@ def sinusoids(steps, units):
     return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)[:, :units]
 
 
-def mean_weights(here):
+def mean_weights(here: Tensor) -> Tensor:
     """0/1 (..., M) to weights that make a sum over M the mean over the ones; all 0 where there is none."""
     return here / ops.maximum(ops.sum(here, axis=-1, keepdims=True), 1)
 
@@ -47,7 +51,7 @@ class AttentionBlock(keras.layers.Layer):
         (B, T, units), and with ``return_attention_scores=True`` also (B, heads, T, S + 1), the slot last.
     """
 
-    def __init__(self, units, heads=4, dropout=0.0, **kwargs):
+    def __init__(self, units: int, heads: int = 4, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         positive(self, units=units, heads=heads)
@@ -57,7 +61,7 @@ class AttentionBlock(keras.layers.Layer):
         self.heads = heads
         self.dropout = dropout
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         policy = {"dtype": self.dtype_policy}
         shape = (None, None, self.units)
         self.norm_x = keras.layers.LayerNormalization(name="norm_x", **policy)
@@ -79,7 +83,10 @@ class AttentionBlock(keras.layers.Layer):
         self.narrow.build((None, None, 2 * self.units))
         self.attend.build(shape, shape)
 
-    def call(self, x, source=None, source_mask=None, training=None, return_attention_scores=False):
+    def call(
+        self, x: Tensor, source: Tensor = None, source_mask: Tensor = None, training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         query = self.norm_x(x)
         keys = query if source is None else self.norm_x(source)
         slot = ops.zeros_like(keys[:, :1])
@@ -97,14 +104,16 @@ class AttentionBlock(keras.layers.Layer):
         y = y + self.drop(self.narrow(self.widen(self.norm_y(y))), training=training)
         return (y, scores) if return_attention_scores else y
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units, "heads": self.heads, "dropout": self.dropout}
 
 
 class TokenFusion(Fusion):
     """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences."""
 
-    def project_all(self, inputs, presence, mask):
+    def project_all(
+        self, inputs: Sequence[Tensor], presence: Tensor, mask: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Tokens (B, T_m, units) of each modality, 0 where missing or padded, and where they are not: bool (B, T_m)."""
         xs, present, masks = self.prepare(inputs, presence, mask)
         sequence = len(xs[0].shape) == 3
@@ -144,7 +153,10 @@ class CrossModalAttention(TokenFusion):
 
     options = ("units", "heads", "layers", "dropout", "target")
 
-    def __init__(self, units=32, heads=4, layers=1, dropout=0.0, target=None, **kwargs):
+    def __init__(
+        self, units: int = 32, heads: int = 4, layers: int = 1, dropout: float = 0.0, target: int | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         positive(self, units=units, heads=heads, layers=layers)
         self.units = units
@@ -153,7 +165,7 @@ class CrossModalAttention(TokenFusion):
         self.dropout = dropout
         self.target = target
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         shapes = self.check_shapes(input_shape)
         everyone = range(len(shapes))
         if self.target is None:
@@ -172,7 +184,10 @@ class CrossModalAttention(TokenFusion):
                 block.build((None, None, self.units))
                 self.blocks.append(block)
 
-    def call(self, inputs, presence=None, mask=None, training=None, return_attention_scores=False):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None, training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         tokens, allowed = self.project_all(inputs, presence, mask)
         streams, scores = [], []
         for p, (t, s) in enumerate(self.pairs):
@@ -186,7 +201,7 @@ class CrossModalAttention(TokenFusion):
         fused = fused[:, 0] if len(inputs[0].shape) == 2 else fused
         return (fused, scores) if return_attention_scores else fused
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Sequence[Tensor], previous_mask: Tensor = None) -> Tensor:
         if isinstance(previous_mask, (list, tuple)) and self.target is not None:
             return previous_mask[self.target]
         return super().compute_mask(inputs, previous_mask)
@@ -211,7 +226,9 @@ class BottleneckFusion(TokenFusion):
 
     options = ("units", "tokens", "layers", "heads", "dropout")
 
-    def __init__(self, units=32, tokens=4, layers=2, heads=4, dropout=0.0, **kwargs):
+    def __init__(
+        self, units: int = 32, tokens: int = 4, layers: int = 2, heads: int = 4, dropout: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, tokens=tokens, layers=layers, heads=heads)
         if layers < 2:
@@ -222,7 +239,7 @@ class BottleneckFusion(TokenFusion):
         self.heads = heads
         self.dropout = dropout
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         self.project = self.dense_each(self.units, shapes)
@@ -240,7 +257,9 @@ class BottleneckFusion(TokenFusion):
                 block.build((None, None, self.units))
                 self.blocks.append(block)
 
-    def call(self, inputs, presence=None, mask=None, training=None):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None, training: bool | None = None
+    ) -> Tensor:
         tokens, allowed = self.project_all(inputs, presence, mask)
         steps = [ops.shape(z)[1] for z in tokens]
         shared = ops.repeat(self.bottleneck[None], ops.shape(tokens[0])[0], axis=0)  # (B, tokens, units)
@@ -267,7 +286,7 @@ class BottleneckFusion(TokenFusion):
 class MemoryFusionCell(keras.layers.Layer):
     """One step of `MemoryFusion`; takes the modalities' features and presence, concatenated."""
 
-    def __init__(self, units, memory, sizes, **kwargs):
+    def __init__(self, units: int, memory: int, sizes: Numbers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.memory = memory
@@ -277,7 +296,7 @@ class MemoryFusionCell(keras.layers.Layer):
         # The output comes first among the states: on JAX a padded step answers with the first state.
         self.state_size = [self.output_size, wide, wide, memory]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         policy = {"dtype": self.dtype_policy}
         self.cells = [keras.layers.LSTMCell(self.units, name=f"lstm_{m}", **policy) for m in range(len(self.sizes))]
         for cell, size in zip(self.cells, self.sizes):
@@ -294,7 +313,7 @@ class MemoryFusionCell(keras.layers.Layer):
             layer.build((None, both))
         self.attend.build((None, self.units))
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool | None = None) -> Tensor:
         count, wide = len(self.sizes), self.state_size[1]
         *xs, present = ops.split(inputs, [int(n) for n in np.cumsum(self.sizes)], axis=-1)
         _, hs_before, cs_before, memory = states
@@ -316,7 +335,7 @@ class MemoryFusionCell(keras.layers.Layer):
         out = ops.concatenate([h, memory, ops.cast(weights, h.dtype)], axis=-1)
         return out, [out, h, c, memory]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units, "memory": self.memory, "sizes": self.sizes}
 
 
@@ -341,14 +360,14 @@ class MemoryFusion(Fusion):
 
     options = ("units", "memory", "repeats")
 
-    def __init__(self, units=32, memory=32, repeats=2, **kwargs):
+    def __init__(self, units: int = 32, memory: int = 32, repeats: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, memory=memory, repeats=repeats)
         self.units = units
         self.memory = memory
         self.repeats = repeats
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         sizes = [s[-1] for s in shapes]
@@ -356,7 +375,10 @@ class MemoryFusion(Fusion):
         self.rnn = keras.layers.RNN(cell, return_sequences=True, name="rnn", dtype=self.dtype_policy)
         self.rnn.build((None, None, sum(sizes) + len(sizes)))
 
-    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         xs, present, masks = self.prepare(inputs, presence, mask)
         vectors = len(xs[0].shape) == 2
         if vectors:

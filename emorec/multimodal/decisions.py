@@ -7,16 +7,23 @@ return float64 (N, C) with rows that sum to 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy.special import softmax
 
 from emorec.errors import BadInput
 from emorec.metrics import fit_temperature
+from emorec.types import Numbers, Strings, Values
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 TINY = 1e-12  # one confident mistake must not veto a class for ever
 
 
-def check_presence(presence, modalities, rows=None):
+def check_presence(presence: np.ndarray, modalities: Strings, rows: int | None = None) -> np.ndarray:
     """Presence as a boolean array, refusing what no fusion can use.
 
     Args:
@@ -61,12 +68,14 @@ def _stack(probabilities, presence):
     return p / sums[:, :, None], presence.T[:, :, None].astype("float64")
 
 
-def mean(probabilities, presence=None):
+def mean(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
     """Sum rule: the average over present modalities. Robust against single bad estimates."""
     return weighted(probabilities, presence)
 
 
-def weighted(probabilities, presence=None, weights=None):
+def weighted(
+    probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None, weights: Numbers | None = None
+) -> np.ndarray:
     """Average under fixed weights (M,), not negative, renewed over the present modalities; None weighs evenly."""
     p, here = _stack(probabilities, presence)
     weights = np.ones(len(p)) if weights is None else np.asarray(weights, dtype="float64")
@@ -79,12 +88,14 @@ def weighted(probabilities, presence=None, weights=None):
     return (p * share).sum(axis=0) / total
 
 
-def product(probabilities, presence=None):
+def product(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
     """Product rule for even priors: right where modalities are independent given the class."""
     return bayes(probabilities, presence)
 
 
-def bayes(probabilities, presence=None, prior=None):
+def bayes(
+    probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None, prior: Numbers | None = None
+) -> np.ndarray:
     """Product rule with class priors (Kittler et al., equation 7): ``P(c) ** (1 - m) * prod p_m(c)``.
 
     Args:
@@ -99,20 +110,20 @@ def bayes(probabilities, presence=None, prior=None):
     return softmax(logs + (1 - here.sum(axis=0)) * np.log(prior), axis=-1)
 
 
-def geometric(probabilities, presence=None):
+def geometric(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
     """Geometric mean over present modalities: the product rule, without its growing confidence."""
     p, here = _stack(probabilities, presence)
     return softmax((np.log(np.maximum(p, TINY)) * here).sum(axis=0) / here.sum(axis=0), axis=-1)
 
 
-def maximum(probabilities, presence=None):
+def maximum(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
     """Max rule: for every class the highest probability that a present modality gives it, normalised."""
     p, here = _stack(probabilities, presence)
     best = (p * here).max(axis=0)
     return best / best.sum(axis=-1, keepdims=True)
 
 
-def vote(probabilities, presence=None):
+def vote(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
     """Majority vote: the share of present modalities that put the class first; a tie goes to the higher mean."""
     p, here = _stack(probabilities, presence)
     first = np.eye(p.shape[-1])[p.argmax(axis=-1)] * here
@@ -131,14 +142,16 @@ RULES = {
 }
 
 
-def combine(rule, probabilities, presence=None, **options):
+def combine(
+    rule: str, probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None, **options: Any
+) -> np.ndarray:
     """The rule of that name, see `RULES`. Raises BadInput for a name that is none."""
     if rule not in RULES:
         raise BadInput(f"Unknown decision rule {rule!r}; there are {', '.join(RULES)}.")
     return RULES[rule](probabilities, presence, **options)
 
 
-def temperature(probabilities, targets):
+def temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """The T > 0 that makes ``softmax(log p / T)`` most likely (Guo et al. 2017), between 0.05 and 20.
 
     Args:
@@ -165,14 +178,20 @@ class Stacking:
     modality, NaN where missing), ``top_``, the logistic regression.
     """
 
-    def __init__(self, models, folds=5, calibrate=True, strength=1.0, seed=0):
+    def __init__(
+        self, models: dict[str, BaseEstimator], folds: int = 5, calibrate: bool = True, strength: float = 1.0,
+        seed: int = 0,
+    ) -> None:  # fmt: skip
         self.models = dict(models)
         self.folds = folds
         self.calibrate = calibrate
         self.strength = strength
         self.seed = seed
 
-    def fit(self, inputs, labels, groups=None, presence=None):
+    def fit(
+        self, inputs: dict[str, np.ndarray], labels: Values, groups: Values | None = None,
+        presence: np.ndarray | None = None,
+    ) -> Stacking:  # fmt: skip
         """Fits on a dict of modality to (N, D_m), N labels, and N groups (videos, speakers) that are never split.
 
         Raises:
@@ -206,7 +225,7 @@ class Stacking:
         self.top_.fit(self._features(self.out_of_fold_, presence), y)
         return self
 
-    def predict_proba(self, inputs, presence=None):
+    def predict_proba(self, inputs: dict[str, np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
         """Probabilities (N, C) in the order of ``classes_``. Raises BadInput for an example without any modality."""
         n = len(next(iter(inputs.values())))
         presence = self._presence(inputs, n, presence)
@@ -217,7 +236,7 @@ class Stacking:
             predictions[name] = self._spread(found, rows, model.classes_)
         return self.top_.predict_proba(self._features(predictions, presence))
 
-    def predict(self, inputs, presence=None):
+    def predict(self, inputs: dict[str, np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
         """The most probable class names (N,)."""
         return self.classes_[self.predict_proba(inputs, presence).argmax(axis=1)]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -9,6 +12,7 @@ from keras import ops
 from emorec.errors import BadInput
 from emorec.multimodal.base import positive, presence_weights
 from emorec.training import Batches
+from emorec.types import Shape, Strings, Tensor, Values
 
 register = keras.saving.register_keras_serializable(package="emorec")
 STEPS = 8  # lengths are rounded up to a multiple: few shapes, few compilations
@@ -25,7 +29,10 @@ class Dialogues(Batches):
         parties: Number of speaker slots; speakers beyond share the last one.
     """
 
-    def __init__(self, inputs, groups, presence=None, speakers=None, parties=8):
+    def __init__(
+        self, inputs: dict[str, np.ndarray], groups: Values, presence: np.ndarray | None = None,
+        speakers: Strings | None = None, parties: int = 8,
+    ) -> None:  # fmt: skip
         self.inputs = {name: np.asarray(x, dtype="float32") for name, x in inputs.items()}
         groups = np.asarray(groups)
         given = {"groups": groups, "presence": presence, "speakers": speakers}
@@ -48,11 +55,11 @@ class Dialogues(Batches):
     def __len__(self):
         return len(self.presence)
 
-    def per_step(self, batch_size):
+    def per_step(self, batch_size: int) -> int:
         """Dialogues a step that hold about ``batch_size`` utterances."""
         return max(1, round(batch_size * len(self.rows) / len(self)))
 
-    def pad(self, dialogues):
+    def pad(self, dialogues: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Model inputs of these dialogues: the modalities (B, T, D_m), ``presence`` (B, T, M), ``mask`` (B, T), and
         ``speaker`` (B, T, P) where speakers are known."""
         lengths = np.array([len(self.rows[d]) for d in dialogues])
@@ -64,7 +71,9 @@ class Dialogues(Batches):
             tables = tables | {"speaker": self.speakers}
         return {name: _spread(table[rows], mask) for name, table in tables.items()} | {"mask": mask}, mask, rows
 
-    def train(self, model, y, weights, batch_size, rng):
+    def train(
+        self, model: keras.Model, y: np.ndarray, weights: np.ndarray | None, batch_size: int, rng: np.random.Generator
+    ) -> float:
         """One epoch; returns the mean loss over utterances. ``batch_size`` counts utterances, roughly."""
         total, size, order = 0.0, self.per_step(batch_size), rng.permutation(len(self.rows))
         for start in range(0, len(order), size):
@@ -77,7 +86,7 @@ class Dialogues(Batches):
             total += float(loss) * len(rows)
         return total / len(self)
 
-    def predict(self, model, batch_size):
+    def predict(self, model: keras.Model, batch_size: int) -> np.ndarray:
         """Logits, float32 (N, C), in the order of the utterances."""
         size, logits = self.per_step(batch_size), None
         for start in range(0, len(self.rows), size):
@@ -116,13 +125,13 @@ class UtteranceAttention(keras.layers.Layer):
         (B, T, units), and with ``return_attention_scores=True`` also float32 (B, T, T), rows that sum to 1.
     """
 
-    def __init__(self, units=64, **kwargs):
+    def __init__(self, units: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         def dense(name, bias=True, units=self.units, features=input_shape[-1]):
             layer = keras.layers.Dense(units, use_bias=bias, name=name, dtype=self.dtype_policy)
             layer.build((None, features))
@@ -134,7 +143,7 @@ class UtteranceAttention(keras.layers.Layer):
         self.context = dense("context")
         self.state = dense("state", bias=False)
 
-    def call(self, states, mask=None, return_attention_scores=False):
+    def call(self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False) -> Tensor:
         mask = ops.ones_like(states[:, :, 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
         states = ops.where(mask[:, :, None], states, ops.zeros_like(states))
         hidden = ops.tanh(self.query(states)[:, :, None, :] + self.key(states)[:, None, :, :])
@@ -143,7 +152,7 @@ class UtteranceAttention(keras.layers.Layer):
         out = ops.tanh(self.context(context) + self.state(states))
         return (out, weights) if return_attention_scores else out
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units}
 
 
@@ -166,7 +175,7 @@ class DialogueRNNCell(keras.layers.Layer):
         inputs: (B, D + parties): the utterance, and its speaker as one-hot.
     """
 
-    def __init__(self, units, parties, window=64, **kwargs):
+    def __init__(self, units: int, parties: int, window: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, parties=parties, window=window)
         self.units = units
@@ -175,7 +184,7 @@ class DialogueRNNCell(keras.layers.Layer):
         self.state_size = [units, parties * units, units, window * units, 1]
         self.output_size = units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         features = input_shape[-1] - self.parties
         if features < 1:
             raise BadInput(f"DialogueRNNCell: {input_shape[-1]} inputs leave none beside {self.parties} speaker slots.")
@@ -189,7 +198,7 @@ class DialogueRNNCell(keras.layers.Layer):
         self.emotion.build((None, self.units))
         self.ask.build((None, features))
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs: Sequence[Tensor], states: Sequence[Tensor], training: bool | None = None) -> Tensor:
         world, parties, emotion, past, count = states
         said, speaker = inputs[:, : -self.parties], inputs[:, -self.parties :, None]
         parties = ops.reshape(parties, (-1, self.parties, self.units))
@@ -208,5 +217,5 @@ class DialogueRNNCell(keras.layers.Layer):
         flat = [ops.reshape(x, (-1, n)) for x, n in ((parties, self.state_size[1]), (past, self.state_size[3]))]
         return emotion, [world, flat[0], emotion, flat[1], count]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units, "parties": self.parties, "window": self.window}

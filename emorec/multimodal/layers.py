@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from emorec.errors import BadInput
 from emorec.multimodal.base import Fusion, combine, positive, presence_weights
+from emorec.types import Shape, Tensor
 
 register = keras.saving.register_keras_serializable(package="emorec")
 
@@ -21,10 +24,10 @@ class Concatenation(Fusion):
         (B, sum of D_m), or (B, T, sum of D_m).
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self.same_steps(self.check_shapes(input_shape))
 
-    def call(self, inputs, presence=None, mask=None):
+    def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, _, _ = self.prepare(inputs, presence, mask)
         return ops.concatenate(xs, axis=-1)
 
@@ -41,18 +44,21 @@ class WeightedSum(Fusion):
 
     options = ("units",)
 
-    def __init__(self, units=64, **kwargs):
+    def __init__(self, units: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         self.project = self.dense_each(self.units, shapes)
         self.importance = self.add_weight(shape=(len(shapes),), initializer="zeros", name="importance")
 
-    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         xs, present, _ = self.prepare(inputs, presence, mask)
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         scores = ops.broadcast_to(self.importance, (*ops.shape(hs[0])[:-1], len(hs)))
@@ -74,20 +80,20 @@ class Hadamard(Fusion):
 
     options = ("units", "rank")
 
-    def __init__(self, units=64, rank=None, **kwargs):
+    def __init__(self, units: int = 64, rank: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, rank=units if rank is None else rank)
         self.units = units
         self.rank = rank
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         rank = self.rank or self.units
         self.project = self.dense_each(rank, shapes, "tanh")
         self.pool = self.dense(self.units, rank, name="pool")
 
-    def call(self, inputs, presence=None, mask=None):
+    def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, present, _ = self.prepare(inputs, presence, mask)
         product = 1.0
         for m, (dense, x) in enumerate(zip(self.project, xs)):
@@ -110,19 +116,22 @@ class GatedMultimodalUnit(Fusion):
 
     options = ("units",)
 
-    def __init__(self, units=64, **kwargs):
+    def __init__(self, units: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         self.project = self.dense_each(self.units, shapes, "tanh")
         everything = sum(s[-1] for s in shapes)
         self.gates = [self.dense(self.units, everything, name=f"gate_{m}") for m in range(len(shapes))]
 
-    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         xs, present, _ = self.prepare(inputs, presence, mask)
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         everything = ops.concatenate(xs, axis=-1)
@@ -149,19 +158,22 @@ class ModalityAttention(Fusion):
 
     options = ("units",)
 
-    def __init__(self, units=64, **kwargs):
+    def __init__(self, units: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         self.project = self.dense_each(self.units, shapes, "tanh")
         self.hidden = self.dense(self.units, self.units, "tanh", name="hidden")
         self.score = self.dense(1, self.units, use_bias=False, name="score")  # softmax ignores a bias
 
-    def call(self, inputs, presence=None, mask=None, return_attention_scores=False):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
         xs, present, _ = self.prepare(inputs, presence, mask)
         hs = [dense(x) for dense, x in zip(self.project, xs)]
         scores = ops.concatenate([self.score(self.hidden(h)) for h in hs], axis=-1)  # (..., M)
@@ -185,12 +197,12 @@ class TensorFusion(Fusion):
     options = ("units",)
     largest = 2**16
 
-    def __init__(self, units=16, **kwargs):
+    def __init__(self, units: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         size = (self.units + 1) ** len(shapes)
@@ -201,7 +213,7 @@ class TensorFusion(Fusion):
             )
         self.project = self.dense_each(self.units, shapes, "tanh")
 
-    def call(self, inputs, presence=None, mask=None):
+    def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, present, _ = self.prepare(inputs, presence, mask)
         fused = None
         for m, (dense, x) in enumerate(zip(self.project, xs)):
@@ -229,13 +241,13 @@ class LowRankFusion(Fusion):
 
     options = ("units", "rank")
 
-    def __init__(self, units=64, rank=4, **kwargs):
+    def __init__(self, units: int = 64, rank: int = 4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, rank=rank)
         self.units = units
         self.rank = rank
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         self.factors, self.constants = [], []
@@ -251,7 +263,7 @@ class LowRankFusion(Fusion):
         self.rank_weights = self.add_weight(shape=(self.rank, 1), initializer="glorot_uniform", name="rank_weights")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
-    def call(self, inputs, presence=None, mask=None):
+    def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, _, _ = self.prepare(inputs, presence, mask)
         product = 1.0
         for kernel, constant, x in zip(self.factors, self.constants, xs):
@@ -274,13 +286,13 @@ class FiLM(Fusion):
 
     options = ("units", "target")
 
-    def __init__(self, units=64, target=0, **kwargs):
+    def __init__(self, units: int = 64, target: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
         self.target = target
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.check_shapes(input_shape)
         self.same_steps(shapes)
         if not 0 <= self.target < len(shapes):
@@ -289,7 +301,7 @@ class FiLM(Fusion):
         self.others = [m for m in range(len(shapes)) if m != self.target]
         self.condition = [self.dense(2 * self.units, shapes[m][-1], name=f"condition_{m}") for m in self.others]
 
-    def call(self, inputs, presence=None, mask=None):
+    def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, present, _ = self.prepare(inputs, presence, mask)
         h = ops.where(present[..., self.target : self.target + 1], self.project(xs[self.target]), 0.0)
         scale_and_shift = 0.0
@@ -314,7 +326,7 @@ class ModalityDropout(Fusion):
     options = ("rate", "seed")
     least = 1
 
-    def __init__(self, rate=0.3, seed=None, **kwargs):
+    def __init__(self, rate: float = 0.3, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise BadInput(f"ModalityDropout: rate must lie in [0, 1), not {rate!r}.")
@@ -322,10 +334,12 @@ class ModalityDropout(Fusion):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self.check_shapes(input_shape)
 
-    def call(self, inputs, presence=None, mask=None, training=None):
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None, training: bool | None = None
+    ) -> Tensor:
         xs, present, _ = self.prepare(inputs, presence, mask)
         if len(present.shape) == 3 and (presence is None or len(presence.shape) == 2):
             present = present[:, 0]
@@ -338,6 +352,6 @@ class ModalityDropout(Fusion):
             xs, _, _ = self.prepare(xs, present, mask)
         return xs, present
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Sequence[Tensor], previous_mask: Tensor = None) -> Tensor:
         masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [None] * len(inputs)
         return [list(masks), None]

@@ -35,7 +35,9 @@ FUSION_SETTINGS = {
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 
 
-def statistics(inputs, presence=None, mask=None):
+def statistics(
+    inputs: dict[str, np.ndarray], presence: np.ndarray | None = None, mask: np.ndarray | None = None
+) -> dict[str, tuple[list[float], list[float]]]:
     """Mean and variance of every feature over the examples that have the modality, for ``scaling``.
 
     Args:
@@ -65,18 +67,10 @@ def statistics(inputs, presence=None, mask=None):
 
 
 def build_fusion_model(
-    sizes,
-    classes,
-    *,
-    fusion="concatenation",
-    fusion_options=None,
-    scaling=None,
-    encoder_units=0,
-    hidden=64,
-    dropout=0.0,
-    modality_dropout=0.0,
-    hybrid=False,
-):
+    sizes: dict[str, int], classes: int, *, fusion: str = "concatenation", fusion_options: dict | None = None,
+    scaling: dict | None = None, encoder_units: int = 0, hidden: int = 64, dropout: float = 0.0,
+    modality_dropout: float = 0.0, hybrid: bool = False,
+) -> keras.Model:  # fmt: skip
     """One vector a modality to logits.
 
     Layers: ``scale_NAME``, ``modality_dropout``, ``encode_NAME`` (Dense, tanh), ``fusion``, ``hidden`` (Dense, relu),
@@ -117,21 +111,10 @@ def build_fusion_model(
 
 
 def build_dialogue_model(
-    sizes,
-    classes,
-    *,
-    context="bilstm",
-    fusion="concatenation",
-    fusion_options=None,
-    scaling=None,
-    encoder="dense",
-    units=64,
-    hidden=64,
-    dropout=0.3,
-    modality_dropout=0.0,
-    parties=8,
-    window=64,
-):
+    sizes: dict[str, int], classes: int, *, context: str = "bilstm", fusion: str = "concatenation",
+    fusion_options: dict | None = None, scaling: dict | None = None, encoder: str = "dense", units: int = 64,
+    hidden: int = 64, dropout: float = 0.3, modality_dropout: float = 0.0, parties: int = 8, window: int = 64,
+) -> keras.Model:  # fmt: skip
     """Utterances of a dialogue to logits for each: bc-LSTM, CATF-LSTM, DialogueRNN and their kin.
 
     - bc-LSTM (Poria et al. 2017, ACL): ``encoder="bilstm"``, ``context="bilstm"``.
@@ -192,20 +175,10 @@ def build_dialogue_model(
 
 
 def build_aligned_model(
-    sizes,
-    classes,
-    *,
-    kind="late-lstm",
-    fusion="concatenation",
-    fusion_options=None,
-    scaling=None,
-    units=32,
-    heads=4,
-    layers=1,
-    hidden=32,
-    dropout=0.2,
-    modality_dropout=0.0,
-):
+    sizes: dict[str, int], classes: int, *, kind: str = "late-lstm", fusion: str = "concatenation",
+    fusion_options: dict | None = None, scaling: dict | None = None, units: int = 32, heads: int = 4, layers: int = 1,
+    hidden: int = 32, dropout: float = 0.2, modality_dropout: float = 0.0,
+) -> keras.Model:  # fmt: skip
     """Sequences of several modalities to logits.
 
     - ``late-lstm``: one LSTM a modality; their last states are fused.

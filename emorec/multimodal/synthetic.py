@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf
 
@@ -44,13 +45,13 @@ class Regime:
     seed: int = 0
 
     @property
-    def directions(self):
+    def directions(self) -> np.ndarray:
         """The unit vectors, (2, D)."""
         u = np.random.default_rng([self.seed, 7]).normal(size=(2, self.features))
         return u / np.linalg.norm(u, axis=1, keepdims=True)
 
     @property
-    def bayes(self):
+    def bayes(self) -> float:
         """Accuracy of the best possible classifier."""
         a, b = self.shifts
         if self.kind == "exclusive-or":  # right where both signs are read right, or both wrong
@@ -59,13 +60,13 @@ class Regime:
         return _phi(float(np.hypot(a, b))) if self.kind == "label-paired" else _phi(a)
 
     @property
-    def bayes_alone(self):
+    def bayes_alone(self) -> tuple[float, float]:
         """Accuracy of the best possible classifier on each modality alone, (first, second)."""
         if self.kind == "exclusive-or":
             return 0.5, 0.5
         return _phi(self.shifts[0]), _phi(self.shifts[1]) if self.kind == "label-paired" else 0.5
 
-    def draw(self, n, seed=0):
+    def draw(self, n: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """``n`` examples.
 
         Returns:
@@ -81,7 +82,7 @@ class Regime:
         x = shown[:, :, None] * self.directions[:, None] + rng.normal(size=(2, n, self.features))
         return dict(zip(MODALITIES, x.astype("float32"))), POLARITY.decode(positive.astype(int))
 
-    def posterior(self, inputs):
+    def posterior(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """Exact probability of ``positive`` given both modalities, (n,): the best possible classifier itself."""
         logits = [2 * a * np.asarray(inputs[m]) @ u for m, a, u in zip(MODALITIES, self.shifts, self.directions)]
         if self.kind == "label-paired":
@@ -89,7 +90,7 @@ class Regime:
         p, q = (1 / (1 + np.exp(-z)) for z in logits)
         return p * (1 - q) + q * (1 - p) if self.kind == "exclusive-or" else p
 
-    def dataset(self, train=4000, validation=1000, test=4000):
+    def dataset(self, train: int = 4000, validation: int = 1000, test: int = 4000) -> Dataset:
         """A `Dataset` of independent draws."""
         splits = []
         for seed, (name, n) in enumerate((("train", train), ("validation", validation), ("test", test))):
@@ -106,14 +107,14 @@ REGIMES = {
 }
 
 
-def regime(name):
+def regime(name: str) -> Regime:
     """The regime of that name, see `REGIMES`. Raises BadInput for a name that is none."""
     if name not in REGIMES:
         raise BadInput(f"Unknown regime {name!r}; there are {', '.join(REGIMES)}.")
     return REGIMES[name]
 
 
-def emap(predict, first, second, batch=4096):
+def emap(predict: Callable[[np.ndarray], np.ndarray], first: str, second: str, batch: int = 4096) -> np.ndarray:
     """Empirical multimodally-additive projection (Hessel & Lee 2020): a model without its interactions.
 
     ``f(x_i, y_i)`` becomes ``mean_j f(x_i, y_j) + mean_j f(x_j, y_i) - mean_jk f(x_j, y_k)``, the closest function of

@@ -7,8 +7,12 @@ import functools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emorec.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -55,12 +59,12 @@ class ModelCard:
     path: Path = field(default=None, repr=False)
 
     @property
-    def megabytes(self):
+    def megabytes(self) -> float:
         """Size of its own file, and of its base where it has one."""
         files = [self.path, *([card(self.base).path] if self.base else [])]
         return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
-    def headline(self):
+    def headline(self) -> str:
         """Its first number as a short text."""
         return _number(self.numbers[0]) if self.numbers else ""
 
@@ -79,7 +83,7 @@ def _number(row):
 
 
 @functools.cache
-def cards():
+def cards() -> dict[str, ModelCard]:
     """Name to `ModelCard` of every model that comes along."""
     table = tomllib.loads((FOLDER / "models.toml").read_text(encoding="utf-8")).get("model", {})
     return {
@@ -92,7 +96,7 @@ def cards():
     }
 
 
-def card(name):
+def card(name: str) -> ModelCard:
     """The card of a model.
 
     Raises:
@@ -105,7 +109,7 @@ def card(name):
     return cards()[name]
 
 
-def models():
+def models() -> pd.DataFrame:
     """The models that come along.
 
     Returns:

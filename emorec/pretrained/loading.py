@@ -8,12 +8,14 @@ import json
 import zipfile
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emorec.errors import DataCorrupt, DataMissing
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
+from emorec.types import FilePath, Numbers
 
 CLASSES = {
     "TextClassifier": "emorec.text.classifier",
@@ -23,7 +25,7 @@ CLASSES = {
 }
 
 
-def load(name):
+def load(name: FilePath) -> Any:
     """A trained classifier.
 
     Args:
@@ -92,7 +94,10 @@ def _config(path):
 # --- heads: another last layer on a shared encoder
 
 
-def save_head(path, kernel, bias, label_set, temperature=1.0, thresholds=None):
+def save_head(
+    path: FilePath, kernel: np.ndarray, bias: np.ndarray, label_set: LabelSet, temperature: float = 1.0,
+    thresholds: Numbers | None = None,
+) -> None:  # fmt: skip
     """Writes the last layer for another question.
 
     Args:
@@ -114,7 +119,7 @@ def save_head(path, kernel, bias, label_set, temperature=1.0, thresholds=None):
         file.writestr("head.npz", arrays.getvalue())
 
 
-def with_head(classifier, path):
+def with_head(classifier: Any, path: FilePath) -> Any:
     """The classifier with the last layer of a file of `save_head` instead of its own.
 
     Raises:

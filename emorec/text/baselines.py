@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
@@ -14,6 +16,12 @@ from sklearn.svm import LinearSVC
 
 from emorec.errors import BadInput
 from emorec.text.tokens import tokenise
+from emorec.types import Values
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from emorec.labels import LabelSet
 
 NAMES = ("majority", "tfidf-lr", "tfidf-svm", "nbsvm")
 
@@ -29,10 +37,10 @@ class NBSVM(ClassifierMixin, BaseEstimator):
         beta: Share of the SVM in the interpolation; 1 is a plain SVM on scaled features.
     """
 
-    def __init__(self, C=0.1, alpha=1.0, beta=0.25):
+    def __init__(self, C: float = 0.1, alpha: float = 1.0, beta: float = 0.25) -> None:
         self.C, self.alpha, self.beta = C, alpha, beta
 
-    def fit(self, x, y):
+    def fit(self, x: csr_matrix, y: Values) -> NBSVM:
         self.classes_ = np.unique(y)
         if len(self.classes_) != 2:
             raise BadInput(f"NBSVM is binary; received classes {list(self.classes_)}. Wrap it one-versus-rest.")
@@ -46,10 +54,10 @@ class NBSVM(ClassifierMixin, BaseEstimator):
         self.intercept_ = self.beta * svm.intercept_[0]
         return self
 
-    def decision_function(self, x):
+    def decision_function(self, x: csr_matrix) -> np.ndarray:
         return x.multiply(self.ratio_).tocsr() @ self.coef_ + self.intercept_
 
-    def predict(self, x):
+    def predict(self, x: csr_matrix) -> np.ndarray:
         return self.classes_[(self.decision_function(x) > 0).astype(int)]
 
 
@@ -73,7 +81,7 @@ class _MultiLabel(BaseEstimator):
         return self.pipeline.predict_proba(texts)
 
 
-def build(name, label_set):
+def build(name: str, label_set: LabelSet) -> BaseEstimator:
     """An untrained scikit-learn pipeline from raw texts to class names.
 
     Args:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from emorec.types import Values
+
 POOL = 32  # batches that are sorted together
 NUMBERS_AT_ONCE = 1 << 24  # that the widest layer puts out for one batch when texts are scored: bounds the memory
 # (words,) and (sentences, words) are rounded up: JAX compiles for every shape, TensorFlow for the first two.
@@ -23,7 +25,7 @@ class BucketedIds:
         rows: N integer arrays of ids, (T,) or (S, T), padded on the right or not: a list, or (N, T), (N, S, T).
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: Values) -> None:
         self.rows = [_trim(np.asarray(row, dtype="int32")) for row in rows]
         self.shapes = np.array([row.shape for row in self.rows])
 
@@ -31,12 +33,12 @@ class BucketedIds:
         return len(self.rows)
 
     @property
-    def pay(self):
+    def pay(self) -> bool:
         """Whether lengths vary enough: 95th percentile over 1.5 medians, and texts of 64 words or more."""
         sizes = self.shapes.prod(axis=1)
         return len(sizes) > 0 and sizes.max() >= 64 and np.percentile(sizes, 95) > 1.5 * np.median(sizes)
 
-    def batches(self, batch_size, rng=None):
+    def batches(self, batch_size: int, rng: np.random.Generator | None = None) -> list[np.ndarray]:
         """The positions in each batch: similar lengths in random order; sorted by length without ``rng``."""
         keys = self.shapes.T[::-1]
         if rng is None:
@@ -49,7 +51,7 @@ class BucketedIds:
             found += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
         return [found[i] for i in rng.permutation(len(found))]
 
-    def pad(self, positions):
+    def pad(self, positions: np.ndarray) -> np.ndarray:
         """Ids (B, T) or (B, S, T) of these texts, T the longest of them, rounded up to a multiple of ``STEPS``."""
         steps = np.array(STEPS[self.shapes.shape[1]])
         shape = -(-self.shapes[positions].max(axis=0) // steps) * steps
@@ -59,7 +61,9 @@ class BucketedIds:
             target[tuple(map(slice, row.shape))] = row
         return ids
 
-    def train(self, model, y, weights, batch_size, rng):
+    def train(
+        self, model: keras.Model, y: np.ndarray, weights: np.ndarray | None, batch_size: int, rng: np.random.Generator
+    ) -> float:
         """One epoch; returns the mean loss over the examples.
 
         Args:
@@ -77,7 +81,7 @@ class BucketedIds:
             total += float(loss) * len(positions)
         return total / len(self)
 
-    def predict(self, model, batch_size):
+    def predict(self, model: keras.Model, batch_size: int) -> np.ndarray:
         """Logits, float32 (N, C), in the order of the texts."""
         steps = steps_at_once(model)
         batches = [part for batch in self.batches(batch_size) for part in self._bounded(batch, steps)]
@@ -92,7 +96,7 @@ class BucketedIds:
         return [positions[i : i + size] for i in range(0, len(positions), size)]
 
 
-def steps_at_once(model):
+def steps_at_once(model: keras.Model) -> int:
     """Words, padding counted, of a batch that a model scores at once: 10,922 for a BERT 1,536 wide inside."""
     return NUMBERS_AT_ONCE // max(weight.shape[-1] for weight in model.weights if len(weight.shape) > 1)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +30,10 @@ from emorec.text.pretraining import start
 from emorec.text.tfidf import TfidfEncoder
 from emorec.text.tokens import TextEncoder, check_texts
 from emorec.text.wordpieces import WordPieces
+from emorec.types import Numbers, Strings
+
+if TYPE_CHECKING:
+    from emorec.text.explain import Explanation
 
 
 class TextClassifier(Classifier):
@@ -74,52 +80,18 @@ class TextClassifier(Classifier):
     """
 
     def __init__(
-        self,
-        encoder="bilstm",
-        attention="global",
-        *,
-        embedding="learned",
-        embedding_dim=100,
-        embedding_trainable=True,
-        oov="normal",
-        units=64,
-        attention_units=64,
-        layers=1,
-        dropout=0.3,
-        recurrent_dropout=0.0,
-        heads=1,
-        scoring="dot",
-        hops=4,
-        penalty=0.0,
-        filters=100,
-        kernel_sizes=(3, 4, 5),
-        max_words=20_000,
-        min_count=2,
-        max_length=None,
-        max_sentences=20,
-        lowercase=True,
-        keep="start",
-        tweets=False,
-        epochs=20,
-        batch_size=64,
-        optimizer="adam",
-        learning_rate=1e-3,
-        schedule="constant",
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        class_weight=None,
-        pretrained="minilm",
-        word_pieces=None,
-        encoder_dropout=0.1,
-        encoder_rate=0.06,
-        layer_decay=1.0,
-        warmup=None,
-        clip=None,
-        bucketing="auto",
-        patience=3,
-        monitor="loss",
-        seed=0,
-    ):
+        self, encoder: str = "bilstm", attention: str = "global", *, embedding: str = "learned",
+        embedding_dim: int = 100, embedding_trainable: bool | int = True, oov: str = "normal", units: int = 64,
+        attention_units: int = 64, layers: int = 1, dropout: float = 0.3, recurrent_dropout: float = 0.0,
+        heads: int = 1, scoring: str = "dot", hops: int = 4, penalty: float = 0.0, filters: int = 100,
+        kernel_sizes: Numbers = (3, 4, 5), max_words: int = 20_000, min_count: int = 2, max_length: int | None = None,
+        max_sentences: int = 20, lowercase: bool = True, keep: str = "start", tweets: bool = False, epochs: int = 20,
+        batch_size: int = 64, optimizer: str = "adam", learning_rate: float = 1e-3, schedule: str = "constant",
+        weight_decay: float = 0.0, label_smoothing: float = 0.0, class_weight: str | dict | None = None,
+        pretrained: str | None = "minilm", word_pieces: int | None = None, encoder_dropout: float = 0.1,
+        encoder_rate: float = 0.06, layer_decay: float = 1.0, warmup: float | None = None, clip: float | None = None,
+        bucketing: str | bool = "auto", patience: int = 3, monitor: str = "loss", seed: int = 0,
+    ) -> None:  # fmt: skip
         self.encoder, self.attention = encoder, attention
         self.embedding, self.embedding_dim, self.oov = embedding, embedding_dim, oov
         self.embedding_trainable = embedding_trainable
@@ -223,7 +195,7 @@ class TextClassifier(Classifier):
         """Whether the network has so many positions and no more."""
         return self.encoder == "mlp" and self.attention == "none"
 
-    def read(self, texts):
+    def read(self, texts: Sequence[str] | Encoded) -> Encoded:
         """Texts as the network reads them, each tokenised once.
 
         Args:
@@ -302,29 +274,29 @@ class TextClassifier(Classifier):
 
     # Explanations
 
-    def tokenise(self, text):
+    def tokenise(self, text: str) -> list[str]:
         """The tokens of one text as the model sees them: case folded, and cut at the length limit."""
         self._check_fitted()
         return self.encoding_.tokenise(text)
 
-    def read_tokens(self, token_lists):
+    def read_tokens(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
         """Lists of tokens to `emorec.text.encoded.Encoded`."""
         return self.encoding_.read_tokens(token_lists)
 
-    def ids_from_tokens(self, token_lists):
+    def ids_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
         return self.encoding_.encode_tokens(token_lists)
 
-    def proba_from_tokens(self, token_lists):
+    def proba_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
         return self._probabilities(training.predict(self.model_, self.ids_from_tokens(token_lists)))
 
-    def logits(self, inputs):
+    def logits(self, inputs: Any) -> np.ndarray:
         encoded = self.read(inputs)
         encoded.notify()
         return super().logits(encoded)
 
-    def proba_without_each(self, tokens, batch=256):
+    def proba_without_each(self, tokens: Strings, batch: int = 256) -> np.ndarray:
         """Probabilities (T, C) of T tokens without the first, without the second, and so on."""
         if self._tfidf:
             rows = self.encoding_.without_each(tokens)
@@ -334,7 +306,7 @@ class TextClassifier(Classifier):
         logits = [training.predict(self.model_, rows(chosen)) for chosen in parts]
         return self._probabilities(np.concatenate([np.zeros((0, len(self.label_set_))), *logits]))
 
-    def score_texts(self, texts):
+    def score_texts(self, texts: Strings) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities, float64 (N, C), and for each text the share of its words (0 to 1) that the model lacks.
 
         Each text is tokenised once; what `predict_proba` warns of stays unsaid here, as the share tells it.
@@ -342,7 +314,7 @@ class TextClassifier(Classifier):
         encoded = self.read(texts)
         return self._probabilities(super().logits(encoded)), encoded.unknown_share
 
-    def explain(self, text, method=None, target=None):
+    def explain(self, text: str, method: str | None = None, target: str | None = None) -> Explanation:
         """Which words the answer came from.
 
         Args:
@@ -398,7 +370,7 @@ class TextClassifier(Classifier):
             unknown=encoded.unknown[0],
         )
 
-    def attention_weights(self, text):
+    def attention_weights(self, text: str) -> np.ndarray:
         """The weights of the attention layer for the T tokens of one text, nothing averaged.
 
         A transformer's weights of a word's pieces are added up; those of the marks around the text are left out, and

@@ -5,18 +5,26 @@ The notebook text/attention_comparison and the experiment ``attention`` share it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from emorec import datasets, metrics
 from emorec.errors import BadInput
 from emorec.text.models import ENCODERS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emorec.datasets.base import Dataset
+
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 AVERAGING = ("mlp-average", "none")  # encoders that, without attention, average as uniform attention does
 EVERY = "all encoders"
 
 
-def pairs():
+def pairs() -> Iterator[tuple[str, str]]:
     """Every encoder under every attention, as (encoder, attention), without duplicates.
 
     Left out is what would be the same network twice: under an attention, ``mlp`` is ``mlp-average``; ``cnn-average``
@@ -29,7 +37,7 @@ def pairs():
                 yield encoder, attention
 
 
-def paired(scores, reference="none"):
+def paired(scores: pd.DataFrame, reference: str = "none") -> pd.DataFrame:
     """Each attention against the reference on the same encoder, folds and seeds.
 
     Seeds are averaged within a fold; folds are compared by the t test corrected for overlapping training parts
@@ -98,7 +106,7 @@ def _place(names):
     return lambda name: names.index(name) if name in names else len(names)
 
 
-def conclusion(table, reference="none", level=0.05):
+def conclusion(table: pd.DataFrame, reference: str = "none", level: float = 0.05) -> str:
     """What a paired table says, in plain sentences written from its numbers.
 
     Args:
@@ -143,7 +151,7 @@ def _sentence(row, level):
     return f"{row['attention'].capitalize()} attention, {where}: {numbers}, {p}: {verdict}."
 
 
-def refolded(data, fold=0, folds=10, seed=0):
+def refolded(data: Dataset, fold: int = 0, folds: int = 10, seed: int = 0) -> Dataset:
     """A text dataset with the rows of its three parts dealt anew: the fold is the test part, a tenth of the others
     validation. For datasets without an official split these are the folds of `emorec.datasets.load`."""
     import pandas as pd

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.types import Numbers, Strings
 
 LARGE_SHARE = 1 / 3  # of a text's words unknown: worth a notice
 
@@ -69,7 +70,7 @@ class Encoded:
     def __len__(self):
         return len(self.tokens)
 
-    def inputs(self, limits=None, step=8):
+    def inputs(self, limits: Numbers | None = None, step: int = 8) -> np.ndarray:
         """The network's input for all texts: int32 (N, T) or (N, S, T), padded with 0 on the right; TF-IDF: (N, D).
 
         T (and S) is the longest there is, rounded up to a multiple of ``step``, but not beyond ``limits``: padding
@@ -88,17 +89,17 @@ class Encoded:
             target[tuple(map(slice, row.shape))] = row
         return ids
 
-    def unknown_words(self, i):
+    def unknown_words(self, i: int) -> list[str]:
         """The unknown words of text i, in its order; signs are no words."""
         return [t for t, unknown in zip(self.tokens[i], self.unknown[i]) if unknown and is_word(t)]
 
     @property
-    def unknown_share(self):
+    def unknown_share(self) -> np.ndarray:
         """float64 (N,): the share of each text's words that the model does not know; 0 for a text of signs alone."""
         words = [sum(map(is_word, tokens)) for tokens in self.tokens]
         return np.array([len(self.unknown_words(i)) / max(n, 1) for i, n in enumerate(words)])
 
-    def notify(self):
+    def notify(self) -> None:
         """Warns (`TextNotice`) of texts that were cut, or of whose words the model does not know a third or more.
 
         One line for each kind, however many texts there are.
@@ -118,7 +119,7 @@ class Encoded:
                 # Without a file name and line number: they would tell the reader nothing.
                 warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
 
-    def unknown_count(self, i):
+    def unknown_count(self, i: int) -> str:
         """For people: ``1 of 3 words unknown: angry``."""
         return unknown_count(self.tokens[i], self.unknown[i])
 
@@ -127,7 +128,7 @@ class Encoded:
         return f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
 
 
-def unknown_count(tokens, unknown, most=5):
+def unknown_count(tokens: Strings, unknown: Sequence[bool], most: int = 5) -> str:
     """``1 of 3 words unknown: angry`` of T tokens and bool (T,); empty where every word is known."""
     missing = [t for t, u in zip(tokens, unknown) if u and is_word(t)]
     if not missing:
@@ -137,7 +138,7 @@ def unknown_count(tokens, unknown, most=5):
     return f"{len(missing)} of {sum(map(is_word, tokens))} words unknown: {named}"
 
 
-def is_word(token):
+def is_word(token: str) -> bool:
     """Whether a token holds a letter or a digit: signs and emoji are no words."""
     return any(map(str.isalnum, token))
 
@@ -150,41 +151,41 @@ class TextReader:
 
     limits = None  # see `Encoded.inputs`
 
-    def split(self, text):
+    def split(self, text: str) -> list[str]:
         """All tokens of one text, before cutting."""
         raise NotImplementedError
 
-    def read_tokens(self, token_lists, training=False):
+    def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Like `read`, from lists of tokens."""
         raise NotImplementedError
 
-    def read(self, texts, training=False):
+    def read(self, texts: Strings, training: bool = False) -> Encoded:
         """Texts to `Encoded`, each tokenised once; ``training`` also cuts what only training needs to be short."""
         encoded = self.read_tokens([self.split(text) for text in texts], training)
         encoded.texts = texts
         return encoded
 
-    def tokenise(self, text):
+    def tokenise(self, text: str) -> list[str]:
         """The tokens of one text as the model sees them."""
         return self.read([text]).tokens[0]
 
-    def spans(self, tokens):
+    def spans(self, tokens: Strings) -> list[tuple[int, int]]:
         """(start, end) of the sentences of tokens: one row, unless the encoding knows sentences."""
         return [(0, len(tokens))]
 
-    def encode(self, texts):
+    def encode(self, texts: Strings) -> np.ndarray:
         """Texts to the network's input, see `Encoded.inputs`."""
         return self.read(texts).inputs(self.limits)
 
-    def encode_tokens(self, token_lists):
+    def encode_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Like `encode`, from lists of tokens."""
         return self.read_tokens(token_lists).inputs(self.limits)
 
-    def notify(self, texts):
+    def notify(self, texts: Sequence[str] | Encoded) -> None:
         """`Encoded.notify` of texts, or of what `read` made of them."""
         (texts if isinstance(texts, Encoded) else self.read(texts)).notify()
 
-    def report(self, texts):
+    def report(self, texts: Strings) -> EncodingReport:
         """Counts what encoding these texts loses: an `EncodingReport`."""
         token_lists = [self.split(text) for text in texts]
         encoded = self.read_tokens(token_lists)
@@ -197,7 +198,7 @@ class TextReader:
                               int(cut.sum()), unknown, len(unknown_types))  # fmt: skip
 
 
-def check_strings(texts):
+def check_strings(texts: Strings) -> list[str]:
     """A list of strings.
 
     Raises:

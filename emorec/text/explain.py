@@ -8,8 +8,10 @@ lists) -> (N, C)`` and ``explain(text) -> Explanation`` (its attention). The two
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +19,13 @@ import numpy as np
 from emorec.errors import BadInput
 from emorec.plots import shown_token
 from emorec.text.encoded import unknown_count
+from emorec.types import Numbers, Strings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from emorec.datasets.base import Split
 
 BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
 WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
@@ -78,7 +87,7 @@ class Explanation:
         return f"<{self._headline()}; {self.method}{about}: {words}{missing}>"
 
     @property
-    def unknown_count(self):
+    def unknown_count(self) -> str:
         """``1 of 3 words unknown: angry``; empty where every word is known."""
         return "" if self.unknown is None else unknown_count(self.tokens, self.unknown)
 
@@ -88,12 +97,12 @@ class Explanation:
         case = "" if self.case is None else f"{self.case}: "
         return case + answer + ("" if self.truth is None else f", true label {self.truth}")
 
-    def top(self, k=5):
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
         """The k words of largest absolute weight: list of (token, weight), largest first, ties in text order."""
         order = np.argsort(-np.abs(self.weights), kind="stable")[:k]
         return [(self.tokens[i], float(self.weights[i])) for i in order]
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """DataFrame with a row for each word: token, weight, and for documents sentence and sentence_weight."""
         import pandas as pd
 
@@ -109,7 +118,7 @@ class Explanation:
                 frame["sentence_weight"] = np.asarray(self.sentence_weights)[where]
         return frame
 
-    def plot(self, kind=None, *, ax=None):
+    def plot(self, kind: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draws the explanation.
 
         Args:
@@ -192,7 +201,7 @@ def _bars_html(probabilities):
     return f'<div style="margin:4px 0">{rows}' + (f"… and {more} more classes" if more > 0 else "") + "</div>"
 
 
-def cases(clf, split, longest=30, **how):
+def cases(clf: Any, split: Split, longest: int = 30, **how: Any) -> list:
     """Three examples of a split, chosen by rule instead of by hand, each explained beside its true label.
 
     The rule takes the right answer with the highest probability, the right answer with the lowest, and the wrong
@@ -233,7 +242,7 @@ def cases(clf, split, longest=30, **how):
 # ----------------------------------------------------------------------------------------------- methods
 
 
-def leave_one_out(clf, text, target=None):
+def leave_one_out(clf: Any, text: str, target: str | None = None) -> Explanation:
     """How much of the target's probability goes when a word goes (after Li et al. 2016, arXiv:1612.08220).
 
     Args:
@@ -252,7 +261,7 @@ def leave_one_out(clf, text, target=None):
     return _explanation(clf, tokens, row, c, row[c] - without[:, c], "leave-one-out")
 
 
-def integrated_gradients(clf, text, target=None, steps=32):
+def integrated_gradients(clf: Any, text: str, target: str | None = None, steps: int = 32) -> Explanation:
     """Integrated gradients of the target's probability (Sundararajan et al. 2017, arXiv:1703.01365, eq. 1).
 
     The path runs from all-zero word vectors to the text's own, at the text's own length; a word's weight is the sum
@@ -296,19 +305,19 @@ def integrated_gradients(clf, text, target=None, steps=32):
     return result
 
 
-def random_attribution(clf, text, target=None, seed=0):
+def random_attribution(clf: Any, text: str, target: str | None = None, seed: int = 0) -> Explanation:
     """Random weights in [0, 1): what any method has to beat."""
     tokens, row, c = _predict(clf, text, target)
     return _explanation(clf, tokens, row, c, np.random.default_rng(seed).random(len(tokens)), "random")
 
 
-def uniform_attribution(clf, text, target=None):
+def uniform_attribution(clf: Any, text: str, target: str | None = None) -> Explanation:
     """Equal weights that sum to 1. Ties rank in text order, so as a ranking this is "the first words"."""
     tokens, row, c = _predict(clf, text, target)
     return _explanation(clf, tokens, row, c, np.full(len(tokens), 1 / max(len(tokens), 1)), "uniform")
 
 
-def attention_attribution(clf, text, target=None):
+def attention_attribution(clf: Any, text: str, target: str | None = None) -> Explanation:
     """The classifier's own explanation, as a method beside the others (attention has no target)."""
     return clf.explain(text)
 
@@ -379,7 +388,7 @@ def _gradient_parts(clf):
 # ------------------------------------------------------------------------------------------- faithfulness
 
 
-def comprehensiveness(clf, explanation, bins=BINS):
+def comprehensiveness(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> float:
     """Loss of the target's probability when the most important words go (DeYoung et al. 2020, eq. 1).
 
     The mean over ``bins``: for each, the ceil(share x T) words of largest weight are taken away. High is good.
@@ -387,7 +396,7 @@ def comprehensiveness(clf, explanation, bins=BINS):
     return faithfulness(clf, explanation, bins)[0]
 
 
-def sufficiency(clf, explanation, bins=BINS):
+def sufficiency(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> float:
     """Loss of the target's probability when only the most important words stay (DeYoung et al. 2020, eq. 2).
 
     The mean over ``bins``, as in `comprehensiveness`. Low is good; it may be negative.
@@ -395,7 +404,7 @@ def sufficiency(clf, explanation, bins=BINS):
     return faithfulness(clf, explanation, bins)[1]
 
 
-def faithfulness(clf, explanation, bins=BINS):
+def faithfulness(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> tuple[float, float]:
     """(comprehensiveness, sufficiency) in one pass (DeYoung et al. 2020, arXiv:1911.03429, section 4)."""
     tokens, n = explanation.tokens, len(explanation.tokens)
     if not n:
@@ -414,7 +423,7 @@ def faithfulness(clf, explanation, bins=BINS):
     return float(losses[0]), float(losses[1])
 
 
-def rank_agreement(first, second):
+def rank_agreement(first: Any, second: Any) -> float:
     """Kendall's tau-b of two explanations (or weight arrays) of one text, in [-1, 1]; NaN where one has only ties."""
     from scipy.stats import kendalltau
 
@@ -426,7 +435,10 @@ def rank_agreement(first, second):
     return float(kendalltau(a, b).statistic)
 
 
-def compare_explanations(clf, texts, *, methods=METHODS, seed=0, progress=None):
+def compare_explanations(
+    clf: Any, texts: Strings, *, methods: Mapping[str, Callable] = METHODS, seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """How faithful the methods are on the same texts, beside random and uniform weights.
 
     Args:
@@ -468,7 +480,7 @@ def _summary(values):
     return row | {"agreement": tau.mean() if len(tau) else np.nan}
 
 
-def permuted_attention(clf, texts, *, permutations=100, seed=0):
+def permuted_attention(clf: Any, texts: Strings, *, permutations: int = 100, seed: int = 0) -> pd.DataFrame:
     """How far the prediction moves when the weights are dealt to other words (Jain & Wallace 2019, arXiv:1902.10186,
     section 4.2.1). Where it hardly moves, the weights do not explain it.
 

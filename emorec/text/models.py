@@ -8,7 +8,9 @@ A model is a functional one whose layers are found by name: ``ids`` (input), ``m
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
@@ -38,6 +40,7 @@ from emorec.text.layers import (
     SharedEmbedding,
 )
 from emorec.text.transformer import FirstState, TransformerEncoder
+from emorec.types import Numbers, Tensor
 
 ENCODERS = (
     "mlp", "mlp-average", "rnn", "birnn", "lstm", "bilstm", "gru", "bigru", "mlstm", "bimlstm",
@@ -52,31 +55,13 @@ _SHOWN, _OPEN = WeakKeyDictionary(), WeakKeyDictionary()
 
 
 def build_text_model(
-    *,
-    vocabulary_size,
-    classes,
-    encoder="bilstm",
-    attention="global",
-    embedding_dim=100,
-    embedding_matrix=None,
-    shared_vectors=False,
-    trainable_embedding=True,
-    units=64,
-    attention_units=64,
-    layers=1,
-    dropout=0.0,
-    recurrent_dropout=0.0,
-    heads=1,
-    scoring="dot",
-    hops=4,
-    penalty=0.0,
-    filters=100,
-    kernel_sizes=(3, 4, 5),
-    pooling=None,
-    max_length=None,
-    transformer=None,
-    seed=None,
-):
+    *, vocabulary_size: int, classes: int, encoder: str = "bilstm", attention: str = "global", embedding_dim: int = 100,
+    embedding_matrix: np.ndarray | None = None, shared_vectors: bool = False, trainable_embedding: bool = True,
+    units: int = 64, attention_units: int = 64, layers: int = 1, dropout: float = 0.0, recurrent_dropout: float = 0.0,
+    heads: int = 1, scoring: str = "dot", hops: int = 4, penalty: float = 0.0, filters: int = 100,
+    kernel_sizes: Sequence[int] = (3, 4, 5), pooling: str | None = None, max_length: int | None = None,
+    transformer: dict[str, Any] | None = None, seed: int | None = None,
+) -> keras.Model:  # fmt: skip
     """A text classifier.
 
     Without attention, a recurrent encoder ends in its last state (of both directions), "cnn" in the maximum,
@@ -172,7 +157,9 @@ def build_text_model(
         return keras.Model(ids, head(states, classes, dropout), name="text_model")
 
 
-def build_vector_model(dim, classes, hidden=(64,), dropout=0.0, seed=None):
+def build_vector_model(
+    dim: int, classes: int, hidden: Numbers = (64,), dropout: float = 0.0, seed: int | None = None
+) -> keras.Model:
     """A multi-layer perceptron over fixed vectors such as TF-IDF.
 
     Args:
@@ -196,7 +183,7 @@ def build_vector_model(dim, classes, hidden=(64,), dropout=0.0, seed=None):
         return keras.Model(vectors, head(states, classes), name="vector_model")
 
 
-def attention_outputs(model):
+def attention_outputs(model: keras.Model) -> keras.Model:
     """The same model with its attention on show; it shares the weights.
 
     Args:
@@ -225,7 +212,7 @@ def attention_outputs(model):
     return _SHOWN.setdefault(model, shown)
 
 
-def attention_weights(model):
+def attention_weights(model: keras.Model) -> keras.Model:
     """The weights of a model's attention as its layer returns them, nothing averaged; it shares the weights.
 
     Args:
@@ -250,7 +237,10 @@ def _attention_of(model):
     return layer
 
 
-def encoder_layers(encoder, units, *, layers=1, recurrent_dropout=0.0, filters=100, kernel_sizes=(3, 4, 5)):
+def encoder_layers(
+    encoder: str, units: int, *, layers: int = 1, recurrent_dropout: float = 0.0, filters: int = 100,
+    kernel_sizes: Sequence[int] = (3, 4, 5),
+) -> list[keras.Layer]:  # fmt: skip
     """The Keras layers, (B, T, E) to (B, T, D) each, that the name of an encoder stands for."""
     choice("encoder", encoder, ENCODERS)
     if encoder == "none":
@@ -264,7 +254,7 @@ def encoder_layers(encoder, units, *, layers=1, recurrent_dropout=0.0, filters=1
     return [recurrent_layer(kind, units, recurrent_dropout) for _ in range(depth)]
 
 
-def recurrent_layer(kind, units, recurrent_dropout):
+def recurrent_layer(kind: str, units: int, recurrent_dropout: float) -> keras.Layer:
     """A recurrent layer that returns all states; "bi" before its kind reads in both directions."""
     arguments = {"recurrent_dropout": fraction("build_text_model", "recurrent_dropout", recurrent_dropout)}
     name = kind.removeprefix("bi")
@@ -277,7 +267,9 @@ def recurrent_layer(kind, units, recurrent_dropout):
     return RightPaddedRNN(one_way(), one_way() if kind.startswith("bi") else None)
 
 
-def attention_layer(attention, units, *, heads, scoring, hops, penalty):
+def attention_layer(
+    attention: str, units: int, *, heads: int, scoring: str, hops: int, penalty: float
+) -> keras.Layer | None:
     """The layer "attention" over a plain sequence, or None."""
     if attention == "none":
         return None
@@ -289,7 +281,7 @@ def attention_layer(attention, units, *, heads, scoring, hops, penalty):
     }[attention]()
 
 
-def pooling_layer(pooling, encoder, attention):
+def pooling_layer(pooling: str | None, encoder: str, attention: str) -> keras.Layer:
     """The layer "pooling": the one asked for, or the encoder's own."""
     if pooling is None and encoder == TRANSFORMER and attention == "none":
         pooling = "first"
@@ -302,7 +294,9 @@ def pooling_layer(pooling, encoder, attention):
     return {"mean": MaskedMean, "max": MaskedMax, "first": FirstState}[pooling](name="pooling")
 
 
-def embedding(vocabulary_size, dim, matrix, trainable, shared=False):
+def embedding(
+    vocabulary_size: int, dim: int, matrix: np.ndarray | None, trainable: bool, shared: bool = False
+) -> keras.Layer:
     """The layer "embedding", with the rows of ``matrix`` where one is given, ``shared`` vectors above its ids."""
     if matrix is not None:
         matrix = np.asarray(matrix, "float32")
@@ -322,7 +316,7 @@ def embedding(vocabulary_size, dim, matrix, trainable, shared=False):
     return layer
 
 
-def head(states, classes, dropout=0.0):
+def head(states: Tensor, classes: int, dropout: float = 0.0) -> Tensor:
     """From a text's vector (B, D) to the layer "logits", float32 under mixed precision too."""
     if dropout:
         states = keras.layers.Dropout(dropout, name="logits_dropout")(states)
@@ -330,7 +324,7 @@ def head(states, classes, dropout=0.0):
 
 
 @contextmanager
-def seeded(seed):
+def seeded(seed: int | None) -> Iterator[None]:
     """Fix and then restore ``random``, from which Keras seeds initializers and dropout layers."""
     if seed is None:
         yield

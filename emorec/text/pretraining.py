@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.text import minilm
 from emorec.text.wordpieces import SPECIAL, WordPieces
+from emorec.types import FilePath, Strings
 
 LEARNED_PIECES = 8000  # of a vocabulary that is learned from the training texts
 
@@ -34,7 +36,10 @@ class Start:
     fill: Callable
 
 
-def start(source, texts, load, *, size=None, settings=None):
+def start(
+    source: FilePath | None, texts: Strings, load: Callable[[FilePath], Any], *, size: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Start:  # fmt: skip
     """A starting point by name.
 
     Args:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.text.encoded import Encoded, TextReader
 from emorec.text.tokens import tokenise
+from emorec.types import Strings
 
 
 class TfidfEncoder(TextReader):
@@ -24,7 +27,10 @@ class TfidfEncoder(TextReader):
         tweets: Read user names, links, hashtags and emoticons as `emorec.text.tokens.tokenise` says.
     """
 
-    def __init__(self, *, max_features=5000, min_count=2, ngrams=2, lowercase=True, tweets=False):
+    def __init__(
+        self, *, max_features: int = 5000, min_count: int = 2, ngrams: int = 2, lowercase: bool = True,
+        tweets: bool = False,
+    ) -> None:  # fmt: skip
         for name, value in {"max_features": max_features, "min_count": min_count, "ngrams": ngrams}.items():
             if value < 1:
                 raise BadInput(f"{name} must be at least 1; received {value}.")
@@ -33,11 +39,11 @@ class TfidfEncoder(TextReader):
         self.words = []
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         """D, the number of columns."""
         return len(self.words)
 
-    def fit(self, texts, known=()):
+    def fit(self, texts: Strings, known: Collection[str] = ()) -> TfidfEncoder:
         """Chooses the features and their idf on training texts alone; ``known`` has no meaning here.
 
         Raises:
@@ -68,11 +74,11 @@ class TfidfEncoder(TextReader):
         self._weights.idf_ = np.asarray(idf)
         self._known = set(self.words)
 
-    def split(self, text):
+    def split(self, text: str) -> list[str]:
         """The tokens of one text."""
         return tokenise(text, self.lowercase, self.tweets)
 
-    def read_tokens(self, token_lists, training=False):
+    def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of tokens to `Encoded`, whose rows are float32 (N, D); a text without a known word is all zeros."""
         rows = np.zeros((len(token_lists), len(self.words)), dtype="float32")
         if len(token_lists):
@@ -80,7 +86,7 @@ class TfidfEncoder(TextReader):
         unknown = [np.array([w not in self._known for w in tokens], dtype=bool) for tokens in token_lists]
         return Encoded(list(token_lists), rows, unknown, np.zeros(len(token_lists), dtype=int))
 
-    def without_each(self, tokens):
+    def without_each(self, tokens: Strings) -> Callable[[slice], np.ndarray]:
         """What `encode_tokens` makes of the tokens without the first, without the second, and so on.
 
         A word that goes changes three features and brings a fourth: they are counted down and up, so that the time
@@ -113,14 +119,14 @@ class TfidfEncoder(TextReader):
 
         return rows
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Everything needed to rebuild the encoder, as JSON values."""
         names = ("max_features", "min_count", "ngrams", "lowercase", "tweets", "words")
         idf = self._weights.idf_.tolist() if self.words else []
         return {**{name: getattr(self, name) for name in names}, "idf": idf}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> TfidfEncoder:
         config = dict(config)
         words, idf = config.pop("words"), config.pop("idf")
         encoder = cls(**config)

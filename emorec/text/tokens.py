@@ -11,12 +11,15 @@ import operator
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.text import glove
 from emorec.text.encoded import Encoded, EncodingReport, TextNotice, TextReader, check_strings
+from emorec.types import Strings
 
 __all__ = [
     "Encoded", "EncodingReport", "TextEncoder", "TextNotice", "check_texts", "sentence_spans", "tokenise",
@@ -44,7 +47,7 @@ _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\x85": " ", "\x00": " "})
 
 
-def check_texts(texts):
+def check_texts(texts: Strings) -> list[str]:
     """A list of texts, each with at least one character that is not white space.
 
     Raises:
@@ -58,7 +61,7 @@ def check_texts(texts):
     return texts
 
 
-def tokenise(text, lowercase=True, tweets=False):
+def tokenise(text: str, lowercase: bool = True, tweets: bool = False) -> list[str]:
     """Words (with inner apostrophes, so "don't" stays whole), numbers, and each other sign on its own.
 
     With ``tweets``, links and user names become ``<url>`` and ``<user>``, a hashtag becomes ``<hashtag>`` and its words
@@ -70,7 +73,7 @@ def tokenise(text, lowercase=True, tweets=False):
     return (_TWEET_TOKEN if tweets else _TOKEN).findall(text.lower() if lowercase else text)
 
 
-def sentence_spans(tokens):
+def sentence_spans(tokens: Strings) -> list[tuple[int, int]]:
     """(start, end) of each sentence in a list of tokens; a sentence ends after . ! ? and closing quotes."""
     spans, start, i = [], 0, 0
     while i < len(tokens):
@@ -104,17 +107,10 @@ class TextEncoder(TextReader):
     """
 
     def __init__(
-        self,
-        *,
-        max_words=20_000,
-        min_count=2,
-        max_length=None,
-        max_sentences=None,
-        lowercase=True,
-        keep="start",
-        tweets=False,
-        shared=None,
-    ):
+        self, *, max_words: int = 20_000, min_count: int = 2, max_length: int | None = None,
+        max_sentences: int | None = None, lowercase: bool = True, keep: str = "start", tweets: bool = False,
+        shared: str | None = None,
+    ) -> None:  # fmt: skip
         if keep not in KEEP:
             raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")
         for name, value in {"max_length": max_length, "max_sentences": max_sentences}.items():
@@ -130,7 +126,7 @@ class TextEncoder(TextReader):
         self._ids = {}
         self.share(shared)
 
-    def share(self, name):
+    def share(self, name: str | None) -> None:
         """Takes the words of shared vectors in, by their name; None: of none."""
         if name not in (None, glove.NAME):
             raise BadInput(f"shared={name!r} is unknown; choose {glove.NAME!r} or None.")
@@ -138,10 +134,10 @@ class TextEncoder(TextReader):
         self._shared = glove.load() if name else None
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         return len(self.words)
 
-    def fit(self, texts, known=()):
+    def fit(self, texts: Strings, known: Collection[str] = ()) -> TextEncoder:
         """Builds the vocabulary from training texts alone.
 
         Args:
@@ -163,7 +159,7 @@ class TextEncoder(TextReader):
             self.limit = max(4, max(lengths) if max(lengths) <= 1.5 * usual else usual)
         return self
 
-    def split(self, text):
+    def split(self, text: str) -> list[str]:
         """All tokens of one text, before cutting."""
         return tokenise(text, self.lowercase, self.tweets)
 
@@ -192,11 +188,11 @@ class TextEncoder(TextReader):
             return items[-limit:]
         return items[: limit - limit // 2] + items[-(limit // 2) :] if limit > 1 else items[:1]
 
-    def spans(self, tokens):
+    def spans(self, tokens: Strings) -> list[tuple[int, int]]:
         """(start, end) of the sentences of cut tokens: the rows of the (S, T) encoding, or one row without them."""
         return sentence_spans(tokens) if self.max_sentences else [(0, len(tokens))]
 
-    def id_of(self, word):
+    def id_of(self, word: str) -> int:
         """The id of a token: of the vocabulary, above it of the shared vectors, else the unknown one."""
         found = self._ids.get(word)
         if found is None and self._shared is not None:
@@ -204,7 +200,7 @@ class TextEncoder(TextReader):
             found = None if row is None else len(self.words) + row
         return UNKNOWN if found is None else found
 
-    def read_tokens(self, token_lists, training=False):
+    def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of tokens to `Encoded`: rows of ids (T,), or (S, T) where `max_sentences` is set."""
         limit = self._limit(training)
         kept = [self._cut(tokens, limit) for tokens in token_lists]
@@ -221,17 +217,17 @@ class TextEncoder(TextReader):
         return row
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[int, ...]:
         """Beyond which no padding is added: (T,) or (S, T)."""
         return (self.limit,) if self.max_sentences is None else (self.max_sentences, self.limit)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Everything needed to rebuild the encoder, as JSON values."""
         names = "max_words min_count max_length max_sentences lowercase keep tweets shared words limit"
         return {name: getattr(self, name) for name in names.split()}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> TextEncoder:
         config = dict(config)
         words, limit = config.pop("words"), config.pop("limit", config["max_length"])  # older files: the fitted one
         encoder = cls(**config)

@@ -7,6 +7,8 @@ the weights of a BERT made elsewhere: see `emorec.text.minilm`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,6 +17,7 @@ from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, z
 from emorec.checks import fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import MaskedPooling
+from emorec.types import Shape, Tensor
 
 EPSILON = 1e-12  # of BERT's layer normalisation
 
@@ -45,14 +48,14 @@ class TransformerBlock(keras.layers.Layer):
         BadInput: D cannot be divided by ``heads``; states not of rank 3; a number out of range.
     """
 
-    def __init__(self, heads=12, units=1536, dropout=0.1, **kwargs):
+    def __init__(self, heads: int = 12, units: int = 1536, dropout: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.heads = positive_int("TransformerBlock", "heads", heads)
         self.units = positive_int("TransformerBlock", "units", units)
         self.dropout = fraction("TransformerBlock", "dropout", dropout)
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("TransformerBlock", states_shape)
         size = states_shape[-1]
         if size % self.heads:
@@ -77,7 +80,7 @@ class TransformerBlock(keras.layers.Layer):
         layer.build(shape)
         return layer
 
-    def call(self, states, mask=None, training=None):
+    def call(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         summand = self.attended(self._attend(states, mask))
         states = self.attended_norm(states + self.drop(summand, training=training))
         summand = self.outer(ops.gelu(self.inner(states), approximate=False))
@@ -93,17 +96,17 @@ class TransformerBlock(keras.layers.Layer):
         weights = masked_softmax(scores, None if mask is None else mask[:, None, None, :])
         return ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, steps, size))
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         return tuple(states_shape)
 
-    def compute_output_spec(self, states, mask=None, training=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         check_mask("TransformerBlock", states, mask)
         return output_spec(self, tuple(states.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"heads": self.heads, "units": self.units, "dropout": self.dropout}
         return {**super().get_config(), **own}
 
@@ -135,7 +138,10 @@ class TransformerEncoder(keras.layers.Layer):
         >>> states = TransformerEncoder(layers=2, heads=4, units=64)(vectors, mask=ids != 0)   # (B, T, D)
     """
 
-    def __init__(self, layers=6, heads=12, units=1536, dropout=0.1, max_length=512, **kwargs):
+    def __init__(
+        self, layers: int = 6, heads: int = 12, units: int = 1536, dropout: float = 0.1, max_length: int = 512,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.supports_masking = True
         self.layers = positive_int("TransformerEncoder", "layers", layers)
@@ -146,7 +152,7 @@ class TransformerEncoder(keras.layers.Layer):
             for number in range(self.layers)
         ]
 
-    def build(self, states_shape):
+    def build(self, states_shape: Shape) -> None:
         check_states("TransformerEncoder", states_shape)
         size = states_shape[-1]
         self.positions = self.add_weight((self.max_length, size), keras.initializers.TruncatedNormal(stddev=0.02),
@@ -158,7 +164,7 @@ class TransformerEncoder(keras.layers.Layer):
         for block in self.blocks:
             block.build(states_shape)
 
-    def call(self, states, mask=None, training=None):
+    def call(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         self._check_length(states.shape[1])
         mask = boolean_mask("TransformerEncoder", states, mask)
         states = zero_padding(states, mask)
@@ -174,18 +180,18 @@ class TransformerEncoder(keras.layers.Layer):
                 f"TransformerEncoder: {steps} steps, but positions for {self.max_length} only; cut the text."
             )
 
-    def compute_mask(self, states, mask=None):
+    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
         return mask
 
-    def compute_output_shape(self, states_shape):
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
         return tuple(states_shape)
 
-    def compute_output_spec(self, states, mask=None, training=None):
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         self._check_length(states.shape[1])
         check_mask("TransformerEncoder", states, mask)
         return output_spec(self, tuple(states.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("layers", "heads", "units", "dropout", "max_length")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
@@ -194,5 +200,5 @@ class TransformerEncoder(keras.layers.Layer):
 class FirstState(MaskedPooling):
     """The state at the first step, where BERT keeps what it has to say of the whole text: (B, T, D) to (B, D)."""
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         return states[:, 0]

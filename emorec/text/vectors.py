@@ -6,16 +6,22 @@ import gzip
 import re
 import zlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.text import glove
 from emorec.text.tokens import SPECIAL, UNKNOWN
+from emorec.types import FilePath, Strings
+
+if TYPE_CHECKING:
+    from emorec.text.tokens import TextEncoder
 
 TRAINED, GLOVE = ("cbow", "skip-gram"), "glove"
 OOV = ("normal", "zeros", "subword")
@@ -47,11 +53,11 @@ class Coverage:
     oov: str
 
     @property
-    def type_share(self):
+    def type_share(self) -> float:
         return self.known_types / max(self.types, 1)
 
     @property
-    def token_share(self):
+    def token_share(self) -> float:
         return self.known_tokens / max(self.tokens, 1)
 
     def __str__(self):
@@ -61,7 +67,9 @@ class Coverage:
         )
 
 
-def embedding_matrix(source, texts, encoder, *, dim=100, oov="normal", seed=0):
+def embedding_matrix(
+    source: FilePath | None, texts: Strings, encoder: TextEncoder, *, dim: int = 100, oov: str = "normal", seed: int = 0
+) -> tuple[np.ndarray, Coverage]:
     """Word vectors for a text encoder, which is fitted on the way: words with a vector are kept however rare.
 
     A word of a file is looked up as it stands, in lower case, Capitalised, in UPPER case, and with # for each
@@ -146,7 +154,7 @@ def _fill(encoder, counts, vectors, oov, seed):
     return matrix
 
 
-def subword_vectors(words, known, vectors, otherwise):
+def subword_vectors(words: Collection[str], known: Strings, vectors: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """Vectors of words from those of known words that share character n-grams (3 to 6, word ends marked).
 
     An n-gram has the mean vector of the known words that hold it; a word has the mean over its n-grams, each
@@ -177,7 +185,9 @@ def subword_vectors(words, known, vectors, otherwise):
 # --------------------------------------------------------------------------------------------------- training
 
 
-def train_vectors(source, texts, encoder, dim, seed):
+def train_vectors(
+    source: FilePath | None, texts: Strings, encoder: TextEncoder, dim: int, seed: int
+) -> dict[str, np.ndarray]:
     """Word2vec on texts, words outside the fitted encoder's vocabulary replaced by the unknown word.
 
     One worker, so that a seed gives the same bits; 3 million words in all, within 5 to 30 epochs: a small
@@ -214,7 +224,9 @@ def _hash(word):
 # ---------------------------------------------------------------------------------------------------- reading
 
 
-def read_vectors(path, words, keep=None):
+def read_vectors(
+    path: FilePath, words: Collection[str], keep: Collection[str] | None = None
+) -> tuple[dict[str, np.ndarray], Collection[str]]:
     """One pass over a word2vec or GloVe file.
 
     Args:

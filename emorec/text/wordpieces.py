@@ -7,13 +7,19 @@ So an explanation has one weight a word, a word can be left out by itself, and a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.text.encoded import Encoded, TextReader
 from emorec.text.tokens import tokenise
+from emorec.types import Strings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PAD, UNKNOWN, START, END = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 LONGEST_WORD = 100  # letters; BERT takes a longer word for unknown
@@ -54,7 +60,7 @@ class WordPieces(TextReader):
         (4, 5)
     """
 
-    def __init__(self, vocabulary, limit=512):
+    def __init__(self, vocabulary: Strings, limit: int = 512) -> None:
         self.vocabulary = list(vocabulary)
         self.limit = int(limit)
         self._ids = {piece: i for i, piece in enumerate(self.vocabulary)}
@@ -71,10 +77,10 @@ class WordPieces(TextReader):
         self._of_word = {}
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         return len(self.vocabulary)
 
-    def split_word(self, word):
+    def split_word(self, word: str) -> tuple[int, ...]:
         """The ids of a word's pieces, a tuple; empty for a word of invisible signs alone."""
         ids = self._of_word.get(word)
         if ids is None:
@@ -83,7 +89,7 @@ class WordPieces(TextReader):
             ids = self._of_word[word] = tuple(self._tokenizer.encode(word, add_special_tokens=False).ids)
         return ids
 
-    def pieces(self, words):
+    def pieces(self, words: Strings) -> Pieces:
         """The `Pieces` of a list of words; what does not fit ``limit`` is cut off at the end, by whole words.
 
         A first word of more pieces than fit keeps those that do. Words of invisible signs alone are left out.
@@ -104,21 +110,21 @@ class WordPieces(TextReader):
         return Pieces(kept, ids, word_of, unknown, len(words) - len(kept))
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[int, ...]:
         return (self.limit,)
 
-    def split(self, text):
+    def split(self, text: str) -> list[str]:
         """All words of one text."""
         return tokenise(text)
 
-    def read_tokens(self, token_lists, training=False):
+    def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of words to `Encoded`."""
         found = [self.pieces(words) for words in token_lists]
         cut = np.array([one.cut for one in found], dtype=int)
         rows, token_of = [one.ids for one in found], [one.word_of for one in found]
         return Encoded([one.words for one in found], rows, [one.unknown for one in found], cut, token_of)
 
-    def reduced(self, texts, size, extra=None):
+    def reduced(self, texts: Strings, size: int, extra: Mapping[str, str] | None = None) -> tuple[WordPieces, list]:
         """A smaller vocabulary for texts such as these: what it lacks is split into smaller pieces, down to letters.
 
         Kept are the special pieces, every single letter and sign, then the pieces commonest in the texts, and where
@@ -155,16 +161,16 @@ class WordPieces(TextReader):
                     rows.append(described)
         return WordPieces(vocabulary, self.limit), rows
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Everything needed to rebuild it, as JSON values."""
         return {"vocabulary": self.vocabulary, "limit": self.limit}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> WordPieces:
         return cls(**config)
 
 
-def tokenizer(ids):
+def tokenizer(ids: Mapping[str, int]) -> Tokenizer:
     """The library's tokenizer over piece -> id, which lower-cases and splits as BERT does."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 

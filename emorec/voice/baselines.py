@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,11 +15,14 @@ from emorec.errors import BadInput
 from emorec.voice import statistics
 from emorec.voice.utterances import read, spoken
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 NAMES = ("majority", "prosody-lr", "statistics-svm")
 PROSODY = ("pitch", "level", "syllables", "voiced", "speech")  # how their names begin
 
 
-def voice(name: str):
+def voice(name: str) -> BaseEstimator:
     """An untrained scikit-learn pipeline from sounds, as `VoiceClassifier` takes them, to class names.
 
     Args:

@@ -6,7 +6,9 @@ import hashlib
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +19,16 @@ from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import k_fold
 from emorec.errors import BadInput
 from emorec.text.models import attention_outputs
+from emorec.types import Numbers, Strings, Values
 from emorec.voice import activity, features
 from emorec.voice.encoding import NORMALISE, FrameBatches, VoiceEncoding
 from emorec.voice.explain import VoiceExplanation, sequence_times, silenced
 from emorec.voice.models import ATTENTIONS, ENCODERS, MACHINES, build_voice_model, fit_machine, sharpen
 from emorec.voice.sound import Sound, SoundNotice, as_sound
 from emorec.voice.utterances import COLUMNS, POOLED, Utterance, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHODS = ("attention", "occlusion")
 
@@ -63,32 +69,13 @@ class VoiceClassifier(Classifier):
     """
 
     def __init__(
-        self,
-        encoder="lda",
-        attention=None,
-        *,
-        normalise="training",
-        levelled=False,
-        speeds=(0.9, 1.1),
-        units=48,
-        attention_units=48,
-        filters=64,
-        kernel_size=5,
-        layers=2,
-        dropout=0.3,
-        C=3.0,
-        epochs=30,
-        batch_size=32,
-        optimizer="adam",
-        learning_rate=1e-3,
-        schedule="cosine",
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        class_weight="balanced",
-        patience=None,
-        monitor="macro_f1",
-        seed=0,
-    ):
+        self, encoder: str = "lda", attention: str | None = None, *, normalise: str = "training",
+        levelled: bool = False, speeds: Numbers = (0.9, 1.1), units: int = 48, attention_units: int = 48,
+        filters: int = 64, kernel_size: int = 5, layers: int = 2, dropout: float = 0.3, C: float = 3.0,
+        epochs: int = 30, batch_size: int = 32, optimizer: str = "adam", learning_rate: float = 1e-3,
+        schedule: str = "cosine", weight_decay: float = 0.01, label_smoothing: float = 0.05,
+        class_weight: str | dict = "balanced", patience: int | None = None, monitor: str = "macro_f1", seed: int = 0,
+    ) -> None:  # fmt: skip
         self.encoder, self.attention, self.normalise = encoder, attention, normalise
         self.levelled, self.speeds = levelled, speeds
         self.units, self.attention_units, self.filters = units, attention_units, filters
@@ -100,7 +87,10 @@ class VoiceClassifier(Classifier):
 
     # Training
 
-    def fit(self, inputs, labels=None, *, speakers=None, validation=None, **options):
+    def fit(
+        self, inputs: Any, labels: Values | None = None, *, speakers: Strings | None = None, validation: Any = None,
+        **options: Any,
+    ) -> VoiceClassifier:  # fmt: skip
         """Trains on sounds and labels; see `emorec.classifier.Classifier.fit`.
 
         Args:
@@ -253,11 +243,11 @@ class VoiceClassifier(Classifier):
             warnings.warn_explicit(words, SoundNotice, "emorec", 1)
         return utterances
 
-    def logits(self, inputs, *, speakers=None):
+    def logits(self, inputs: Any, *, speakers: Strings | None = None) -> np.ndarray:
         """Raw scores of N sounds, float32 (N, C), in the order of ``label_set_``. Arguments: see `predict_proba`."""
         return super().logits(self._heard_by(inputs, speakers))
 
-    def predict_proba(self, inputs, *, speakers=None):
+    def predict_proba(self, inputs: Any, *, speakers: Strings | None = None) -> np.ndarray:
         """Probabilities, float64 (N, C) in the order of ``label_set_``; rows sum to 1.
 
         Args:
@@ -271,11 +261,14 @@ class VoiceClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, speakers=speakers))
 
-    def score(self, inputs, labels=None, sample_weight=None, *, speakers=None):
+    def score(
+        self, inputs: Any, labels: Values | None = None, sample_weight: Values | None = None, *,
+        speakers: Strings | None = None,
+    ) -> float:  # fmt: skip
         """Accuracy, 0 to 1; see `emorec.classifier.Classifier.score`, and `predict_proba` for the speakers."""
         return super().score(inputs if isinstance(inputs, Split) else spoken(inputs, speakers), labels, sample_weight)
 
-    def predict_over_time(self, sound, *, window=2.0, hop=1.0):
+    def predict_over_time(self, sound: Any, *, window: float = 2.0, hop: float = 1.0) -> pd.DataFrame:
         """Emotions of a longer sound, window by window.
 
         Args:
@@ -312,7 +305,9 @@ class VoiceClassifier(Classifier):
 
     # Explanations
 
-    def explain(self, sound, method=None, target=None, *, others=()):
+    def explain(
+        self, sound: Any, method: str | None = None, target: str | None = None, *, others: Sequence = ()
+    ) -> VoiceExplanation:
         """Where in a sound the answer came from.
 
         Args:

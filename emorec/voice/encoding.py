@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from emorec.checks import positive_int
@@ -22,19 +24,19 @@ class FrameBatches(BucketedIds):
         rows: N float arrays (T, D) without NaN; a column of ones is put before them, which padding has not.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: Sequence[np.ndarray]) -> None:
         self.rows = [np.concatenate([np.ones((len(row), 1)), row], axis=1).astype("float32") for row in rows]
         self.shapes = np.array([[len(row)] for row in self.rows])
 
     @classmethod
-    def joined(cls, parts):
+    def joined(cls, parts: Sequence[FrameBatches]) -> FrameBatches:
         """The rows of several, one after the other."""
         made = cls([])
         made.rows = [row for part in parts for row in part.rows]
         made.shapes = np.concatenate([part.shapes for part in parts])
         return made
 
-    def pad(self, positions):
+    def pad(self, positions: np.ndarray) -> np.ndarray:
         """float32 (B, T, 1 + D) of these sequences."""
         longest = -(-self.shapes[positions].max() // STEPS) * STEPS
         padded = np.zeros((len(positions), longest, self.rows[0].shape[1]), dtype="float32")
@@ -55,7 +57,7 @@ class VoiceEncoding:
         levelled: Whether sounds are brought to the same loudness first.
     """
 
-    def __init__(self, kind: str = "statistics", normalise: str = "training", levelled: bool = False):
+    def __init__(self, kind: str = "statistics", normalise: str = "training", levelled: bool = False) -> None:
         for name, value, known in (("kind", kind, KINDS), ("normalise", normalise, NORMALISE)):
             if value not in known:
                 raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")

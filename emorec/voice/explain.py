@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.voice import activity, features
 from emorec.voice.sound import RATE, Sound
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 WINDOW, STEP = 0.24, 0.12  # seconds: about a syllable is silenced at a time
 COLOURS = ("#56B4E9", "#D55E00")
@@ -46,13 +51,13 @@ class VoiceExplanation:
         order = np.argsort(-np.abs(self.weights), kind="stable")[:k]
         return [(float(self.times[i]), float(self.weights[i])) for i in order]
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """DataFrame with a row for each stretch: seconds, weight."""
         import pandas as pd
 
         return pd.DataFrame({"seconds": self.times, "weight": self.weights})
 
-    def figure(self):
+    def figure(self) -> Figure:
         """A matplotlib ``Figure``: the waveform coloured by the weights, the pitch below it, the probabilities."""
         from matplotlib.figure import Figure
 

@@ -7,6 +7,8 @@ A model of frames is a functional one whose layers are found by name: ``frames``
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,6 +17,7 @@ from emorec.checks import choice, fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import MaskedMax, MaskedMean, SequenceEncoder
 from emorec.text.models import attention_layer, encoder_layers, head, seeded
+from emorec.types import Shape, Tensor
 
 MACHINES = ("lda", "svm")
 ENCODERS = ("cnn", "lstm", "bilstm", "gru", "bigru", "cnn-bilstm", "cnn-bigru")
@@ -25,36 +28,25 @@ ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 class PresentFrames(keras.layers.Layer):
     """Frames (B, T, 1 + D), whose first column is 1 at real frames and 0 at padding, to booleans (B, T)."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         self.built = True
 
-    def call(self, frames):
+    def call(self, frames: Tensor) -> Tensor:
         return ops.greater(frames[..., 0], 0.5)
 
-    def compute_output_spec(self, frames):
+    def compute_output_spec(self, frames: Tensor) -> Tensor:
         return keras.KerasTensor(frames.shape[:-1], dtype="bool")
 
-    def compute_output_shape(self, frames_shape):
+    def compute_output_shape(self, frames_shape: Shape) -> tuple:
         return frames_shape[:-1]
 
 
 def build_voice_model(
-    *,
-    features: int,
-    classes: int,
-    encoder: str = "cnn",
-    attention: str = "global",
-    units: int = 64,
-    attention_units: int = 64,
-    filters: int = 64,
-    kernel_size: int = 5,
-    layers: int = 2,
-    dropout: float = 0.3,
-    heads: int = 1,
-    hops: int = 4,
-    seed: int | None = None,
-) -> keras.Model:
+    *, features: int, classes: int, encoder: str = "cnn", attention: str = "global", units: int = 64,
+    attention_units: int = 64, filters: int = 64, kernel_size: int = 5, layers: int = 2, dropout: float = 0.3,
+    heads: int = 1, hops: int = 4, seed: int | None = None,
+) -> keras.Model:  # fmt: skip
     """A classifier of sequences of frames.
 
     "cnn" is a stack of convolutions over time; the recurrent encoders read the frames in one direction or both;
@@ -141,7 +133,7 @@ class KernelMachine(keras.layers.Layer):
         Logits (B, C).
     """
 
-    def __init__(self, vectors, classes, gamma, **kwargs):
+    def __init__(self, vectors: int, classes: int, gamma: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vectors = positive_int("KernelMachine", "vectors", vectors)
         self.classes = positive_int("KernelMachine", "classes", classes)
@@ -149,22 +141,22 @@ class KernelMachine(keras.layers.Layer):
         if not 0 < self.gamma < np.inf:
             raise BadInput(f"KernelMachine: gamma must be a positive number, got {gamma!r}.")
 
-    def build(self, shape):
+    def build(self, shape: Shape) -> None:
         self.support = self.add_weight(shape=(self.vectors, shape[-1]), initializer="zeros", name="support")
         self.coefficients = self.add_weight(
             shape=(self.vectors, self.classes), initializer="zeros", name="coefficients"
         )
         self.bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         squares = ops.sum(x**2, axis=-1, keepdims=True) + ops.sum(self.support**2, axis=-1)
         distances = ops.maximum(squares - 2 * ops.matmul(x, ops.transpose(self.support)), 0)
         return ops.matmul(ops.exp(-self.gamma * distances), self.coefficients) + self.bias
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> tuple:
         return (*shape[:-1], self.classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "vectors": self.vectors, "classes": self.classes, "gamma": self.gamma}
 
 

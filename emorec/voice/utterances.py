@@ -29,7 +29,7 @@ class Utterance:
         (196,)
     """
 
-    def __init__(self, source: object, speaker: str | None = None):
+    def __init__(self, source: object, speaker: str | None = None) -> None:
         self.source, self.speaker = source, None if speaker is None else str(speaker)
         self._measured = {}
 

@@ -22,7 +22,7 @@ METRICS = {
 WORDS = ("title", "modality", "base", "training", "terms", "protocol", "limits", "cost", "command", "cite")
 
 
-def written():
+def written() -> str:
     """The text of models.toml."""
     tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     lines = [
@@ -60,7 +60,7 @@ def _numbers(dataset, record):
             yield f'{{ what = {json.dumps(dataset)}, metric = "{shown}", {numbers} }}'
 
 
-def main():
+def main() -> None:
     (FOLDER / "models.toml").write_text(written(), encoding="utf-8")
 
 

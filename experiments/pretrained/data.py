@@ -6,11 +6,13 @@ import csv
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emorec import datasets
 from emorec.labels import EMOTIONS7, GOEMOTIONS
+from emorec.types import Strings
 
 # The Ekman table of the GoEmotions paper (Demszky et al. 2020, arXiv:2005.00547), neutral kept.
 EKMAN = {
@@ -47,13 +49,13 @@ class Row:
     kind: str = ""
 
 
-def seven_of(labels):
+def seven_of(labels: Strings) -> str | None:
     """The one coarse emotion of a tuple of fine ones, or None where they have several."""
     coarse = {SEVEN_OF[label] for label in labels}
     return coarse.pop() if len(coarse) == 1 else None
 
 
-def goemotions(split):
+def goemotions(split: str) -> list[Row]:
     """A split of GoEmotions: 28 labels, the coarse emotion of rows that have one, polarity where all labels agree."""
     rows, part = [], getattr(datasets.load("goemotions"), split)
     for text, labels in zip(part.inputs, part.labels):
@@ -65,7 +67,7 @@ def goemotions(split):
     return rows
 
 
-def sentences(split, version="0.2"):
+def sentences(split: str, version: str = "0.2") -> list[Row]:
     """A split of the bundled sentences; of version 0.1 only the older ones."""
     part, kinds = getattr(datasets.load("sample-sentences"), split), _kinds()
     rows = [
@@ -83,7 +85,7 @@ def _kinds():
         return {row["id"]: row["kind"] for row in csv.DictReader(file)}
 
 
-def polarity(name, split, **options):
+def polarity(name: str, split: str, **options: Any) -> list[Row]:
     """A split of a data set of positive and negative texts."""
     part = getattr(datasets.load(name, **options), split)
     return [Row(text, polarity=int(label == "positive")) for text, label in zip(part.inputs, part.labels)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,32 +21,32 @@ from experiments.runs import ROOT, Run
 HERE = "experiments.pretrained.evaluate"
 
 
-def goemotions7(split):
+def goemotions7(split: str) -> tuple:
     """(texts, names) of the rows of GoEmotions with one coarse emotion (39,555 / 4,946 / 4,968)."""
     part = getattr(datasets.load("goemotions"), split)
     rows = [(text, data.seven_of(labels)) for text, labels in zip(part.inputs, part.labels)]
     return tuple(zip(*((text, name) for text, name in rows if name is not None)))
 
 
-def sentences(split):
+def sentences(split: str) -> tuple:
     part = getattr(datasets.load("sample-sentences"), split)
     return tuple(part.inputs), tuple(part.labels)
 
 
-def sentences_01(split):
+def sentences_01(split: str) -> tuple:
     """Those of version 0.1 alone, whose test split stands unmoved in the present one."""
     rows = data.sentences(split, "0.1")
     return tuple(row.text for row in rows), tuple(EMOTIONS7.names[row.seven] for row in rows)
 
 
-def everyday(split):
+def everyday(split: str) -> tuple:
     """203 sentences that nothing was trained or chosen on."""
     with open(ROOT / "tests" / "unit" / "everyday.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(row["text"] for row in rows), tuple(row["label"] for row in rows)
 
 
-def of_seven(name):
+def of_seven(name: str) -> Callable[[str], tuple]:
     """A function of the split for another data set: the rows whose class is one of the seven."""
 
     def read(split):
@@ -72,7 +73,7 @@ SETS = {
 }
 
 
-def run_text(run):
+def run_text(run: Run) -> dict:
     """A model of seven emotions on the test rows of a set, or a baseline trained on GoEmotions and the sentences.
 
     Only the classes that occur in the set are answered.
@@ -107,7 +108,7 @@ def _baseline(name):
     return baselines.build(name, EMOTIONS7).fit(texts, labels)
 
 
-def run_goemotions(run):
+def run_goemotions(run: Run) -> dict:
     """All 28 labels on the official test split."""
     part = datasets.load("goemotions").test
     evaluation = pretrained.load("goemotions").evaluate(part)
@@ -119,7 +120,7 @@ def run_goemotions(run):
     }
 
 
-def run_sentiment(run):
+def run_sentiment(run: Run) -> dict:
     """Negative or positive on the fold that was held back, or on other data."""
     options = {"fold": 0} if run.dataset == "movie-polarity" else {}
     part = datasets.load(run.dataset, **options).test
@@ -138,7 +139,7 @@ def run_sentiment(run):
     }
 
 
-def pretrained_text():
+def pretrained_text() -> list[Run]:
     """The text models that come along on data held back and on other data, beside a count of words."""
     runs = []
     for name in SETS:

@@ -17,7 +17,7 @@ SETS = {"ferplus, 7 classes": "ferplus", "fer2013": "fer2013"}
 
 
 @functools.cache
-def split(name, part):
+def split(name: str, part: str) -> tuple:
     """(pictures, names, ids) of the rows of a split that have one of the seven emotions."""
     rows = getattr(datasets.load(SETS[name]), part)
     rows = rows.take(np.isin(rows.labels.astype(str), EMOTIONS7.names))
@@ -25,14 +25,14 @@ def split(name, part):
 
 
 @functools.cache
-def repeated():
+def repeated() -> set[str]:
     """Ids of the pictures of PrivateTest that stand in Training too, to the bit."""
     data = datasets.load("fer2013")
     copies = [rows for rows in leaks.duplicates(data) if any(part == "train" for part, _ in rows)]
     return {name for rows in copies for part, name in rows if part == "test"}
 
 
-def run_model(run):
+def run_model(run: Run) -> dict:
     """A model by name: six views and one view, and apart for pictures that stand in Training too."""
     pictures, truth, ids = split(run.dataset, "test")
     model = pretrained.load(run.options["model"])
@@ -57,7 +57,7 @@ def _accuracy(truth, answers):
     return [scored.accuracy, *scored.accuracy_interval]
 
 
-def run_baseline(run):
+def run_baseline(run: Run) -> dict:
     """A baseline trained on the same pictures."""
     pictures, truth, _ = split(run.dataset, "test")
     model = baselines.build(run.options["baseline"]).fit(*split(run.dataset, "train")[:2])
@@ -70,7 +70,7 @@ def run_baseline(run):
     }
 
 
-def pretrained_faces():
+def pretrained_faces() -> list[Run]:
     """The face models that come along against the labels of FER+ and of FER-2013, beside two baselines."""
     runs = []
     for name in SETS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,13 +24,19 @@ from emorec.pretrained.loading import save_head
 from emorec.text import minilm
 from emorec.text.pretraining import Start
 from emorec.text.wordpieces import WordPieces
+from emorec.types import FilePath
 from experiments.pretrained import data
 from experiments.pretrained.faces import STUDENT, TEACHER
+
+if TYPE_CHECKING:
+    from emorec.faces.classifier import FaceClassifier
+    from emorec.labels import LabelSet
+    from emorec.text.classifier import TextClassifier
 
 # --- text
 
 
-def text(folder):
+def text(folder: FilePath) -> None:
     """Writes text-emotion, and the heads goemotions and text-sentiment."""
     folder = Path(folder)
     state = {k: v.float().numpy() for k, v in torch.load(folder / "third.pt", weights_only=True).items()}
@@ -60,7 +67,7 @@ def _calibration(head):
     return _rows([*held, *data.sentences("validation")], "polarity")
 
 
-def text_classifier(state, pieces, head, label_set):
+def text_classifier(state: dict[str, np.ndarray], pieces: WordPieces, head: str, label_set: LabelSet) -> TextClassifier:
     """A fitted `emorec.TextClassifier` from the arrays of `network.Network`."""
     classifier = emorec.TextClassifier("transformer", "global", pretrained="text-emotion", embedding_dim=384)
     settings = minilm.settings(minilm.read(minilm.locate()))
@@ -71,7 +78,7 @@ def text_classifier(state, pieces, head, label_set):
     return classifier
 
 
-def adopt(classifier, encoding, label_set, model=None):
+def adopt(classifier: Any, encoding: Any, label_set: LabelSet, model: keras.Model | None = None) -> Any:
     """Makes a classifier a fitted one: with its encoding, its classes and a network, its own where there is none."""
     classifier.encoding_, classifier.label_set_ = encoding, label_set
     classifier.classes_ = np.array(label_set.names)
@@ -80,7 +87,7 @@ def adopt(classifier, encoding, label_set, model=None):
     return classifier
 
 
-def fill(model, state, head):
+def fill(model: keras.Model, state: dict[str, np.ndarray], head: str) -> None:
     """Sets the weights of a Keras text model from those of PyTorch."""
 
     def dense(layer, name):
@@ -109,7 +116,7 @@ def fill(model, state, head):
 # --- faces
 
 
-def faces(folder):
+def faces(folder: FilePath) -> None:
     """Writes face-emotion and face-emotion-small, which answer as the voters of FER+, and for each the head that
     answers as FER-2013 is labelled: the two agree on 72 % of the pictures, so one answer cannot serve both."""
     folder = Path(folder)
@@ -130,7 +137,7 @@ def _of_seven(name):
     return part.take(np.isin(part.labels.astype(str), EMOTIONS7.names))
 
 
-def face_classifier(state, width, outputs):
+def face_classifier(state: dict[str, np.ndarray], width: int, outputs: slice) -> FaceClassifier:
     """A fitted `emorec.FaceClassifier` from the arrays of `faces.Vgg`, with a slice of its outputs."""
     classifier = emorec.FaceClassifier("vgg", width=width)
     model = build_face_model("vgg", (48, 48, 1), len(EMOTIONS7), width=width)

@@ -13,7 +13,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from torch import nn
 from emorec import datasets
 from emorec.faces.augmentation import augment_batch
 from emorec.labels import EMOTIONS7
+from emorec.types import FilePath, Strings
 
 # FER-2013's labels and the votes of FER+ are two readings of the same pictures, which agree on 72 %: a head each.
 TEACHER = {"width": 48, "epochs": 38, "rate": 2e-3, "decay": 0.05, "dropout": 0.35, "seed": 0}
@@ -33,7 +36,7 @@ LIGHT = {"rotation": 10, "shift": 0.08, "scale": 0.12, "flip": 0.5, "brightness"
 VOTED = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 
 
-def voted_targets(votes):
+def voted_targets(votes: np.ndarray) -> np.ndarray:
     """Shares of the votes of FER+ among the seven emotions, smoothed.
 
     Args:
@@ -49,7 +52,7 @@ def voted_targets(votes):
     return np.where(usable[:, None], 0.95 * shares + 0.05 / 7, 0).astype("float32")
 
 
-def labelled_targets(labels):
+def labelled_targets(labels: Strings) -> np.ndarray:
     """One-hot FER-2013 labels with smoothing, float32 (N, 7)."""
     return (0.9 * np.eye(7)[EMOTIONS7.encode(labels)] + 0.1 / 7).astype("float32")
 
@@ -57,7 +60,7 @@ def labelled_targets(labels):
 class Vgg(nn.Module):
     """`emorec.faces.models` ``vgg`` in PyTorch: four stages of two convolutions, averaged, a linear layer."""
 
-    def __init__(self, width, dropout, outputs):
+    def __init__(self, width: int, dropout: float, outputs: int) -> None:
         super().__init__()
         stages, channels = [], 1
         for stage in range(4):
@@ -72,7 +75,7 @@ class Vgg(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
         nn.init.xavier_uniform_(self.head.weight)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         for stage in self.stages:
             x = stage(x)
         return self.head(self.drop(x.mean((2, 3))))
@@ -86,7 +89,7 @@ def _stage(before, after, first):
     return [convolutions[0], *opening, convolutions[1], *closing], after
 
 
-def standardised(pictures):
+def standardised(pictures: np.ndarray) -> torch.Tensor:
     """uint8 (N, 48, 48) to float32 (N, 1, 48, 48), each minus its mean, over its deviation."""
     x = torch.as_tensor(pictures).float()
     centred = x - x.mean((1, 2), keepdim=True)
@@ -95,7 +98,7 @@ def standardised(pictures):
 
 
 @torch.no_grad()
-def logits(model, pictures, size=256):
+def logits(model: torch.nn.Module, pictures: np.ndarray, size: int = 256) -> np.ndarray:
     """float32 (N, outputs)."""
     model.eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -109,7 +112,10 @@ def _loss(z, targets):
     return -sum((target * block.log_softmax(1)).sum(1).mean() for block, target in blocks)
 
 
-def train(folder, name, settings, pictures, targets, augmentation, check, progress=print):
+def train(
+    folder: FilePath, name: str, settings: dict, pictures: np.ndarray, targets: np.ndarray, augmentation: Any,
+    check: Callable, progress: Callable[[str], None] | None = print,
+) -> Any:  # fmt: skip
     """Trains a `Vgg`; a checkpoint after every epoch.
 
     Args:
@@ -199,7 +205,7 @@ def _checks(data, votes):
     return check
 
 
-def main(what, folder):
+def main(what: str, folder: FilePath) -> Any:
     """Trains ``teacher`` or ``student``; the student learns the teacher's probabilities (Hinton et al. 2015)."""
     data, votes = _data()
     pictures = np.stack(list(data.train.inputs))

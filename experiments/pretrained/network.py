@@ -6,6 +6,9 @@ Keras model of `emorec.text` afterwards, which the tests hold against PyTorch's 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -16,13 +19,13 @@ WIDTH, HEADS, LAYERS, INNER, EPSILON = 384, 12, 6, 1536, 1e-12
 class Block(nn.Module):
     """Self-attention and a feed-forward layer, each followed by a normalisation (Devlin et al. 2019)."""
 
-    def __init__(self, dropout):
+    def __init__(self, dropout: float) -> None:
         super().__init__()
         self.qkv, self.out, self.n1 = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH), nn.LayerNorm(WIDTH, EPSILON)
         self.up, self.down, self.n2 = nn.Linear(WIDTH, INNER), nn.Linear(INNER, WIDTH), nn.LayerNorm(WIDTH, EPSILON)
         self.dropout = dropout
 
-    def forward(self, x, mask):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         batch, length, _ = x.shape
         q, k, v = self.qkv(x).view(batch, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
@@ -41,7 +44,7 @@ class Encoder(nn.Module):
         dropout: Rate after the embeddings and in each block.
     """
 
-    def __init__(self, arrays, rows, dropout=0.1):
+    def __init__(self, arrays: dict[str, np.ndarray], rows: Sequence[Sequence[int]], dropout: float = 0.1) -> None:
         super().__init__()
         tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
         words = tensors["embeddings.word_embeddings.weight"]
@@ -56,7 +59,7 @@ class Encoder(nn.Module):
             for i, block in enumerate(self.blocks):
                 _fill(block, tensors, f"encoder.layer.{i}.", kind)
 
-    def forward(self, ids, mask):
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         x = self.norm(self.words(ids) + self.positions[: ids.shape[1]])
         x = F.dropout(x, self.dropout, self.training)
         for block in self.blocks:
@@ -81,7 +84,7 @@ class Network(nn.Module):
         units: Of the attention's hidden layer.
     """
 
-    def __init__(self, encoder, heads, units=64):
+    def __init__(self, encoder: Encoder, heads: dict[str, int], units: int = 64) -> None:
         super().__init__()
         self.encoder, self.score = encoder, nn.Linear(WIDTH, units)
         self.context = nn.Parameter(torch.empty(units).uniform_(-0.3, 0.3))
@@ -90,7 +93,7 @@ class Network(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, ids):
+    def forward(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         mask = ids != 0
         states = self.encoder(ids, mask).float()
         scores = torch.tanh(self.score(states).float()) @ self.context
@@ -99,7 +102,9 @@ class Network(nn.Module):
         return {name: head(context).float() for name, head in self.heads.items()}
 
 
-def rates(network, rate, head_rate, decay=0.01, layer_decay=0.95):
+def rates(
+    network: torch.nn.Module, rate: float, head_rate: float, decay: float = 0.01, layer_decay: float = 0.95
+) -> list[dict]:
     """Parameter groups: the learning rate falls with the depth below the last block (Howard & Ruder 2018)."""
     groups = []
     for name, parameter in network.named_parameters():

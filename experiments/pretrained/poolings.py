@@ -6,13 +6,19 @@ The same poolings as `emorec.text.TextClassifier` has under ``attention``: ``non
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from emorec.types import Tensor, Values
 from experiments.pretrained.network import WIDTH, Encoder, rates
 from experiments.pretrained.text import batches, padded
+
+if TYPE_CHECKING:
+    from emorec.text.tokens import TextEncoder
 
 UNITS, HOPS = 64, 4
 HIDDEN = -1e9  # the score of padding
@@ -27,7 +33,7 @@ class Pooled(nn.Module):
         classes: Number of logits.
     """
 
-    def __init__(self, encoder, attention, classes):
+    def __init__(self, encoder: TextEncoder, attention: str, classes: int) -> None:
         super().__init__()
         self.encoder, self.attention = encoder, attention
         hops = {"global": 1, "structured": HOPS}.get(attention, 0)
@@ -39,12 +45,12 @@ class Pooled(nn.Module):
             if not name.startswith("encoder."):
                 nn.init.xavier_uniform_(parameter) if parameter.ndim > 1 else nn.init.zeros_(parameter)
 
-    def forward(self, ids):
+    def forward(self, ids: Values) -> torch.Tensor:
         mask = ids != 0
         context = self.pool(self.encoder(ids, mask).float(), mask)
         return self.head(F.dropout(context, self.encoder.dropout, self.training)).float()
 
-    def pool(self, states, mask):
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         """States (B, T, D) and mask (B, T) to (B, D), or (B, hops D)."""
         if self.attention == "none":
             return states[:, 0]
@@ -56,13 +62,13 @@ class Pooled(nn.Module):
         return (weights.transpose(1, 2) @ states).flatten(1)
 
 
-def build(arrays, rows, attention, classes, seed):
+def build(arrays: dict[str, np.ndarray], rows: Values, attention: str, classes: int, seed: int) -> Any:
     """A `Pooled` network that starts from a BERT's arrays; see `Encoder`."""
     torch.manual_seed(seed)
     return Pooled(Encoder(arrays, rows), attention, classes)
 
 
-def train(network, examples, options, seed):
+def train(network: torch.nn.Module, examples: Values, options: dict, seed: int) -> None:
     """AdamW under a rate that rises for a share of the steps and falls to 0 in a line.
 
     Args:
@@ -93,7 +99,7 @@ def train(network, examples, options, seed):
 
 
 @torch.no_grad()
-def probabilities(network, examples):
+def probabilities(network: torch.nn.Module, examples: Values) -> np.ndarray:
     """float32 array (N, classes), in float32 throughout."""
     network.eval()
     order = sorted(range(len(examples)), key=lambda i: len(examples[i][0]))

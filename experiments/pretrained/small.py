@@ -5,6 +5,9 @@ python -m experiments.pretrained.small     # needs GoEmotions, and text-emotion 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 import emorec
@@ -12,7 +15,11 @@ from emorec import training
 from emorec.classifier import Examples
 from emorec.labels import EMOTIONS7
 from emorec.pretrained.cards import FOLDER
+from emorec.types import Strings
 from experiments.pretrained.evaluate import goemotions7, sentences
+
+if TYPE_CHECKING:
+    from emorec.text.classifier import TextClassifier
 
 OPTIONS = {
     "encoder": "bigru", "attention": "global", "embedding": "glove", "units": 64, "dropout": 0.4, "min_count": 3,
@@ -23,13 +30,13 @@ TIMES = 4  # how often the bundled sentences come
 SHARE = 0.7  # of the teacher's probabilities in the targets; the rest are the labels
 
 
-def examples(split, times):
+def examples(split: str, times: int) -> tuple[list[str], list]:
     """Texts and labels of GoEmotions and of the bundled sentences."""
     parts = [goemotions7(split), *[sentences(split)] * times]
     return tuple([x for part in parts for x in part[i]] for i in (0, 1))
 
 
-def main(progress=print):
+def main(progress: Callable[[str], None] | None = print) -> None:
     """Trains, calibrates and writes the file."""
     texts, labels = examples("train", TIMES)
     held, held_labels = examples("validation", 3)
@@ -43,7 +50,10 @@ def main(progress=print):
     classifier.save(FOLDER / "text-emotion-small.emorec", precision="float16")
 
 
-def learn(classifier, texts, targets, held, held_labels, progress):
+def learn(
+    classifier: TextClassifier, texts: Strings, targets: np.ndarray, held: Strings, held_labels: Strings,
+    progress: Callable[[str], None] | None,
+) -> None:  # fmt: skip
     """Fits a classifier to shares of the classes, float32 (N, 7), where `fit` takes one class for each text."""
     classifier.label_set_, classifier.classes_ = EMOTIONS7, np.array(EMOTIONS7.names)
     truth = training.one_hot(EMOTIONS7.encode(held_labels), len(EMOTIONS7))

@@ -11,8 +11,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,8 +23,13 @@ from torch.nn import functional as F
 from emorec.labels import EMOTIONS7, GOEMOTIONS
 from emorec.text import minilm
 from emorec.text.tokens import tokenise
+from emorec.types import FilePath, Values
 from experiments.pretrained import data
 from experiments.pretrained.network import Encoder, Network, rates
+
+if TYPE_CHECKING:
+    from emorec.text.wordpieces import WordPieces
+    from experiments.pretrained.data import Row
 
 HEADS = {"seven": len(EMOTIONS7), "goemotions": len(GOEMOTIONS), "polarity": 2}
 WEIGHTS = {"seven": 1.0, "goemotions": 8.0, "polarity": 0.7}  # of the questions' losses; of 28 labels most are 0
@@ -62,7 +69,7 @@ STAGES = (
 )
 
 
-def mixture(stage):
+def mixture(stage: Any) -> list[Row]:
     """The rows of a stage."""
     version, times = stage.sentences
     return [
@@ -73,7 +80,7 @@ def mixture(stage):
     ]
 
 
-def vocabulary(folder):
+def vocabulary(folder: FilePath) -> tuple[WordPieces, list]:
     """The word pieces that are kept, with emoji added, and for each the original pieces it starts from."""
     import unicodedata
 
@@ -85,12 +92,12 @@ def vocabulary(folder):
     return minilm.word_pieces(folder).reduced(texts, PIECES, extra=extra)
 
 
-def encode(rows, pieces):
+def encode(rows: Sequence[Row], pieces: WordPieces) -> list[tuple]:
     """Pairs (ids, row): lists of int, cut at the longest training length."""
     return [(pieces.pieces(tokenise(row.text)).ids[:LONGEST], row) for row in rows]
 
 
-def batches(examples, rng):
+def batches(examples: Values, rng: np.random.Generator) -> Iterator[list]:
     """Lists of examples of similar length in random order."""
     order, chunk, cut = rng.permutation(len(examples)), 40 * BATCH, []
     for start in range(0, len(order), chunk):
@@ -99,7 +106,7 @@ def batches(examples, rng):
     return [[examples[i] for i in cut[k]] for k in rng.permutation(len(cut))]
 
 
-def padded(examples):
+def padded(examples: Values) -> torch.Tensor:
     """int64 (B, T) with 0 on the right."""
     ids = np.zeros((len(examples), max(len(i) for i, _ in examples)), "int64")
     for row, (own, _) in zip(ids, examples):
@@ -107,7 +114,7 @@ def padded(examples):
     return torch.as_tensor(ids)
 
 
-def loss(logits, rows):
+def loss(logits: dict[str, torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
     """Cross-entropy of each question over the rows that answer it, per row of the batch."""
     total = torch.zeros(())
     for name, targets in (("seven", [r.seven for r in rows]), ("polarity", [r.polarity for r in rows])):
@@ -124,7 +131,7 @@ def loss(logits, rows):
     return total
 
 
-def train(network, examples, stage, progress=print):
+def train(network: Any, examples: Values, stage: Any, progress: Callable[[str], None] | None = print) -> dict:
     """One stage; returns its mean loss and seconds."""
     torch.manual_seed(stage.seed)
     optimizer = torch.optim.AdamW(rates(network, stage.rate, stage.head_rate))
@@ -149,7 +156,7 @@ def train(network, examples, stage, progress=print):
     return {"loss": float(np.mean(losses)), "cpu_seconds": time.process_time() - started}
 
 
-def main(folder, progress=print):
+def main(folder: FilePath, progress: Callable[[str], None] | None = print) -> None:
     """Trains all stages; leaves the weights of each, ``vocabulary.json`` and ``log.jsonl`` in the folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

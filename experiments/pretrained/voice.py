@@ -14,7 +14,7 @@ from experiments.voice import load
 SETTINGS = {"encoder": "lda", "levelled": True}
 
 
-def main():
+def main() -> None:
     data, label_set = load("emodb-2s")
     classifier = VoiceClassifier(**SETTINGS).fit(replace(data, name="train"), label_set=label_set)
     print(classifier.save(FOLDER / "voice-emotion.emorec"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,19 +66,21 @@ def mosi(path: str | Path, steps: int = 50, zero: str = "positive") -> Rows:
     )
 
 
-def mosei(path: str | Path, steps: int = 50, videos=None) -> Rows:
+def mosei(path: str | Path, steps: int = 50, videos: Mapping[str, Sequence[str]] | None = None) -> Rows:
     """CMU-MOSEI in word-aligned sequences, three classes by the sign of the score. Arguments: see `read`."""
     inputs, scores, ids, groups, splits = read(path, steps, videos or {})
     return Rows(inputs, polarity3(scores).tolist(), ids, sets.POLARITY3, splits, groups, expected={})
 
 
-def scores(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> dict[str, float]:
+def scores(path: str | Path, steps: int = 50, videos: Mapping[str, Sequence[str]] = CMU_FOLDS) -> dict[str, float]:
     """Sentiment scores, -3 to 3, as a dict of id to float: for mean absolute error and correlation."""
     _, values, ids, _, _ = read(path, steps, videos)
     return dict(zip(ids, values.tolist()))
 
 
-def read(path: str | Path, steps: int = 50, videos=CMU_FOLDS) -> tuple[dict, np.ndarray, list, list, list]:
+def read(
+    path: str | Path, steps: int = 50, videos: Mapping[str, Sequence[str]] = CMU_FOLDS
+) -> tuple[dict, np.ndarray, list, list, list]:
     """Aligned sequences from whichever format is there.
 
     - one pickle of ``train``, ``valid``, ``test``, each with text, audio, vision and labels (MulT, MultiBench, MMSA);

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
 from emorec.datasets.readers.folders import Item, from_folder
 from emorec.datasets.splits import Rows, k_fold, split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.types import Strings
 
 __all__ = [
     "affectnet", "ckplus", "fer2013", "ferplus", "ferplus_distributions", "from_folder", "jaffe", "kdef", "rafdb",
@@ -42,7 +44,7 @@ def _by_name(path, pattern, item, what, **how):
     return folders.rows([i for i in items if i], sets.EMOTIONS7, f"{what} in {path}", notes, **how)
 
 
-def jaffe(path: str | Path, **how) -> Rows:
+def jaffe(path: str | Path, **how: Any) -> Rows:
     """JAFFE: ``KA.AN1.39.tiff`` is woman KA, anger, her first such picture, number 39; 256 x 256 grey."""
     item = lambda m, file: Item(m[0], file, sets.EMOTIONS7.names[sets.EMOTIONS7.index(m[2])], m[1])  # noqa: E731
     return _by_name(path, r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)\d\.\d+", item, "JAFFE", **how)
@@ -52,7 +54,7 @@ _KDEF = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happiness", "NE": 
 _KDEF["SU"] = "surprise"
 
 
-def kdef(path: str | Path, *, angles=("FL", "HL", "S", "HR", "FR"), **how) -> Rows:
+def kdef(path: str | Path, *, angles: Strings = ("FL", "HL", "S", "HR", "FR"), **how: Any) -> Rows:
     """KDEF: ``AF01ANS.JPG`` is session A, woman F01, anger, straight; 562 x 762 RGB.
 
     ``angles`` names the views to read: full or half profile left, straight, half or full profile right.
@@ -65,7 +67,7 @@ def kdef(path: str | Path, *, angles=("FL", "HL", "S", "HR", "FR"), **how) -> Ro
 _CKPLUS = ("neutral", *sets.CKPLUS.names)
 
 
-def ckplus(path: str | Path, **how) -> Rows:
+def ckplus(path: str | Path, **how: Any) -> Rows:
     """CK+: folders ``CK+48/anger/S010_004_00000017.png``, or the original layout; groups are people.
 
     In the original layout (``cohn-kanade-images``, ``Emotion``) the last frame, the peak, of every labelled sequence is
@@ -104,7 +106,7 @@ def _ckplus_codes(path):
 # --- faces in the wild
 
 
-def sfew(path: str | Path, *, aligned=None, **how) -> Rows:
+def sfew(path: str | Path, *, aligned: bool | None = None, **how: Any) -> Rows:
     """SFEW 2.0: folders ``Train`` and ``Val`` of classes; Val is the test split, groups are films.
 
     ``aligned`` reads ``Train_Aligned_Faces`` and ``Val_Aligned_Faces`` (True) or the whole frames (False); the frames,
@@ -123,7 +125,7 @@ def sfew(path: str | Path, *, aligned=None, **how) -> Rows:
 _RAFDB = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 
 
-def rafdb(path: str | Path, **how) -> Rows:
+def rafdb(path: str | Path, **how: Any) -> Rows:
     """RAF-DB: list_patition_label.txt (or train_labels.csv, test_labels.csv) and aligned pictures, 100 x 100 RGB.
 
     Its numbers are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral.
@@ -148,7 +150,7 @@ def rafdb(path: str | Path, **how) -> Rows:
     return folders.rows(items, sets.EMOTIONS7, f"RAF-DB in {path}", notes, protocol="official split", **how)
 
 
-def affectnet(path: str | Path, **how) -> Rows:
+def affectnet(path: str | Path, **how: Any) -> Rows:
     """AffectNet: train_set and val_set with annotations, training.csv and validation.csv, or folders of classes.
 
     The official validation split is the test split. Numbers are 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear,

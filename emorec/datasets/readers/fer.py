@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
 from emorec.datasets.readers import folders
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.types import Values
 
 _USAGE = {b"training": 0, b"publictest": 1, b"privatetest": 2}
 _TABLES = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz", "fer2013*.tar.gz")
@@ -30,8 +32,9 @@ _NO_TEST_LABELS = (
 
 
 def fer2013(
-    path: str | Path, *, skip_corrupt: bool = False, size: int | None = None, grey: bool = False, crop=None
-) -> Rows:
+    path: str | Path, *, skip_corrupt: bool = False, size: int | None = None, grey: bool = False,
+    crop: float | None = None,
+) -> Rows:  # fmt: skip
     """FER-2013 from fer2013.csv, its .gz or .tar.gz, icml_face_data.csv, or folders of pictures.
 
     Pictures are uint8 (N, 48, 48). Ids of a table are those of FER+: ``fer0000000`` is the first row. A table is parsed
@@ -175,7 +178,7 @@ def _pictures(path, **how):
 _VOTED = (*sets.FERPLUS.names, "unknown", "NF")
 
 
-def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = False, **how) -> Rows:
+def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = False, **how: Any) -> Rows:
     """FER+: the pictures of FER-2013 with the votes of ten people each (Barsoum et al. 2016, arXiv:1608.01041).
 
     As in the paper, single votes are dropped first, then rows without a usable emotion; the notes count them.
@@ -209,7 +212,7 @@ def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = Fa
 
 
 def ferplus_distributions(
-    ids, *, path: str | Path | None = None, root: str | Path | None = None, rule: str = "probability"
+    ids: Values, *, path: str | Path | None = None, root: str | Path | None = None, rule: str = "probability"
 ) -> np.ndarray:
     """Shares of the votes of FER+, to train with soft labels.
 
@@ -227,7 +230,7 @@ def ferplus_distributions(
     return (emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-9)).astype("float32")
 
 
-def ferplus_votes(ids, *, path: str | Path | None = None, root: str | Path | None = None) -> np.ndarray:
+def ferplus_votes(ids: Values, *, path: str | Path | None = None, root: str | Path | None = None) -> np.ndarray:
     """The votes of FER+ themselves.
 
     Args:

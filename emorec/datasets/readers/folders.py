@@ -11,8 +11,10 @@ import hashlib
 import os
 import re
 from collections import Counter, namedtuple
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from emorec.datasets.base import SPLIT_NAMES, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
 from emorec.labels import EMOTIONS7, LabelSet
+from emorec.types import Strings, Values
 
 WHOLE = 2**30  # bytes of pictures that are read into memory when no size is asked for
 
@@ -31,7 +34,9 @@ Item = namedtuple("Item", "id path label group split box", defaults=(None, None,
 # --- finding
 
 
-def files(path: str | Path, other: bool = False, suffixes=pictures.SUFFIXES) -> list[tuple[str, Path]]:
+def files(
+    path: str | Path, other: bool = False, suffixes: Collection[str] = pictures.SUFFIXES
+) -> list[tuple[str, Path]]:
     """Pairs (relative name, path) of the pictures below a folder, or in an archive, which is unpacked once.
 
     With ``other`` the files that are no pictures come along, all but hidden ones; ``suffixes`` may be those of sounds
@@ -72,7 +77,9 @@ def split_of(name: str) -> str | None:
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
-def by_class(found, label_set, codes=None) -> tuple[list, list[str]]:
+def by_class(
+    found: Sequence[tuple[str, Path]], label_set: LabelSet, codes: Mapping[str, str] | None = None
+) -> tuple[list, list[str]]:
     """Items of pictures in ``class/`` or ``split/class/`` folders.
 
     Args:
@@ -94,7 +101,7 @@ def by_class(found, label_set, codes=None) -> tuple[list, list[str]]:
     return items, unknown
 
 
-def with_test(items) -> tuple[list, tuple[str, ...]]:
+def with_test(items: Values) -> tuple[list, tuple[str, ...]]:
     """Items with a test split, for which a validation folder serves where there is none; and a note if it does."""
     found = {item.split for item in items}
     if None in found and len(found) > 1:
@@ -106,7 +113,7 @@ def with_test(items) -> tuple[list, tuple[str, ...]]:
     return [i._replace(split="test" if i.split == "validation" else i.split) for i in items], (note,)
 
 
-def left_out(unknown, why: str) -> tuple[str, ...]:
+def left_out(unknown: Strings, why: str) -> tuple[str, ...]:
     """A note on pictures left out, or none."""
     shown = ", ".join(f"{name} ({n})" for name, n in Counter(unknown).most_common(5))
     return (f"{len(unknown)} pictures were left out, {why}: {shown}",) if unknown else ()
@@ -141,8 +148,9 @@ def _read(item, size, grey, crop):
 
 
 def rows(
-    items, label_set, what: str, notes=(), *, size: int | None = None, grey: bool = False, crop=None, **extra
-) -> Rows:
+    items: Values, label_set: LabelSet, what: str, notes: Strings = (), *, size: int | None = None, grey: bool = False,
+    crop: float | None = None, **extra: Any,
+) -> Rows:  # fmt: skip
     """`Rows` of pictures in files; ids that repeat and pictures that cannot be read are left out, and noted.
 
     Raises:
@@ -184,14 +192,14 @@ def rows(
     )
 
 
-def stacked(read) -> np.ndarray:
+def stacked(read: Values) -> np.ndarray:
     """One array where all pictures are of one size (RGB if any of them is), else an object array of pictures."""
     if len({picture.ndim for picture in read}) > 1:
         read = [pictures.to_rgb(picture) for picture in read]
     return np.stack(read) if len({picture.shape for picture in read}) == 1 else objects(read)
 
 
-def fingerprint(picture) -> str:
+def fingerprint(picture: np.ndarray) -> str:
     """A hash of shape and pixels, equal for equal pictures."""
     shape = "x".join(map(str, picture.shape)).encode()
     return hashlib.blake2b(picture.tobytes(), digest_size=12, person=shape).hexdigest()
@@ -201,9 +209,9 @@ def fingerprint(picture) -> str:
 
 
 def from_folder(
-    path: str | Path, *, label_set=None, subject=None, skip_unknown: bool = False, size: int | None = None,
-    grey: bool = False, crop=None, name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0,
-    validation: float = 0.1,
+    path: str | Path, *, label_set: LabelSet | None = None, subject: Callable[[str], str] | None = None,
+    skip_unknown: bool = False, size: int | None = None, grey: bool = False, crop: float | None = None,
+    name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0, validation: float = 0.1,
 ) -> Dataset:  # fmt: skip
     """A dataset from folders of pictures, ``class/picture.png`` or ``train/class/picture.png``.
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +21,10 @@ from emorec.datasets.base import Dataset, objects
 from emorec.datasets.readers.features import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.types import Strings
+
+if TYPE_CHECKING:
+    from emorec.labels import LabelSet
 
 # The videos of the 62/31 split, in the order of the published pickles, which name none; utterance k of a video is
 # its segment k of the transcripts.
@@ -61,7 +67,7 @@ def git_blob_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def blob_notes(files) -> tuple[str, ...]:
+def blob_notes(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """A note for each file (dict of name to bytes) that is known here and is not the published one."""
     notes = []
     for name, data in files.items():
@@ -112,7 +118,7 @@ def _as_rows(rows, label_set, **more):
 # --- mosi
 
 
-def mosi(path: str | Path, split="mosi-62/31", **options) -> Rows:
+def mosi(path: str | Path, split: str = "mosi-62/31", **options: Any) -> Rows:
     """CMU-MOSI, two classes.
 
     Args:
@@ -202,7 +208,9 @@ def _numbers(path, pattern):
 # --- the other data of the family
 
 
-def unimodal(content, name: str, names, label_set, prefix: str = "", **more) -> Rows:
+def unimodal(
+    content: Mapping[str, np.ndarray], name: str, names: Strings, label_set: LabelSet, prefix: str = "", **more: Any
+) -> Rows:
     """Rows from a dict of padded features by dialogue: ``unimodal_*.pickle`` of Poria et al.
 
     Args:
@@ -258,7 +266,7 @@ def _padded_family(files):
     return content
 
 
-def mosei(path: str | Path, **options) -> Rows:
+def mosei(path: str | Path, **options: Any) -> Rows:
     """CMU-MOSEI, three classes by the sign of the sentiment score; groups are videos.
 
     Reads ``unimodal_mosei_3way.pickle`` or the three ``{text,audio,video}_3way.pickle`` of ``raw.zip`` (one vector

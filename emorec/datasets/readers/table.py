@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,15 +15,19 @@ from emorec.datasets.base import SPLIT_NAMES, SPLITS, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
+from emorec.types import FilePath, Strings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SEVERAL = (list, tuple, set, frozenset, np.ndarray)  # kinds of cells that hold several labels
 
 
 def from_table(
-    path, text: str = "text", label: str = "label", *, id: str | None = None, split: str | None = None,
-    group: str | None = None, label_set=None, label_separator: str | None = None, delimiter: str | None = None,
-    encoding: str | None = None, name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0,
-    validation: float = 0.1,
+    path: FilePath | pd.DataFrame, text: str = "text", label: str = "label", *, id: str | None = None,
+    split: str | None = None, group: str | None = None, label_set: LabelSet | Strings | None = None,
+    label_separator: str | None = None, delimiter: str | None = None, encoding: str | None = None,
+    name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0, validation: float = 0.1,
 ) -> Dataset:  # fmt: skip
     """A dataset from a CSV, TSV, JSON, Excel or Parquet file, gzipped or not, or a pandas DataFrame.
 

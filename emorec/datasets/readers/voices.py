@@ -15,6 +15,7 @@ from emorec.datasets.decoding import decode
 from emorec.datasets.readers import folders
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt
+from emorec.types import FilePath, Strings
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".flv")
@@ -55,7 +56,7 @@ _EMODB = {
 EMODB_WOMEN = ("08", "09", "13", "14", "16")
 
 
-def emodb(path, *, least_recognised=0.0, least_natural=0.0):
+def emodb(path: FilePath, *, least_recognised: float = 0.0, least_natural: float = 0.0) -> Rows:
     """EMO-DB: ``03a01Fa.wav`` is speaker 03, sentence a01, happiness (F), version a; 16 kHz, 1 to 9 s.
 
     Args:
@@ -83,7 +84,7 @@ def emodb(path, *, least_recognised=0.0, least_natural=0.0):
     return rows
 
 
-def emodb_perception(path) -> dict[str, tuple[float, float]]:
+def emodb_perception(path: FilePath) -> dict[str, tuple[float, float]]:
     """The perception test of EMO-DB, from its erkennung.txt.
 
     Args:
@@ -115,7 +116,7 @@ def emodb_perception(path) -> dict[str, tuple[float, float]]:
 _RAVDESS = dict(zip(("01", "02", "03", "04", "05", "06", "07", "08"), sets.RAVDESS.names))
 
 
-def ravdess(path, *, kind="sound", channel="speech"):
+def ravdess(path: FilePath, *, kind: str = "sound", channel: str = "speech") -> Rows:
     """RAVDESS: ``03-01-06-01-02-01-12.wav`` is sound alone, speech, fear, normal, sentence 2, first time, actor 12.
 
     Args:
@@ -151,7 +152,7 @@ _CREMAD = {
 _SENTENCES = "IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI"
 
 
-def cremad(path, *, kind="sound", levels=("LO", "MD", "HI", "XX")):
+def cremad(path: FilePath, *, kind: str = "sound", levels: Strings = ("LO", "MD", "HI", "XX")) -> Rows:
     """CREMA-D: ``1001_DFA_ANG_XX.wav`` is actor 1001, sentence DFA, anger, of unsaid strength.
 
     Args:

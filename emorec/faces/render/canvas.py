@@ -5,30 +5,34 @@ The canvas shows `SPAN` face units across, the face from the front; light and he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
+
+from emorec.types import Numbers
 
 SPAN, CENTRE_Y, SHIFT = 3.2, -0.1, 4  # face units across the canvas; the height at its middle; OpenCV's fractional bits
 
 
 @lru_cache(maxsize=8)
-def axes(size):
+def axes(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Face coordinates of the pixel centres of a canvas: x (size,), y (size,), float32."""
     centres = (np.arange(size, dtype="float32") + 0.5) / size - 0.5
     return centres * SPAN, centres * SPAN + CENTRE_Y
 
 
 @lru_cache(maxsize=8)
-def polar(size):
+def polar(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Angle and distance from the crown, which hair grows away from; float32 (size, size) each."""
     x, y = axes(size)
     dx, dy = np.broadcast_arrays(x[None, :], (y + 0.95)[:, None])
     return np.arctan2(dx, -dy).astype("float32"), np.hypot(dx, dy * 0.8).astype("float32")
 
 
-def hills(size, rows):
+def hills(size: int, rows: np.ndarray) -> np.ndarray:
     """Sum of axis-parallel Gaussians, rows (x, y, width, height, weight), float32 (size, size)."""
     x, y = axes(size)
     rows = np.asarray(rows, dtype="float32")
@@ -38,34 +42,34 @@ def hills(size, rows):
     return cv2.gemm(gy * rows[:, 4:5], gx, 1.0, None, 0.0, flags=cv2.GEMM_1_T)
 
 
-def to_pixels(points, size):
+def to_pixels(points: np.ndarray, size: int) -> np.ndarray:
     """Face units to canvas pixels, float (n, 2), pixel centres at whole numbers."""
     return (np.asarray(points) - (0, CENTRE_Y)) * (size / SPAN) + (size / 2 - 0.5)
 
 
-def fixed(points, size):
+def fixed(points: np.ndarray, size: int) -> np.ndarray:
     """Face units to canvas pixels in OpenCV's fixed point, int32 (n, 2)."""
     return np.round(to_pixels(points, size) * (1 << SHIFT)).astype(np.int32)
 
 
-def thickness(width, size):
+def thickness(width: float, size: int) -> int:
     """A line's width in whole pixels, at least one."""
     return max(1, int(round(width * size / SPAN)))
 
 
-def fill(image, points, colour):
+def fill(image: np.ndarray, points: np.ndarray, colour: Any) -> None:
     """Fills a polygon given in face units; ``colour`` is a number or RGB."""
     cv2.fillPoly(image, [fixed(points, image.shape[0])], np.asarray(colour).tolist(), cv2.LINE_AA, SHIFT)
 
 
-def strokes(image, curves, colour, width):
+def strokes(image: np.ndarray, curves: Sequence[np.ndarray], colour: Any, width: float) -> None:
     """Draws open curves; ``width`` in face units."""
     size = image.shape[0]
     points = [fixed(c, size) for c in curves]
     cv2.polylines(image, points, False, np.asarray(colour).tolist(), thickness(width, size), cv2.LINE_AA, SHIFT)
 
 
-def ellipse(centre, rx, ry, angle=0.0, n=28):
+def ellipse(centre: Numbers, rx: float, ry: float, angle: float = 0.0, n: int = 28) -> np.ndarray:
     """The contour (n, 2) of an ellipse turned by ``angle`` radians."""
     t = np.linspace(0, 2 * np.pi, n, endpoint=False)
     x, y = rx * np.cos(t), ry * np.sin(t)
@@ -73,18 +77,18 @@ def ellipse(centre, rx, ry, angle=0.0, n=28):
     return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], 1)
 
 
-def blur(image, sigma, size):
+def blur(image: np.ndarray, sigma: float, size: int) -> np.ndarray:
     """Gaussian blur with ``sigma`` in face units."""
     return cv2.GaussianBlur(image, (0, 0), max(sigma * size / SPAN, 0.3))
 
 
-def step(value, soft):
+def step(value: np.ndarray, soft: float) -> np.ndarray:
     """0 below -soft, 1 above soft, smooth between: an anti-aliased edge where value is a signed distance."""
     t = np.clip(value / (2 * soft) + 0.5, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def blend(image, colour, mask, strength=1.0):
+def blend(image: np.ndarray, colour: Any, mask: np.ndarray, strength: float = 1.0) -> None:
     """Mixes a colour, or a picture of the canvas's size, into a uint8 canvas in place, where a uint8 mask says so."""
     j, i, w, h = cv2.boundingRect(mask)
     if not w:
@@ -96,7 +100,7 @@ def blend(image, colour, mask, strength=1.0):
     part[:] = cv2.merge([(a + (c - a) * m).astype(np.uint8) for a, c in zip(cv2.split(part.astype("float32")), planes)])
 
 
-def noise(rng, cells, size):
+def noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
     """Smooth noise around 0 with ``cells`` cells across, float32 (size, size)."""
     table = rng.standard_normal((cells, cells), dtype="float32")
     return cv2.resize(table, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -112,20 +116,23 @@ class Layer:
         lift: uint8 (S, S), hair and beard that stand off the skin.
     """
 
-    def __init__(self, size, colour):
+    def __init__(self, size: int, colour: Any) -> None:
         self.size = size
         self.albedo = np.empty((size, size, 3), np.uint8)
         self.albedo[:] = np.clip(colour, 0, 255)
         self.alpha, self.gloss, self.lift = (np.zeros((size, size), np.uint8) for _ in range(3))
 
-    def mask(self, *polygons):
+    def mask(self, *polygons: np.ndarray) -> np.ndarray:
         """uint8 (S, S), 255 inside any of the polygons."""
         mask = np.zeros((self.size, self.size), np.uint8)
         for polygon in polygons:
             fill(mask, polygon, 255)
         return mask
 
-    def stain(self, polygons, colour, strength=1.0, soft=0.0, width=None, gloss=None):
+    def stain(
+        self, polygons: Sequence[np.ndarray], colour: Any, strength: float = 1.0, soft: float = 0.0,
+        width: float | None = None, gloss: float | None = None,
+    ) -> None:  # fmt: skip
         """Mixes a colour into polygons, or along open curves of a ``width``, with edges ``soft`` units wide."""
         every = to_pixels(np.concatenate(polygons), self.size)
         margin = 2 + 3 * (soft + (width or 0)) * self.size / SPAN
@@ -148,13 +155,13 @@ class Layer:
             part = self.gloss[i:i1, j:j1]
             part[:] = part + (gloss - part.astype("float32")) * (m * (strength / 255))
 
-    def window(self, low, high):
+    def window(self, low: Numbers, high: Numbers) -> tuple[tuple, np.ndarray, np.ndarray]:
         """The part of the canvas between two corners: its slices, x (1, w) and y (h, 1)."""
         x, y = axes(self.size)
         j, i = np.searchsorted(x, (low[0], high[0])), np.searchsorted(y, (low[1], high[1]))
         return (slice(*i), slice(*j)), x[None, slice(*j)], y[slice(*i), None]
 
-    def paste(self, where, colour, share):
+    def paste(self, where: tuple, colour: Any, share: np.ndarray) -> None:
         """Mixes float RGB (h, w, 3) into a window by ``share`` (h, w) 0 to 1; nothing there shines."""
         part = self.albedo[where].astype("float32")
         self.albedo[where] = part + (np.clip(colour, 0, 255) - part) * share[..., None]

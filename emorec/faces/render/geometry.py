@@ -7,12 +7,17 @@ action unit (AU) moves follows the Facial Action Coding System (Ekman, Friesen &
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.errors import BadInput
+
+if TYPE_CHECKING:
+    from emorec.faces.render.identity import Identity
 
 ACTION_UNITS = {
     1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser", 6: "cheek raiser",
@@ -26,7 +31,7 @@ HALF = 44  # index of the chin on the contour of the face; 0 is the crown
 _BROW, _LID, _LIP = (np.linspace(*span) for span in ((0, 1, 20), (-1, 1, 21), (-1, 1, 33)))
 
 
-def check_units(action_units):
+def check_units(action_units: Mapping[int, float]) -> dict[int, float]:
     """Refuses action units that are unknown or outside 0 to 1; returns a plain dict of int to float."""
     checked = {}
     for unit, intensity in action_units.items():
@@ -41,13 +46,15 @@ def check_units(action_units):
 class Units:
     """Action-unit intensities of each half of the face, one of the halves weaker by up to ``asymmetry``."""
 
-    def __init__(self, action_units, asymmetry=0.0, rng=None):
+    def __init__(
+        self, action_units: Mapping[int, float], asymmetry: float = 0.0, rng: np.random.Generator | None = None
+    ) -> None:
         self.sides = {}
         for unit, intensity in sorted(action_units.items()):
             lean = asymmetry * rng.uniform(-1, 1) if asymmetry else 0.0
             self.sides[unit] = (intensity * (1 - max(lean, 0)), intensity * (1 + min(lean, 0)))
 
-    def __call__(self, unit, side=0):
+    def __call__(self, unit: int, side: int = 0) -> float:
         left, right = self.sides.get(unit, (0.0, 0.0))
         return (left + right) / 2 if side == 0 else left if side < 0 else right
 
@@ -74,12 +81,12 @@ def _spline_basis(k, n):
     return basis
 
 
-def spline(points, n=24):
+def spline(points: np.ndarray, n: int = 24) -> np.ndarray:
     """A smooth curve (n, 2) through the given points (k, 2), k >= 2."""
     return _spline_basis(len(points), n) @ np.asarray(points, dtype="float64")
 
 
-def mirrored(points):
+def mirrored(points: np.ndarray) -> np.ndarray:
     """Points on one side of the middle, then the same ones on the other side in reverse: a path across the face."""
     points = np.asarray(points, dtype="float64")
     return np.concatenate([points, points[::-1] * (-1, 1)])
@@ -108,7 +115,7 @@ class Geometry:
     landmarks: np.ndarray
 
 
-def build(who, au):
+def build(who: Identity, au: Units) -> Geometry:
     """The geometry of `Identity` ``who`` with the `Units` ``au`` at work."""
     drop = min(0.19 * au(26) + 0.3 * au(27), 0.34)
     outline = _head(who, drop)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from emorec.faces.render.canvas import blend, blur, ellipse, fill, noise, polar
 from emorec.faces.render.geometry import HALF, SIDES, mirrored, spline
+
+if TYPE_CHECKING:
+    from emorec.faces.render.canvas import Layer
+    from emorec.faces.render.geometry import Geometry
+    from emorec.faces.render.identity import Identity
 
 # style -> how far it stands off the skull at the sides, and at the crown
 _VOLUME = {
@@ -26,7 +33,7 @@ _FRINGE = [
 ]  # fmt: skip
 
 
-def strands(who, rng, size):
+def strands(who: Identity, rng: np.random.Generator, size: int) -> np.ndarray:
     """Hair as a picture: uint8 (size, size, 3), strands that leave the crown, or curls."""
     angle, radius = polar(size)
     if who.hair_style == "curls":
@@ -50,7 +57,7 @@ def _rough(mask, size, sigma, picture, amount):
     return (np.clip((soft - 0.5) * 2.2 + 0.5 + amount * grain * soft * (1 - soft) * 4, 0, 1) * 255).astype(np.uint8)
 
 
-def beard(layer, who, geo, picture):
+def beard(layer: Layer, who: Identity, geo: Geometry, picture: np.ndarray) -> None:
     """Stubble, goatee, short or full beard, moustache; all follow the mouth and the jaw."""
     if who.beard == "none" and not who.moustache:
         return
@@ -84,7 +91,7 @@ def beard(layer, who, geo, picture):
     layer.gloss = (layer.gloss * (1 - soft * (0.8 / 255 * strength))).astype(np.uint8)
 
 
-def front(layer, who, geo, picture):
+def front(layer: Layer, who: Identity, geo: Geometry, picture: np.ndarray) -> None:
     """The hair in front of the head and above it."""
     style, size = who.hair_style, layer.size
     if style == "headscarf":
@@ -165,7 +172,7 @@ def _headscarf(layer, who, geo):
     layer.gloss = (layer.gloss * (1 - mask / np.float32(255))).astype(np.uint8)
 
 
-def behind(who):
+def behind(who: Identity) -> tuple[np.ndarray, np.ndarray] | None:
     """What hangs behind the head and its colour, or None: a polygon (n, 2) in face units, RGB."""
     down = {"bob": 0.75, "long": 1.9, "wavy": 1.8, "curls": 0.3, "headscarf": 1.9}.get(who.hair_style)
     if down is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.types import Numbers
 
 # The ten tones of the Monk Skin Tone scale (Monk 2019, CC BY 4.0), lightest first, RGB.
 MONK_TONES = np.array(
@@ -113,7 +115,7 @@ class Identity:
             raise BadInput(f"Identity.tone must lie in 0 to 9 (Monk scale), not {self.tone!r}.")
 
     @classmethod
-    def from_seed(cls, seed, **fixed):
+    def from_seed(cls, seed: int | Numbers, **fixed: Any) -> Identity:
         """A person drawn from a seed.
 
         Args:
@@ -131,7 +133,7 @@ class Identity:
         return cls(**({"name": "-".join(f"{s:04d}" for s in seed), "seed": seed} | traits | fixed))
 
     @cached_property
-    def skin(self):
+    def skin(self) -> np.ndarray:
         """Skin colour as it appears in even light, float32 (3,) RGB."""
 
         def at(table):

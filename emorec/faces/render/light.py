@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,6 +12,12 @@ from emorec.errors import BadInput
 from emorec.faces.render.canvas import SPAN, blur, ellipse, fill
 from emorec.faces.render.paint import glasses, look_at
 from emorec.faces.render.relief import furrows
+from emorec.types import Numbers
+
+if TYPE_CHECKING:
+    from emorec.faces.render.canvas import Layer
+    from emorec.faces.render.geometry import Geometry, Units
+    from emorec.faces.render.identity import Identity
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,16 @@ class Light:
                 raise BadInput(f"Light.{name} must lie in {low} to {high}, not {getattr(self, name)!r}.")
 
     @property
-    def direction(self):
+    def direction(self) -> np.ndarray:
         """Unit vector towards the lamp: right, down, towards the camera."""
         a, e = np.deg2rad([self.azimuth, self.elevation])
         return np.array([np.sin(a) * np.cos(e), -np.sin(e), np.cos(a) * np.cos(e)])
 
 
-def shine(who, au, geo, layer, depth, light, rotation, gaze):
+def shine(
+    who: Identity, au: Units, geo: Geometry, layer: Layer, depth: np.ndarray, light: Light, rotation: np.ndarray,
+    gaze: Numbers,
+) -> np.ndarray:  # fmt: skip
     """The painted head under the lamp, uint8 (S, S, 3).
 
     Diffuse light wrapped around corners as skin scatters it, darkness in hollows and wrinkles, cast shadows, gloss,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from emorec.faces.render import hair as h
 from emorec.faces.render.canvas import SPAN, Layer, axes, blend, ellipse, fill, hills, noise, step, strokes
 from emorec.faces.render.geometry import SIDES, mirrored, spline
+from emorec.types import Numbers
+
+if TYPE_CHECKING:
+    from emorec.faces.render.geometry import Geometry
+    from emorec.faces.render.identity import Identity
 
 
-def paint(who, geo, size, gaze=(0.0, 0.0)):
+def paint(who: Identity, geo: Geometry, size: int, gaze: Numbers = (0.0, 0.0)) -> Layer:
     """The head of ``who`` from the front, as a `Layer` with the canvas edge ``size``."""
     rng = np.random.default_rng([*who.seed, 202])
     layer = Layer(size, who.skin)
@@ -96,7 +103,7 @@ def _eye(layer, who, eye, s, gaze):
         layer.stain([wing], lash, 0.85, 0.004, width=0.014)
 
 
-def look_at(eye, gaze):
+def look_at(eye: dict, gaze: Numbers) -> np.ndarray:
     """Middle of the pupil."""
     return eye["iris"] + np.asarray(gaze) * (0.06, 0.035)
 
@@ -155,7 +162,7 @@ def _brow(layer, who, brow, s, rng):
     layer.stain(list(hairs[1::2]), colour * 1.3, 0.4, 0.002, width=0.009)
 
 
-def glasses(image, who, azimuth):
+def glasses(image: np.ndarray, who: Identity, azimuth: float) -> None:
     """Lenses with a faint reflection, rims, bridge and temples over a lit uint8 picture, in place."""
     if not who.glasses:
         return

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from emorec.faces.render.canvas import SHIFT, axes, blur, fixed, hills, thickness
 from emorec.faces.render.geometry import HALF, SIDES, spline
 
+if TYPE_CHECKING:
+    from emorec.faces.render.geometry import Geometry, Units
+    from emorec.faces.render.identity import Identity
 
-def height(who, au, geo, lift):
+
+def height(who: Identity, au: Units, geo: Geometry, lift: np.ndarray) -> np.ndarray:
     """Height of the head in face units, float32 (S, S): skull, features, hair (``lift``, uint8), without wrinkles."""
     size, k = lift.shape[0], geo.drop
     x, y = axes(size)
@@ -60,7 +66,7 @@ def _bumps(who, au, geo):
     return rows
 
 
-def furrows(who, au, geo, size):
+def furrows(who: Identity, au: Units, geo: Geometry, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Depth of wrinkles 0 to 1, their ends tapering: a fine and a broad map, float32 (size, size) each."""
     fine, broad = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
     folds = [f for f in _folds(who, au, geo) if f[1] > 0.06]

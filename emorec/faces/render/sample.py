@@ -6,6 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,8 +14,12 @@ import numpy as np
 from emorec.errors import BadInput
 from emorec.faces.render.identity import Identity
 from emorec.faces.render.light import Light
-from emorec.faces.render.scene import Nuisance, render
+from emorec.faces.render.scene import Face, Nuisance, render
 from emorec.labels import EMOTIONS7
+from emorec.types import Numbers, Strings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # emotion -> action unit -> (probability, lowest, highest intensity). The units are those of EMFACS (Friesen & Ekman
 # 1983) and of Du, Tao & Martinez (2014, PNAS 111, E1454), whose shares of people who show an optional one are kept.
@@ -82,7 +87,7 @@ DIFFICULTIES = {
 }  # fmt: skip
 
 
-def sample_units(emotion, rng, difficulty="medium"):
+def sample_units(emotion: str, rng: np.random.Generator, difficulty: str = "medium") -> dict[int, float]:
     """Action units that show an emotion.
 
     Args:
@@ -108,7 +113,9 @@ def sample_units(emotion, rng, difficulty="medium"):
     return units
 
 
-def random_face(emotion, seed, identity=None, difficulty="medium", size=48):
+def random_face(
+    emotion: str, seed: int | Numbers, identity: Identity | None = None, difficulty: str = "medium", size: int = 48
+) -> Face:
     """One face that shows an emotion, everything else drawn from the seed.
 
     Args:
@@ -154,7 +161,7 @@ def _level(difficulty):
     return DIFFICULTIES[difficulty]
 
 
-def face_from_id(face_id, size=48):
+def face_from_id(face_id: str, size: int = 48) -> Face:
     """Draws a face of ``sample-faces`` again, with its landmarks, regions and action units.
 
     Args:
@@ -177,7 +184,7 @@ def _person(seed, number):
     return Identity.from_seed((seed, number))
 
 
-def split_people(n_identities=300, seed=0):
+def split_people(n_identities: int = 300, seed: int = 0) -> dict[str, list[int]]:
     """The numbers of the people in each split: 70 % train, 15 % validation, 15 % test, and at least one each.
 
     Args:
@@ -198,7 +205,7 @@ def split_people(n_identities=300, seed=0):
     return {name: np.sort(numbers).tolist() for name, numbers in splits.items()}
 
 
-def face_ids(people, per_identity=4, seed=0, difficulty="medium"):
+def face_ids(people: Numbers, per_identity: int = 4, seed: int = 0, difficulty: str = "medium") -> list:
     """Ids for `face_from_id`: every person of a list in every emotion, a number of times.
 
     Args:
@@ -219,7 +226,7 @@ def face_ids(people, per_identity=4, seed=0, difficulty="medium"):
     return [f"{difficulty}-{seed}-{person:04d}-{repeat}-{emotion}" for person, repeat, emotion in faces]
 
 
-def faces_from_ids(face_ids, size=48, grey=False, jobs=1):
+def faces_from_ids(face_ids: Strings, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:
     """The pictures of N ids, see `face_from_id`: uint8 (N, size, size, 3) RGB, or (N, size, size) where ``grey``."""
     if jobs != 1 and len(face_ids) > 64:
         from joblib import Parallel, delayed
@@ -230,7 +237,7 @@ def faces_from_ids(face_ids, size=48, grey=False, jobs=1):
     return np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) if grey else p for p in pictures])
 
 
-def gallery(people=4, seed=0, size=112, difficulty="easy"):
+def gallery(people: int = 4, seed: int | Numbers = 0, size: int = 112, difficulty: str = "easy") -> Figure:
     """A figure with the seven emotions in the columns and a person to a row, from the palest to the darkest.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,6 +16,7 @@ from emorec.faces.render.identity import Identity
 from emorec.faces.render.light import Light, shine
 from emorec.faces.render.paint import paint
 from emorec.faces.render.relief import height
+from emorec.types import Numbers
 
 _UNIT = 0.39  # one face unit as a fraction of the picture's edge at scale 1
 _PIVOT = -0.25  # depth of the axis that the head turns about, in face units
@@ -81,7 +83,7 @@ class Face:
     pose: tuple[float, float, float]
     polygons: dict = field(repr=False)
 
-    def mask(self, *names):
+    def mask(self, *names: str) -> np.ndarray:
         """Where the named regions are, bool (size, size).
 
         Raises:
@@ -96,7 +98,11 @@ class Face:
         return mask.astype(bool)
 
 
-def render(identity, action_units, *, size=96, pose=(0, 0, 0), light=None, nuisance=None, rng=None, emotion=None):
+def render(
+    identity: Identity, action_units: Mapping[int, float], *, size: int = 96, pose: Numbers = (0, 0, 0),
+    light: Light | None = None, nuisance: Nuisance | None = None, rng: np.random.Generator | None = None,
+    emotion: str | None = None,
+) -> Face:  # fmt: skip
     """Draws one face.
 
     Args:
@@ -148,7 +154,7 @@ def render(identity, action_units, *, size=96, pose=(0, 0, 0), light=None, nuisa
 class Camera:
     """Where a point of the head lands in the picture, and back. Orthographic, the head turning about its neck."""
 
-    def __init__(self, pose, out, nuisance):
+    def __init__(self, pose: Numbers, out: int, nuisance: Nuisance) -> None:
         (cy, cp, cr), (sy, sp, sr) = np.cos(np.deg2rad(pose)), np.sin(np.deg2rad(pose))
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -157,18 +163,18 @@ class Camera:
         self.out, self.unit = out, _UNIT * nuisance.scale * out
         self.origin = (np.array(nuisance.shift) + 0.5) * out - 0.5
 
-    def place(self, points, z):
+    def place(self, points: np.ndarray, z: float | np.ndarray) -> np.ndarray:
         """Face units (n, 2) at depth z, a number or (n,), to pixels (n, 2) of the supersampled picture."""
         deep = np.column_stack([points, np.broadcast_to(z, len(points)) - _PIVOT])
         return deep @ self.rotation[:2].T * self.unit + self.origin
 
-    def project(self, points, depth):
+    def project(self, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """Face units (n, 2) on the surface ``depth`` to pixels (n, 2) of the supersampled picture."""
         x, y = to_pixels(points, depth.shape[0]).astype("float32").T[:, :, None]
         z = cv2.remap(_smooth(depth), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return self.place(points, z[:, 0])
 
-    def lookup(self, depth):
+    def lookup(self, depth: np.ndarray) -> list[np.ndarray]:
         """Which pixel of the frontal canvas each pixel of the picture shows: maps for cv2.remap, float32 (out, out)."""
         n, canvas = self.out // 3, depth.shape[0]  # smooth enough to be solved on a coarser grid
         surface = cv2.resize(_smooth(depth), (n, n), interpolation=cv2.INTER_AREA)
