@@ -22,6 +22,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 RATE = 16_000  # samples a second
 RATES = (4_000, 384_000)  # between which a rate is believed
+MOST = 2**28  # samples of all channels, 1 GB: a longer sound is not read whole
 LEAST = 0.1  # seconds: a shorter sound holds no syllable
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".mp3")
 SILENT = 1e-4  # of full scale, -80 dB: below it nothing is audible
@@ -278,7 +279,7 @@ def _from_file(data, name):
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             frames, rate = file.frames, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True)
+            samples = _blocks(file, name)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         reason = getattr(error, "error_string", str(error)).strip(". ")
         if data.startswith((b"RIFF", b"FORM", b"OggS", b"fLaC")):
@@ -291,6 +292,19 @@ def _from_file(data, name):
     if lost:
         raise DataCorrupt(f"{_say(name)} is truncated: {lost}. Get it again.")
     return samples, rate
+
+
+def _blocks(file, name):
+    """Samples (N, channels), read piece by piece: a header may announce more than there is, and than fits in memory."""
+    pieces, left = [], MOST
+    while len(piece := file.read(2**20 // file.channels + 1, dtype="float32", always_2d=True)):
+        pieces.append(piece)
+        left -= piece.size
+        if left < 0:
+            raise BadInput(
+                f"{_say(name)} holds more than {MOST:,} samples, {MOST / RATE / 3600:.0f} hours at {RATE:,} Hz: cut it."
+            )
+    return np.concatenate(pieces) if pieces else np.zeros((0, file.channels), dtype="float32")
 
 
 def _looks_like(data):
