@@ -345,21 +345,62 @@ def outdated(folder: FilePath) -> list[str]:
 def augmentation(path: FilePath) -> None:
     """Draws what each augmentation does to a rendered face; writes a PNG to ``path``."""
     from emorec.faces.augmentation import augmentation_figure
-    from emorec.faces.render import random_face
+    from emorec.faces.render import portrait
 
-    face, partner = (random_face(emotion, seed, size=96).image for emotion, seed in (("happiness", 5), ("surprise", 8)))
+    face, partner = (portrait(emotion, seed).image for emotion, seed in (("happiness", 5), ("surprise", 8)))
     augmentation_figure(face, partner, draws=6, seed=0).savefig(path, dpi=75, metadata={"Software": None})
 
 
 def samples(path: FilePath) -> None:
     """Draws people of the rendered faces with every emotion; writes a PNG to ``path``."""
-    from emorec.faces.render import gallery
+    gallery(people=4).savefig(path, dpi=100, metadata={"Software": None})
 
-    gallery(people=4, seed=0).savefig(path, dpi=100, metadata={"Software": None})
+
+def gallery(people=4, seed=0, size=112):
+    """A figure with the seven emotions in the columns and a person to a row, from the palest to the darkest.
+
+    Args:
+        people: Number of rows.
+        seed: Seeds the people and their pictures.
+        size: Edge of each picture in pixels.
+
+    Returns:
+        A matplotlib ``Figure`` of about one pixel a pixel at 100 dpi, neither shown nor registered with pyplot.
+    """
+    from matplotlib.figure import Figure
+
+    from emorec.faces.render import portrait
+    from emorec.labels import EMOTIONS7
+
+    width, top = size / 100, 0.3
+    figure = Figure(figsize=(len(EMOTIONS7) * width, people * width + top), dpi=100)
+    axes = figure.subplots(people, len(EMOTIONS7), squeeze=False)
+    figure.subplots_adjust(0, 0, 1, people * width / (people * width + top), wspace=0.02, hspace=0.02)
+    for row, who in zip(axes, _people(people, seed)):
+        for emotion, ax in zip(EMOTIONS7, row):
+            ax.imshow(portrait(emotion, who.seed, who, size).image)
+            ax.axis("off")
+    for emotion, ax in zip(EMOTIONS7, axes[0]):
+        ax.set_title(emotion, fontsize=10, pad=4)
+    return figure
+
+
+def _people(people, seed):
+    """Evenly over the skin tones, each with another hair style while there are any."""
+    import numpy as np
+
+    from emorec.faces.render import Identity
+
+    rest, chosen = [Identity.from_seed((seed, i)) for i in range(10 * people)], []
+    for tone in (np.arange(people) + 0.5) * 9 / people:
+        used = {who.hair_style for who in chosen}
+        chosen.append(min(rest, key=lambda who: (who.hair_style in used) * 2 + abs(who.tone - tone)))
+        rest.remove(chosen[-1])
+    return chosen
 
 
 SENTENCE = "They cancelled our flight and kept the money."
-CAST = (("happiness", 40), ("surprise", 43), ("happiness", 47), ("neutral", 44), ("surprise", 50))  # with seeds
+CAST = (("happiness", 40), ("surprise", 43), ("happiness", 47), ("neutral", 44), ("surprise", 52))  # with seeds
 
 
 def explained(path: FilePath) -> None:
@@ -409,9 +450,9 @@ def group() -> Any:
     """A rendered photograph of five people, uint8 (H, W, 3) RGB: nobody who exists is in it."""
     import numpy as np
 
-    from emorec.faces.render import random_face
+    from emorec.faces.render import portrait
 
-    faces = [random_face(emotion, seed, difficulty="easy", size=160).image for emotion, seed in CAST]
+    faces = [portrait(emotion, seed, size=160).image for emotion, seed in CAST]
     rows = [np.concatenate(part, axis=1) for part in (faces[:3], faces[3:])]
     picture = np.full((320, 480, 3), 214, "uint8")
     picture[:160], picture[160:, 80:400] = rows

@@ -20,7 +20,7 @@ ORDER = (
 )  # fmt: skip
 
 # The renderer could be a package of its own.
-RENDERER = ("types", "errors", "labels", "images")
+RENDERER = ("types", "errors", "labels")
 
 _SHARED = ("attention", "checkpoints", "optimizers", "training", "classifier", "labels", "errors", "metrics")
 PATHS = {

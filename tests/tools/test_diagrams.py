@@ -4,9 +4,11 @@ import re
 import struct
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
+from emorec.labels import EMOTIONS7
 from tools import diagrams
 
 TEXT = "{http://www.w3.org/2000/svg}text"
@@ -82,3 +84,12 @@ def test_every_figure_of_the_readme_is_there():
     there = {p.name for p in (ROOT / "Screenshots").iterdir()}
     assert there == {*diagrams.SVGS, *diagrams.PNGS}
     assert all((ROOT / "Screenshots" / name).stat().st_size < 800_000 for name in there)
+
+
+def test_gallery_shows_every_emotion():
+    figure = diagrams.gallery(people=2, size=48)
+    assert [ax.get_title() for ax in figure.axes[:7]] == list(EMOTIONS7)
+    shown = [ax.images[0].get_array() for ax in figure.axes]
+    assert len(shown) == 14 and all(picture.shape == (48, 48, 3) for picture in shown)
+    cheeks = [np.mean([p[22:30, 20:28] for p in row]) for row in (shown[:7], shown[7:])]
+    assert cheeks[0] > cheeks[1], "the palest person is on top"

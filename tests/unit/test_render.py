@@ -21,11 +21,12 @@ from emorec.faces.render import (
     Light,
     Nuisance,
     face_from_id,
-    gallery,
+    portrait,
     random_face,
     render,
     sample_units,
 )
+from emorec.faces.render.sample import PORTRAIT_UNITS
 from emorec.faces.rendered import sample_faces
 from emorec.labels import EMOTIONS7
 
@@ -340,13 +341,16 @@ def test_same_bytes_in_a_fresh_process():
     assert there.stdout.strip() == here.hexdigest()
 
 
-def test_gallery_shows_every_emotion():
-    figure = gallery(people=2, size=48)
-    assert [ax.get_title() for ax in figure.axes[:7]] == list(EMOTIONS7)
-    shown = [ax.images[0].get_array() for ax in figure.axes]
-    assert len(shown) == 14 and all(picture.shape == (48, 48, 3) for picture in shown)
-    cheeks = [np.mean([p[22:30, 20:28] for p in row]) for row in (shown[:7], shown[7:])]
-    assert cheeks[0] > cheeks[1]  # the palest person is on top
+def test_portraits_are_clear_and_fixed_by_their_seed():
+    sad, angry = (portrait(emotion, 5, WHO) for emotion in ("sadness", "anger"))
+    assert sad.image.shape == (96, 96, 3) and sad.emotion == "sadness" and sad.identity is WHO
+    assert (sad.image == portrait("sadness", 5, WHO).image).all()
+    inner = [height(face.landmarks, [21, 22]) - height(face.landmarks, [17, 26]) for face in (sad, angry)]
+    assert inner[0] > 0 > inner[1], "sad brows rise towards the middle, angry ones fall"
+    corners = [height(face.landmarks, [48, 54]) - height(face.landmarks, [62, 66]) for face in (sad, angry)]
+    assert corners[0] < corners[1] - 1
+    for emotion, units in PORTRAIT_UNITS.items():
+        assert set(units) <= set(EMOTION_UNITS[emotion]), "a portrait shows nothing that the sampled faces do not"
 
 
 # --- errors ------------------------------------------------------------------------------------------------------

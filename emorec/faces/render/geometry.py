@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 from emorec.errors import BadInput
 
@@ -43,6 +44,14 @@ def check_units(action_units: Mapping[int, float]) -> dict[int, float]:
     return checked
 
 
+def check_limits(settings, **limits: tuple[float, float]):
+    """Refuses attributes of ``settings`` outside their (lowest, highest); NaN lies outside too."""
+    for name, (low, high) in limits.items():
+        if not low <= getattr(settings, name) <= high:
+            what = f"{type(settings).__name__}.{name}"
+            raise BadInput(f"{what} must lie in {low} to {high}, not {getattr(settings, name)!r}.")
+
+
 class Units:
     """Action-unit intensities of each half of the face, one of the halves weaker by up to ``asymmetry``."""
 
@@ -60,25 +69,10 @@ class Units:
 
 
 @lru_cache(maxsize=64)
-def _spline_basis(k, n):
-    """Matrix (n, k) that samples the Catmull-Rom curve through k points at n places."""
-    t = np.linspace(0, k - 1, n)
-    i = np.minimum(t.astype(int), k - 2)
-    f = t - i
-    weights = (
-        -0.5 * f + f**2 - 0.5 * f**3,
-        1 - 2.5 * f**2 + 1.5 * f**3,
-        0.5 * f + 2 * f**2 - 1.5 * f**3,
-        0.5 * (f**3 - f**2),
-    )
-    basis, rows = np.zeros((n, k)), np.arange(n)
-    for offset, w in zip((-1, 0, 1, 2), weights):
-        j = i + offset
-        # A point beyond an end is the mirror of its neighbour, so that the curve leaves the end straight.
-        np.add.at(basis, (rows, np.clip(j, 0, k - 1)), np.where((j < 0) | (j > k - 1), 2 * w, w))
-        np.add.at(basis, (rows[j < 0], 1), -w[j < 0])
-        np.add.at(basis, (rows[j > k - 1], k - 2), -w[j > k - 1])
-    return basis
+def _spline_basis(k: int, n: int) -> np.ndarray:
+    """Matrix (n, k) that samples the Catmull-Rom curve through k points at n places; it leaves its ends straight."""
+    points = np.eye(k)
+    return CubicHermiteSpline(np.arange(k), points, np.gradient(points, axis=0))(np.linspace(0, k - 1, n))
 
 
 def spline(points: np.ndarray, n: int = 24) -> np.ndarray:

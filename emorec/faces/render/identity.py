@@ -9,24 +9,19 @@ from typing import Any
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.faces.render.geometry import check_limits
 from emorec.types import Numbers
 
 # The ten tones of the Monk Skin Tone scale (Monk 2019, CC BY 4.0), lightest first, RGB.
-MONK_TONES = np.array(
-    [
-        (246, 237, 228), (243, 231, 219), (247, 234, 208), (234, 218, 186), (215, 189, 150),
-        (160, 126, 86), (130, 92, 67), (96, 65, 52), (58, 49, 42), (41, 36, 32),
-    ],
-    dtype="float32",
-)  # fmt: skip
+MONK_TONES = np.array([
+    (246, 237, 228), (243, 231, 219), (247, 234, 208), (234, 218, 186), (215, 189, 150), (160, 126, 86), (130, 92, 67),
+    (96, 65, 52), (58, 49, 42), (41, 36, 32),
+], dtype="float32")  # fmt: skip
 # The swatches are a scale for classifying, paler and greyer than skin in a photograph: these are mixed in.
-_WARMTH = np.array(
-    [
-        (240, 190, 165), (238, 184, 154), (232, 176, 140), (224, 164, 124), (206, 144, 104),
-        (178, 116, 78), (150, 94, 62), (124, 78, 52), (102, 64, 46), (84, 54, 40),
-    ],
-    dtype="float32",
-)  # fmt: skip
+_WARMTH = np.array([
+    (240, 190, 165), (238, 184, 154), (232, 176, 140), (224, 164, 124), (206, 144, 104), (178, 116, 78), (150, 94, 62),
+    (124, 78, 52), (102, 64, 46), (84, 54, 40),
+], dtype="float32")  # fmt: skip
 
 HAIR_COLOURS = {
     "black": (30, 26, 26), "brown-black": (48, 34, 28), "brown": (82, 54, 36), "chestnut": (106, 66, 42),
@@ -38,13 +33,10 @@ HAIR_STYLES = (
 )  # fmt: skip
 BEARDS = ("none", "stubble", "goatee", "short", "full")
 _IRIS = np.array([(62, 40, 26), (88, 58, 32), (112, 88, 48), (92, 108, 78), (92, 122, 142), (112, 128, 138)], "float32")
-_CLOTH = np.array(
-    [
-        (44, 54, 78), (120, 46, 52), (52, 92, 82), (196, 190, 178), (86, 84, 92), (168, 132, 72), (90, 66, 110),
-        (34, 36, 40), (64, 112, 150), (182, 110, 96), (208, 204, 210), (110, 122, 84),
-    ],
-    "float32",
-)  # fmt: skip
+_CLOTH = np.array([
+    (44, 54, 78), (120, 46, 52), (52, 92, 82), (196, 190, 178), (86, 84, 92), (168, 132, 72), (90, 66, 110),
+    (34, 36, 40), (64, 112, 150), (182, 110, 96), (208, 204, 210), (110, 122, 84),
+], "float32")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,8 +103,7 @@ class Identity:
             value = getattr(self, f.name)
             if isinstance(value, float) and not np.isfinite(value):
                 raise BadInput(f"Identity.{f.name} must be a finite number, not {value!r}.")
-        if not 0 <= self.tone <= 9:
-            raise BadInput(f"Identity.tone must lie in 0 to 9 (Monk scale), not {self.tone!r}.")
+        check_limits(self, tone=(0, 9))
 
     @classmethod
     def from_seed(cls, seed: int | Numbers, **fixed: Any) -> Identity:

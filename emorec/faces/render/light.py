@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from emorec.errors import BadInput
 from emorec.faces.render.canvas import SPAN, blur, ellipse, fill
+from emorec.faces.render.geometry import check_limits
 from emorec.faces.render.paint import glasses, look_at
 from emorec.faces.render.relief import furrows
 from emorec.types import Numbers
@@ -37,10 +37,7 @@ class Light:
     warmth: float = 0.1
 
     def __post_init__(self):
-        limits = {"azimuth": (-90, 90), "elevation": (-90, 90), "strength": (0, 1), "warmth": (-1, 1)}
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise BadInput(f"Light.{name} must lie in {low} to {high}, not {getattr(self, name)!r}.")
+        check_limits(self, azimuth=(-90, 90), elevation=(-90, 90), strength=(0, 1), warmth=(-1, 1))
 
     @property
     def direction(self) -> np.ndarray:
@@ -70,7 +67,9 @@ def shine(
     lamp, half = rotation.T @ light.direction, rotation.T @ (light.direction + (0, 0, 1))
     lamp, half = lamp.tolist(), (half / np.linalg.norm(half)).tolist()  # plain floats keep the arrays float32
     diffuse = np.maximum((lamp[2] - lamp[0] * gx - lamp[1] * gy) * upright + 0.25, 0) * (1.42 / 1.25)
-    hollow = np.clip((_wide_blur(z, 0.1) - z) * 3.2, 0, 0.42) + 0.42 * fine + 0.34 * broad
+    small = cv2.resize(z, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)  # the blur is too wide for all of it
+    around = cv2.resize(blur(small, 0.1, small.shape[0]), z.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    hollow = np.clip((around - z) * 3.2, 0, 0.42) + 0.42 * fine + 0.34 * broad
     shade = light.strength * diffuse * (1 - 0.62 * _cast(depth, lamp))
     shade = (shade + (1 - light.strength) * (0.86 + 0.14 * upright)) * (1 - hollow)
     gloss = np.maximum((half[2] - half[0] * gx - half[1] * gy) * upright, 0.05)
@@ -84,12 +83,6 @@ def shine(
     _catch_lights(lit, geo, light, gaze)
     glasses(lit, who, light.azimuth)
     return lit
-
-
-def _wide_blur(z, sigma):
-    """A Gaussian blur too wide for full resolution; ``sigma`` in face units."""
-    small = cv2.resize(z, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    return cv2.resize(blur(small, sigma, small.shape[0]), z.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _cast(depth, lamp):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,7 +17,7 @@ from emorec.labels import EMOTIONS7
 from emorec.types import Numbers, Strings
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 # emotion -> action unit -> (probability, lowest, highest intensity). The units are those of EMFACS (Friesen & Ekman
 # 1983) and of Du, Tao & Martinez (2014, PNAS 111, E1454), whose shares of people who show an optional one are kept.
@@ -40,76 +38,47 @@ EMOTION_UNITS = {
 _STRAY = (1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 23, 25, 26, 43)  # units that move by themselves now and then
 
 
-@dataclass(frozen=True)
-class Difficulty:
-    """What a level of difficulty draws from: ranges where two numbers stand, else the largest value or a chance.
-
-    Attributes:
-        strength: Factor on the intensity of an expression.
-        stray, stray_strength: Chance of each stray action unit, and its largest intensity.
-        asymmetry, shift, blur, noise, clutter: Largest values, see `Nuisance`.
-        pose: Largest yaw, pitch and roll in degrees.
-        lamp: Strength of the lamp.
-        lamp_angle: Largest azimuth of the lamp in degrees.
-        exposure: Largest deviation from even exposure.
-        occlusion: Chance that something covers part of the face.
-    """
-
-    strength: tuple[float, float]
-    stray: float
-    stray_strength: float
-    asymmetry: float
-    pose: tuple[float, float, float]
-    scale: tuple[float, float]
-    shift: float
-    lamp: tuple[float, float]
-    lamp_angle: float
-    exposure: float
-    occlusion: float
-    blur: float
-    noise: float
-    clutter: float
-
-
+# A pair is a range, another number the largest value; stray (that a unit of _STRAY moves) and occlusion are chances.
+# strength: factor on the units of the emotion; pose: yaw, pitch, roll in degrees; lamp: its strength, lamp_angle: its
+# azimuth in degrees; exposure: away from even exposure; the others as in `Nuisance`.
 DIFFICULTIES = {
-    "easy": Difficulty(
+    "easy": dict(
         strength=(0.8, 1.0), stray=0.03, stray_strength=0.12, asymmetry=0.1, pose=(7, 4, 4), scale=(1.02, 1.1),
         shift=0.015, lamp=(0.3, 0.6), lamp_angle=40, exposure=0.1, occlusion=0.0, blur=0.2, noise=0.8, clutter=0.3,
     ),
-    "medium": Difficulty(
+    "medium": dict(
         strength=(0.6, 1.0), stray=0.12, stray_strength=0.2, asymmetry=0.3, pose=(16, 9, 10), scale=(1.02, 1.2),
         shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.1, blur=0.5, noise=5.0, clutter=0.5,
     ),
-    "hard": Difficulty(
+    "hard": dict(
         strength=(0.3, 0.9), stray=0.22, stray_strength=0.38, asymmetry=0.6, pose=(28, 15, 22), scale=(0.85, 1.3),
         shift=0.06, lamp=(0.3, 0.95), lamp_angle=80, exposure=0.4, occlusion=0.4, blur=1.2, noise=12.0, clutter=0.9,
     ),
 }  # fmt: skip
+# What `portrait` shows: the units of the table above that make each emotion easy to read. Sad brows rise in the middle:
+# without AU1, brows drawn together over a drooping mouth look furious.
+PORTRAIT_UNITS: dict[str, dict[int, float]] = {
+    "anger": {4: 1, 5: 0.4, 7: 0.7, 17: 0.3, 23: 0.4, 24: 0.8},
+    "disgust": {9: 0.9, 10: 0.8, 17: 0.4, 15: 0.2, 4: 0.2},
+    "fear": {1: 1, 2: 0.5, 4: 0.45, 5: 1, 20: 0.9, 25: 0.7, 26: 0.25},
+    "happiness": {6: 0.8, 12: 0.9, 25: 0.75},
+    "sadness": {1: 1, 4: 0.25, 15: 0.75, 17: 0.3, 43: 0.3},
+    "surprise": {1: 0.9, 2: 1, 5: 0.8, 25: 0.8, 26: 1},
+    "neutral": {},
+}
 
 
 def sample_units(emotion: str, rng: np.random.Generator, difficulty: str = "medium") -> dict[int, float]:
-    """Action units that show an emotion.
-
-    Args:
-        emotion: A name of ``EMOTIONS7`` or one of its spellings.
-        rng: ``numpy.random.Generator``.
-        difficulty: ``easy``, ``medium`` or ``hard``: how strong the expression is, and how much else stirs in the face.
-
-    Returns:
-        dict of AU number -> intensity 0 to 1.
-
-    Raises:
-        LabelMismatch: An unknown emotion. BadInput: an unknown difficulty.
-    """
+    """Action units that show an emotion: AU number -> intensity 0 to 1. Arguments and errors as of `random_face`."""
     emotion, level = EMOTIONS7.names[EMOTIONS7.index(emotion)], _level(difficulty)
-    strength = rng.uniform(*level.strength)
+    strength = rng.uniform(*level["strength"])
     units = {}
     for unit, (chance, low, high) in EMOTION_UNITS[emotion].items():
         if rng.random() < chance:
             units[unit] = float(rng.uniform(low, high) * strength)
     for unit in _STRAY:
-        if rng.random() < level.stray and unit not in units:
-            units[unit] = float(rng.uniform(0, level.stray_strength))
+        if rng.random() < level["stray"] and unit not in units:
+            units[unit] = float(rng.uniform(0, level["stray_strength"]))
     return units
 
 
@@ -136,23 +105,59 @@ def random_face(
     identity = identity or Identity.from_seed(seed)
     rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 303])
     units = sample_units(emotion, rng, difficulty)
-    pose = tuple(float(np.clip(rng.normal(0, a / 2), -a, a)) for a in level.pose)
+    pose = tuple(float(np.clip(rng.normal(0, a / 2), -a, a)) for a in level["pose"])
     lamp = Light(
-        azimuth=float(rng.uniform(-1, 1) * level.lamp_angle), elevation=float(rng.uniform(5, 55)),
-        strength=float(rng.uniform(*level.lamp)), warmth=float(np.clip(rng.normal(0.1, 0.45), -1, 1)),
+        azimuth=float(rng.uniform(-1, 1) * level["lamp_angle"]), elevation=float(rng.uniform(5, 55)),
+        strength=float(rng.uniform(*level["lamp"])), warmth=float(np.clip(rng.normal(0.1, 0.45), -1, 1)),
     )  # fmt: skip
-    metered = max(1.0, 130 / identity.skin.mean()) ** 0.3  # a photographer exposes for the face
-    scale = float(rng.uniform(*level.scale))
+    scale = float(rng.uniform(*level["scale"]))
     # A larger face moves up, so that the chin stays in the picture: crops for recognition cut off hair, not mouths.
-    right, down = rng.uniform(-1, 1, 2) * level.shift - (0, 0.4 * (scale - 1))
+    right, down = rng.uniform(-1, 1, 2) * level["shift"] - (0, 0.4 * (scale - 1))
     nuisance = Nuisance(
-        asymmetry=level.asymmetry, gaze=tuple(np.clip(rng.normal(0, 0.25, 2), -1, 1).tolist()),
+        asymmetry=level["asymmetry"], gaze=tuple(np.clip(rng.normal(0, 0.25, 2), -1, 1).tolist()),
         scale=scale, shift=(float(right), float(down)),
-        occlusions=int(rng.random() < level.occlusion), blur=float(rng.uniform(0.2, 1) * level.blur),
-        noise=float(rng.uniform(0.2, 1) * level.noise), clutter=level.clutter,
-        exposure=float(metered * (1 + rng.uniform(-1, 0.7) * level.exposure)),
+        occlusions=int(rng.random() < level["occlusion"]), blur=float(rng.uniform(0.2, 1) * level["blur"]),
+        noise=float(rng.uniform(0.2, 1) * level["noise"]), clutter=level["clutter"],
+        exposure=float(_metered(identity) * (1 + rng.uniform(-1, 0.7) * level["exposure"])),
     )  # fmt: skip
     return render(identity, units, size=size, pose=pose, light=lamp, nuisance=nuisance, rng=rng, emotion=emotion)
+
+
+def portrait(emotion: str, seed: int | Numbers = 0, identity: Identity | None = None, size: int = 96) -> Face:
+    """A face for people to look at: a clear expression in soft light, the head hardly turned.
+
+    `random_face` samples expressions with all their mixtures, as a network should learn them.
+
+    Args:
+        emotion, seed, identity, size: See `random_face`.
+
+    Returns:
+        A `Face`.
+
+    Raises:
+        LabelMismatch: An unknown emotion. BadInput: an unknown size.
+
+    Example:
+        >>> portrait("sadness", seed=3).image.shape
+        (96, 96, 3)
+    """
+    emotion = EMOTIONS7.names[EMOTIONS7.index(emotion)]
+    seed = [int(s) for s in np.atleast_1d(seed)]
+    identity, sad = identity or Identity.from_seed(seed), emotion == "sadness"
+    rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 606])
+    yaw, pitch, roll, azimuth = rng.uniform(-1, 1, 4) * (6, 3, 4, 40)
+    light = Light(azimuth=float(azimuth), elevation=25, strength=0.45)
+    nuisance = Nuisance(
+        gaze=(0, 0.9 if sad else 0.1), exposure=float(_metered(identity)), noise=1.0, clutter=0.25,
+    )  # fmt: skip
+    pose = (yaw, -6 if sad else pitch, roll)  # who is sad looks down
+    units = PORTRAIT_UNITS[emotion]
+    return render(identity, units, size=size, pose=pose, light=light, nuisance=nuisance, rng=rng, emotion=emotion)
+
+
+def _metered(identity):
+    """The factor on the brightness of somebody who exposes for the face."""
+    return max(1.0, 130 / identity.skin.mean()) ** 0.3
 
 
 def _level(difficulty):
@@ -235,40 +240,3 @@ def faces_from_ids(face_ids: Strings, size: int = 48, grey: bool = False, jobs: 
         return np.concatenate(Parallel(n_jobs=jobs)(delayed(faces_from_ids)(c, size, grey) for c in chunks))
     pictures = (face_from_id(face_id, size).image for face_id in face_ids)
     return np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) if grey else p for p in pictures])
-
-
-def gallery(people: int = 4, seed: int | Numbers = 0, size: int = 112, difficulty: str = "easy") -> Figure:
-    """A figure with the seven emotions in the columns and a person to a row, from the palest to the darkest.
-
-    Args:
-        people: Number of rows.
-        seed: Seeds the people and their pictures.
-        size: Edge of each picture in pixels.
-        difficulty: ``easy``, ``medium`` or ``hard``.
-
-    Returns:
-        A matplotlib ``Figure`` of about one pixel a pixel at 100 dpi, neither shown nor registered with pyplot.
-    """
-    from matplotlib.figure import Figure
-
-    width, top = size / 100, 0.3
-    figure = Figure(figsize=(len(EMOTIONS7) * width, people * width + top), dpi=100)
-    axes = figure.subplots(people, len(EMOTIONS7), squeeze=False)
-    figure.subplots_adjust(0, 0, 1, people * width / (people * width + top), wspace=0.02, hspace=0.02)
-    for row, who in zip(axes, _cast(people, seed)):
-        for emotion, ax in zip(EMOTIONS7, row):
-            ax.imshow(random_face(emotion, (*who.seed, 0), who, difficulty, size).image)
-            ax.axis("off")
-    for emotion, ax in zip(EMOTIONS7, axes[0]):
-        ax.set_title(emotion, fontsize=10, pad=4)
-    return figure
-
-
-def _cast(people, seed):
-    """People for a gallery: evenly over the skin tones, each with another hair style while there are any."""
-    rest, chosen = [Identity.from_seed((seed, i)) for i in range(10 * people)], []
-    for tone in (np.arange(people) + 0.5) * 9 / people:
-        used = {who.hair_style for who in chosen}
-        chosen.append(min(rest, key=lambda who: (who.hair_style in used) * 2 + abs(who.tone - tone)))
-        rest.remove(chosen[-1])
-    return chosen

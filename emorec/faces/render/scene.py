@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.errors import BadInput
 from emorec.faces.render.canvas import CENTRE_Y, SPAN, blend, blur, to_pixels
-from emorec.faces.render.geometry import Units, build, check_units, mirrored, spline
+from emorec.faces.render.geometry import Units, build, check_limits, check_units, mirrored, spline
 from emorec.faces.render.hair import behind
 from emorec.faces.render.identity import Identity
 from emorec.faces.render.light import Light, shine
@@ -49,11 +49,8 @@ class Nuisance:
     clutter: float = 0.5
 
     def __post_init__(self):
-        limits = {"asymmetry": (0, 1), "scale": (0.3, 2), "occlusions": (0, 9), "blur": (0, 9), "noise": (0, 99),
-                  "exposure": (0, 9), "clutter": (0, 1)}  # fmt: skip
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise BadInput(f"Nuisance.{name} must lie in {low} to {high}, not {getattr(self, name)!r}.")
+        check_limits(self, asymmetry=(0, 1), scale=(0.3, 2), occlusions=(0, 9), blur=(0, 9), noise=(0, 99),
+                     exposure=(0, 9), clutter=(0, 1))  # fmt: skip
 
 
 @dataclass(frozen=True)
