@@ -16,9 +16,6 @@ from emorec.faces.render.scene import Face, Nuisance, render
 from emorec.labels import EMOTIONS7
 from emorec.types import Numbers, Strings
 
-if TYPE_CHECKING:
-    pass
-
 # emotion -> action unit -> (probability, lowest, highest intensity). The units are those of EMFACS (Friesen & Ekman
 # 1983) and of Du, Tao & Martinez (2014, PNAS 111, E1454), whose shares of people who show an optional one are kept.
 EMOTION_UNITS = {
