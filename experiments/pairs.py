@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec import datasets, metrics
 from emorec.multimodal import decisions
-from emorec.multimodal.classifier import MODALITIES, MultimodalClassifier
+from emorec.multimodal.classifier import MultimodalClassifier
 from emorec.types import FilePath, Numbers
 from experiments.runs import Run, load_results
 from experiments.text import outcome
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from emorec.metrics import Estimate
 
 HERE = "experiments.pairs:run"
+MODALITIES = ("image", "text")
 ROWS = {
     "majority class": "majority",
     "text alone": "text",

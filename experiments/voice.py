@@ -19,13 +19,14 @@ from experiments.runs import Run
 
 CLASSIFIER, BASELINE = "experiments.voice:run_classifier", "experiments.voice:run_baseline"
 CUT = 2.0  # seconds: every file of the altered copy of EMO-DB
+SPEAKERS = 100  # of sample-voices: with 40 (seed 1, tried first) accuracy still rose by a point with the last quarter
 
 
 @lru_cache(maxsize=2)
 def load(name: str) -> Split:
     """All utterances of a dataset as one `Split`; what is measured of them is kept for the next run."""
     if name == "sample-voices":
-        data = datasets.load(name, speakers=40, repeats=6)
+        data = datasets.load(name, speakers=SPEAKERS, repeats=6)
     else:
         data = datasets.load("emodb")
     parts = (data.train, data.validation, data.test)

@@ -100,7 +100,7 @@ class FaceClassifier(SceneReader, Classifier):
         return check_inputs(inputs)
 
     def _content(self, inputs):
-        return [_content(x) for x in inputs]
+        return [picture_key(x) for x in inputs]
 
     def _examples(self, inputs, labels, sample_weight, validation, label_set):
         # Also of inputs that come without their split: the validation split is then of the same kind.
@@ -301,7 +301,7 @@ def _seen_from(x, views):
             yield np.ascontiguousarray(crop[:, :, ::-1])
 
 
-def _content(picture):
+def picture_key(picture: Any) -> str:
     """A key that is equal for equal pictures."""
     if isinstance(picture, (str, os.PathLike)):
         try:

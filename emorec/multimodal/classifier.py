@@ -1,9 +1,9 @@
-"""MultimodalClassifier: a picture, a sentence or both in; class probabilities and what each of them did out."""
+"""MultimodalClassifier: pictures, sentences and sounds in, any of them missing; one answer, and what each did, out."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -12,83 +12,116 @@ import keras
 import numpy as np
 from sklearn.base import clone
 
-from emorec import images as pictures
 from emorec import training
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split
-from emorec.datasets.splits import normalise
-from emorec.errors import BadInput, DataCorrupt
-from emorec.faces.classifier import FaceClassifier
+from emorec.errors import BadInput
 from emorec.faces.explain import FaceExplanation, occlusion
-from emorec.faces.preprocessing import FacePreprocessing, check_inputs
+from emorec.multimodal import agreement
 from emorec.multimodal.layers import GatedMultimodalUnit, ModalityAttention, WeightedSum
+from emorec.multimodal.modalities import MODALITIES, Row, as_rows
 from emorec.multimodal.models import build_fusion_model, statistics
+from emorec.multimodal.product import ProductClassifier
 from emorec.text import explain
-from emorec.text.classifier import TextClassifier
-from emorec.text.tfidf import TfidfEncoder
-from emorec.text.tokens import TextEncoder, check_texts
-from emorec.types import Picture, Values
+from emorec.voice.explain import VoiceExplanation, silenced
+from emorec.voice.sound import as_sound
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MODALITIES = ("image", "text")
+    from emorec.faces.classifier import FaceClassifier
+    from emorec.labels import LabelSet
+    from emorec.text.classifier import TextClassifier
+    from emorec.types import Picture, Values
+    from emorec.voice.classifier import VoiceClassifier
+
 WEIGHING = GatedMultimodalUnit, ModalityAttention, WeightedSum
-FACE = {"model": "lenet", "width": 8, "augment": "light", "epochs": 25, "batch_size": 32, "learning_rate": 2e-3}
-TEXT = {"encoder": "none", "attention": "none", "dropout": 0.5, "embedding_dim": 64, "learning_rate": 5e-3,
-        "epochs": 40, "patience": 6}  # fmt: skip
 
 
 class MultimodalClassifier(Classifier):
-    """A face and a sentence, fused at feature level; either may be missing, in training as in prediction.
+    """Two or three of a face, a sentence and a voice, fused at feature level; any may be missing, in training too.
 
-    A `FaceClassifier` and a `TextClassifier` are trained first, each on the pairs that have its modality. Their
-    features (what enters their last layer) are then fused by a layer of `emorec.multimodal` under `ModalityDropout`, so
-    that the model has met pairs with one half missing before it has to answer one.
+    A classifier of each modality that the training data has is trained first, by its own `fit`, on the rows that have
+    it. Their features (what enters their last layer) are then fused by a layer of `emorec.multimodal` under
+    `ModalityDropout`, so that the model has met rows with something missing before it has to answer one.
 
-    Inputs are ``images=[...]`` and ``texts=[...]``, or a `Split` (or dict) with the inputs ``image`` and ``text``. None
-    in either list, or instead of it, says that there is no such thing.
+    Inputs are ``images=[...]``, ``texts=[...]``, ``sounds=[...]``, or a `Split` (or dict) with the inputs ``image``,
+    ``text``, ``sound``. None in a list, or instead of it, says that there is no such thing. For models that come along,
+    without training, see `pretrained`.
 
     Args:
         fusion: A name of `emorec.multimodal.FUSIONS`. fusion_options: Its options.
-        face, text: The classifiers to take the features of: untrained ones are trained, trained ones (on any data and
-            classes) stay as they are. None takes a small network and averaged word vectors.
-        modality_dropout: Rate at which each half of a pair is hidden in training, never both.
+        face, text, voice: The classifiers to take the features of: untrained ones are trained, trained ones (on any
+            data and classes) stay as they are. None takes a small network, averaged word vectors, and a linear
+            discriminant on the statistics of a voice.
+        modality_dropout: Rate at which each modality of a row is hidden in training, never all.
         encoder_units, hidden, dropout, hybrid: See `emorec.multimodal.models.build_fusion_model`.
         epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: Of
             the fusion, see `emorec.training.TrainingOptions`.
         class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         seed: Of weights, dropout and the order of examples.
 
-    After `fit`: ``face_`` and ``text_``, the two classifiers, which also answer alone.
+    After `fit`: ``face_``, ``text_`` and ``voice_``, the classifiers of the modalities, which also answer alone; None
+    where the training data lacks one.
+
+    Example:
+        >>> import emorec
+        >>> data = emorec.datasets.load("sample-pairs", limit=140)
+        >>> classifier = emorec.MultimodalClassifier().fit(data.train, progress=None)  # doctest: +SKIP
+        >>> classifier.predict(texts=["I passed the exam!"], images=[None])  # doctest: +SKIP
+        array(['happiness'], dtype=object)
     """
 
     def __init__(
         self, fusion: str = "concatenation", *, face: FaceClassifier | None = None, text: TextClassifier | None = None,
-        fusion_options: dict | None = None, modality_dropout: float = 0.3, encoder_units: int = 32, hidden: int = 0,
-        dropout: float = 0.3, hybrid: bool = False, epochs: int = 60, batch_size: int = 64, optimizer: str = "adam",
-        learning_rate: float = 2e-3, schedule: str = "constant", weight_decay: float = 0.0,
-        label_smoothing: float = 0.0, class_weight: str | dict | None = None, patience: int = 10, monitor: str = "loss",
-        seed: int = 0,
+        voice: VoiceClassifier | None = None, fusion_options: dict | None = None, modality_dropout: float = 0.3,
+        encoder_units: int = 32, hidden: int = 0, dropout: float = 0.3, hybrid: bool = False, epochs: int = 60,
+        batch_size: int = 64, optimizer: str = "adam", learning_rate: float = 2e-3, schedule: str = "constant",
+        weight_decay: float = 0.0, label_smoothing: float = 0.0, class_weight: str | dict | None = None,
+        patience: int = 10, monitor: str = "loss", seed: int = 0,
     ) -> None:  # fmt: skip
-        self.fusion, self.face, self.text, self.fusion_options = fusion, face, text, fusion_options
+        self.fusion, self.face, self.text, self.voice = fusion, face, text, voice
+        self.fusion_options = fusion_options
         self.modality_dropout, self.encoder_units, self.hidden = modality_dropout, encoder_units, hidden
         self.dropout, self.hybrid = dropout, hybrid
         self.epochs, self.batch_size, self.optimizer, self.learning_rate = epochs, batch_size, optimizer, learning_rate
         self.schedule, self.weight_decay, self.label_smoothing = schedule, weight_decay, label_smoothing
         self.class_weight, self.patience, self.monitor, self.seed = class_weight, patience, monitor, seed
 
+    @staticmethod
+    def pretrained(
+        *, image: Any = "face-emotion", text: Any = "text-emotion", sound: Any = "voice-emotion"
+    ) -> ProductClassifier:
+        """The models that come along, joined by the product rule of their calibrated probabilities.
+
+        Args:
+            image, text, sound: A name of `emorec.models`, the path of a saved classifier, or a trained classifier; None
+                leaves the modality out. Its classes are those that all models have: without the voice, which knows no
+                surprise, they are seven; with it, six.
+
+        Returns:
+            `emorec.multimodal.product.ProductClassifier`, with ``predict_proba(images=, texts=, sounds=)``,
+            ``predict`` and ``contributions``.
+
+        Example:
+            >>> both = MultimodalClassifier.pretrained(sound=None)  # doctest: +SKIP
+            >>> both.predict(texts=["I passed the exam!!!"], images=["me.jpg"])  # doctest: +SKIP
+            array(['happiness'], dtype=object)
+        """
+        return ProductClassifier(image=image, text=text, sound=sound)
+
     def fit(
         self, inputs: Any = None, labels: Values | None = None, *, images: Values | None = None,
-        texts: Values | None = None, **options: Any,
+        texts: Values | None = None, sounds: Values | None = None, **options: Any,
     ) -> MultimodalClassifier:  # fmt: skip
-        """Trains on a `Split`, or on ``images``, ``texts`` and ``labels``; ``options`` as in `Classifier.fit`.
+        """Trains on a `Split`, or on ``images``, ``texts``, ``sounds`` and ``labels``; ``options`` as in
+        `Classifier.fit`.
 
         Raises:
-            BadInput: Lists of different lengths, a pair of two Nones, a modality that no training pair has, or a
-                picture or text that cannot be used, with its position.
+            BadInput: Lists of different lengths, a row of Nones alone, data of one modality alone, or a picture, text
+                or sound that cannot be used, with its position.
         """
-        return super().fit(_chosen(inputs, images, texts), labels, **options)
+        return super().fit(_chosen(inputs, images, texts, sounds), labels, **options)
 
     # What the base class asks for
 
@@ -97,62 +130,80 @@ class MultimodalClassifier(Classifier):
             inputs = inputs.inputs
         if isinstance(inputs, dict):
             if not inputs or set(inputs) - set(MODALITIES):
-                raise BadInput(f"A dict of inputs holds {' and '.join(MODALITIES)}; received {list(inputs)}.")
-            return as_pairs(inputs.get("image"), inputs.get("text"))
-        if not isinstance(inputs, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in inputs):
-            raise BadInput("Give images=[...], texts=[...] or both, or a Split that has the inputs image and text.")
-        return as_pairs([image for image, _ in inputs], [text for _, text in inputs])
+                raise BadInput(f"A dict of inputs holds {', '.join(MODALITIES)}; received {list(inputs)}.")
+            return as_rows(*(inputs.get(name) for name in MODALITIES))
+        if not isinstance(inputs, list) or not all(isinstance(row, tuple) and len(row) in (2, 3) for row in inputs):
+            raise BadInput("Give images=[...], texts=[...], sounds=[...], or a Split with image, text and sound.")
+        if not inputs:
+            return []
+        columns = zip(*(Row(*row) for row in inputs))
+        columns = [None if all(value is None for value in column) else list(column) for column in columns]
+        return as_rows(*columns if any(columns) else [[None] * len(inputs)])
 
-    def _content(self, pairs):
-        images = iter(FaceClassifier()._content([image for image, text in pairs if text is None]))
-        return [next(images) if text is None else normalise(text) for _, text in pairs]
+    def _content(self, rows):
+        """The key of the sentence; of the picture or the sound where there is none."""
+        order = ("text", "image", "sound")
+        chosen = (next(name for name in order if getattr(row, name) is not None) for row in rows)
+        return [MODALITIES[name].key(getattr(row, name)) for row, name in zip(rows, chosen)]
 
     def _learn(self, train, validation, *, checkpoint=None, progress=print):
-        """The classifiers of the modalities first, then the fusion of their features."""
+        """The classifiers of the modalities first, each by its own `fit`, then the fusion of their features."""
         self.prior_ = train.targets.mean(axis=0)
-        towers, untrained = self._towers(train.inputs)
-        self.face_, self.text_ = towers.values()
+        towers = {
+            name: self._tower(name, tower, train, validation, checkpoint, progress)
+            for name, tower in self._chosen_towers(train.inputs).items()
+        }
+        self.face_, self.text_, self.voice_ = (towers.get(name) for name in MODALITIES)
         self._encodings = {name: tower.encoding_ for name, tower in towers.items()}
-        for name in untrained:
-            towers[name].label_set_, towers[name].classes_ = self.label_set_, self.classes_
-            towers[name].model_ = towers[name]._build(len(self.label_set_))
         train = Examples(self._encode(train.inputs), train.targets, train.weights)
         validation = Examples(self._encode(validation.inputs), validation.targets)
-        for name in untrained:
-            folder = checkpoint and f"{checkpoint}/{name}"
-            self._train_tower(name, towers[name], train, validation, folder, progress)
-        features = {name: _features(tower.model_) for name, tower in towers.items()}
+        features = {name: MODALITIES[name].features(tower.model_) for name, tower in towers.items()}
         head = self._train_head(features, train, validation, checkpoint and f"{checkpoint}/fusion", progress)
         self.model_ = _joined(features, head)
 
-    def _towers(self, pairs):
-        """Classifiers by modality, with their encodings, and the names of those to train."""
-        own = {"image": (self.face, FaceClassifier, FACE), "text": (self.text, TextClassifier, TEXT)}
-        towers, untrained = {}, []
-        for k, (name, (tower, kind, settings)) in enumerate(own.items()):
+    def _chosen_towers(self, rows):
+        """The classifier of each modality that the training rows have, or None where none was handed in."""
+        handed = {"image": self.face, "text": self.text, "sound": self.voice}
+        used = {}
+        for name, tower in handed.items():
+            kind = MODALITIES[name].kind
             if tower is not None and not isinstance(tower, kind):
                 raise BadInput(f"The {name} model is a {kind.__name__}, not {type(tower).__name__}.")
-            if getattr(tower, "model_", None) is None:
-                present = [pair[k] for pair in pairs if pair[k] is not None]
-                if not present:
-                    raise BadInput(f"No training pair has {name}: a {kind.__name__} alone is what such data need.")
-                tower = kind(**settings, seed=self.seed) if tower is None else clone(tower)
-                tower._fit_encoding(present)
-                untrained.append(name)
-            towers[name] = tower
-        return towers, untrained
+            if any(getattr(row, name) is not None for row in rows):
+                used[name] = tower
+            elif tower is not None:
+                raise BadInput(f"No training row has {MODALITIES[name].what}, so its classifier has nothing to learn.")
+        if len(used) < 2:
+            (name,) = used
+            kind = MODALITIES[name].kind.__name__
+            raise BadInput(f"The training rows have {name} alone: a {kind} is what such data need.")
+        return used
 
-    def _train_tower(self, name, tower, train, validation, checkpoint, progress):
-        """Trains the classifier of one modality on the pairs that have it."""
-        k = MODALITIES.index(name)
-        train, validation = (_of_modality(examples, name, k) for examples in (train, validation))
-        if not len(validation.targets):
-            raise BadInput(f"No validation pair has {name}: its model could not be chosen.")
-        training.set_seed(tower.seed)
-        tell = None if progress is None else lambda line: progress(f"{name}: {line}")
-        pair = validation.inputs, validation.targets
-        tower.history_ = tower._train(train, pair, checkpoint=checkpoint, progress=tell)
-        tower.temperature_, tower.thresholds_ = 1.0, None
+    def _tower(self, name, tower, train, validation, checkpoint, progress):
+        """A trained classifier of one modality: the one handed in, or one that is trained on the rows that have it."""
+        kind, settings = MODALITIES[name].kind, MODALITIES[name].settings
+        if getattr(tower, "model_", None) is None:
+            tower = kind(**settings, seed=self.seed) if tower is None else clone(tower)
+            inputs, labels, weights = self._of_modality(name, train)
+            held_out = self._of_modality(name, validation)[:2]
+            if not len(held_out[1]):
+                raise BadInput(f"No validation row has {MODALITIES[name].what}: its model could not be chosen.")
+            tower.fit(
+                inputs, labels, sample_weight=weights, validation=held_out, label_set=self.label_set_,
+                checkpoint=checkpoint and f"{checkpoint}/{name}",
+                progress=None if progress is None else lambda line: progress(f"{name}: {line}"),
+            )  # fmt: skip
+        if getattr(tower.encoding_, "normalise", None) == "speaker":
+            raise BadInput("A voice that is normalised by speaker cannot be joined: nobody says who speaks.")
+        return tower
+
+    def _of_modality(self, name, examples):
+        """(inputs, labels, weights) of the rows that have a modality."""
+        rows = np.array([getattr(row, name) is not None for row in examples.inputs], dtype=bool)
+        inputs = [getattr(row, name) for row in examples.inputs if getattr(row, name) is not None]
+        targets = examples.targets[rows]
+        labels = self.label_set_.decode(targets if self.label_set_.multi_label else targets.argmax(axis=1))
+        return inputs, labels, None if examples.weights is None else examples.weights[rows]
 
     def _train_head(self, features, train, validation, checkpoint, progress):
         """The fusion, trained on the features that the classifiers give."""
@@ -161,7 +212,7 @@ class MultimodalClassifier(Classifier):
             return {"presence": x["presence"]} | {n: training.predict(f, x[n]) for n, f in features.items()}
 
         x, x_validation = encoded(train.inputs), encoded(validation.inputs)
-        vectors = {name: x[name] for name in MODALITIES}
+        vectors = {name: x[name] for name in features}
         head = build_fusion_model(
             {name: v.shape[1] for name, v in vectors.items()},
             len(self.label_set_),
@@ -180,165 +231,228 @@ class MultimodalClassifier(Classifier):
         )  # fmt: skip
         return head
 
-    def _encode(self, pairs):
-        faces, texts = (self._encodings[name] for name in MODALITIES)
-        images = np.zeros((len(pairs), *faces.shape), dtype="uint8")
-        for i, (picture, _) in enumerate(pairs):
-            if picture is not None:
-                try:
-                    images[i] = faces.one(pictures.as_picture(picture), faces.detect)
-                except (BadInput, DataCorrupt) as error:
-                    raise type(error)(f"Picture {i}: {error}") from error
-        tokens = [[] if text is None else texts.tokenise(text) for _, text in pairs]
-        presence = np.array([[part is not None for part in pair] for pair in pairs], dtype="float32")
-        return {"image": images, "text": texts.encode_tokens(tokens), "presence": presence.reshape(-1, 2)}
+    @property
+    def modalities_(self) -> tuple[str, ...]:
+        """The names of the modalities that it reads, in the order of ``presence``."""
+        return tuple(self._encodings)
+
+    def _encode(self, rows):
+        for i, row in enumerate(rows):
+            unread = [n for n in MODALITIES if getattr(row, n) is not None and n not in self._encodings]
+            if unread:
+                what, argument = MODALITIES[unread[0]].what, MODALITIES[unread[0]].argument
+                known = " and ".join(self._encodings)
+                raise BadInput(f"Row {i} has {what}; this classifier was trained on {known}: leave {argument} out.")
+        x = {name: MODALITIES[name].encode(encoding, [getattr(row, name) for row in rows])
+             for name, encoding in self._encodings.items()}  # fmt: skip
+        there = [[getattr(row, name) is not None for name in self._encodings] for row in rows]
+        return x | {"presence": np.array(there, dtype="float32").reshape(-1, len(self._encodings))}
 
     # Scoring
 
-    def logits(self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None) -> np.ndarray:
+    def logits(
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
+        sounds: Values | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Raw scores, float32 (N, C). Arguments: see the class."""
         self._check_fitted()
-        inputs = self._check(_chosen(inputs, images, texts))
+        inputs = self._check(_chosen(inputs, images, texts, sounds))
         self._notify(inputs)
         return super().logits(inputs)
 
-    def _notify(self, pairs):
-        if said := [text for _, text in pairs if text is not None]:
-            self._encodings["text"].notify(said)
+    def _notify(self, rows):
+        for name, encoding in self._encodings.items():
+            MODALITIES[name].notify(encoding, [getattr(row, name) for row in rows])
 
     def predict_proba(
-        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
-    ) -> np.ndarray:
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
+        sounds: Values | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Probabilities, float64 (N, C) in the order of ``label_set_``. Arguments: see the class.
 
         Raises:
-            BadInput: Lists of different lengths, a pair of two Nones, or a picture or text that cannot be used, with
-                its position. DataMissing, DataCorrupt: A file that is not there, or is no picture.
+            BadInput: Lists of different lengths, a row of Nones alone, a modality that it was not trained on, or a
+                picture, text or sound that cannot be used, with its position. DataMissing, DataCorrupt: A file that is
+                not there, or is damaged.
         """
-        return self._probabilities(self.logits(inputs, images=images, texts=texts))
+        return self._probabilities(self.logits(inputs, images=images, texts=texts, sounds=sounds))
 
-    def predict(self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None) -> np.ndarray:
+    def predict(
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
+        sounds: Values | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Class names, object array (N,). Arguments: see the class."""
-        return super().predict(_chosen(inputs, images, texts))
+        return super().predict(_chosen(inputs, images, texts, sounds))
 
     def features(
-        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
-    ) -> dict[str, np.ndarray]:
-        """What is fused: dict of ``image`` and ``text`` to float32 (N, D), and ``presence`` (N, 2). Arguments: see the
-        class."""
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
+        sounds: Values | None = None,
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """What is fused: dict of modality to float32 (N, D), and ``presence`` (N, M). Arguments: see the class."""
         self._check_fitted()
-        x = self._encode(self._check(_chosen(inputs, images, texts)))
-        towers = {name: self.model_.get_layer(f"features_{name}") for name in MODALITIES}
-        return {n: training.predict(tower, x[n]) for n, tower in towers.items()} | {"presence": x["presence"]}
+        x = self._encode(self._check(_chosen(inputs, images, texts, sounds)))
+        return {n: training.predict(self._features(n), x[n]) for n in self.modalities_} | {"presence": x["presence"]}
+
+    def _features(self, name):
+        return self.model_.get_layer(f"features_{name}")
 
     # Explanations
 
     def contributions(
-        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None
-    ) -> pd.DataFrame:
-        """What each half did for the predicted class.
+        self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
+        sounds: Values | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """What each modality did for the predicted class.
 
         Returns:
-            DataFrame, a row per pair: ``label``, ``probability``; ``image`` and ``text``, by how much the probability
-            falls when that half is left out (of a half that is alone: what it adds to the class's share of the
-            training data; NaN where it is missing); for fusions that weigh modalities also ``image weight`` and
-            ``text weight``, which sum to 1.
+            DataFrame, a row per row of the input: ``label``, ``probability``; for each modality, by its name, by how
+            much the probability falls when it is left out (of one that is alone: what it adds to the class's share of
+            the training data; NaN where it is missing), and ``NAME share``, how much of the class's lead it brought (0
+            to 1, see `emorec.multimodal.agreement.shares`); ``decided_by``, the one with the largest share;
+            ``disagree``, whether two of them, each alone, are sure (above one half) of different classes; for fusions
+            that weigh modalities also ``NAME weight``, which sum to 1.
         """
-        import pandas as pd
-
         self._check_fitted()
-        pairs = self._check(_chosen(inputs, images, texts))
-        x = self._encode(pairs)
-        p = self._said(x)
+        x = self._encode(self._check(_chosen(inputs, images, texts, sounds)))
+        p, presence = self._said(x), x["presence"] > 0
         best = p.argmax(axis=1)
-        table = pd.DataFrame({"label": self.label_set_.decode(best), "probability": p[np.arange(len(p)), best]})
-        for name, lost in self._lost(x, p, best).items():
-            table[name] = lost
+        without = self._without(x)
+        leads = [agreement.lead(p, best) - agreement.lead(rest, best) for rest in without.values()]
+        table = table_of_contributions(
+            self.label_set_, p, without, presence, np.stack(leads, axis=1),
+            agreement.disagreement(list(self._each_alone(x).values()), presence),
+        )  # fmt: skip
         weights = self._weights(x)
         if weights is not None:
-            table[[f"{name} weight" for name in MODALITIES]] = weights
+            table[[f"{name} weight" for name in self.modalities_]] = weights
         return table
 
-    def _lost(self, x, p, classes):
-        """By how much the probability ``p`` (N, C) of one class a pair (N,) falls without each modality, by name."""
-        rows, lost = np.arange(len(p)), {}
-        for k, name in enumerate(MODALITIES):
+    def _without(self, x):
+        """By modality, the probabilities (N, C) that are left without it: the training data's shares without any."""
+        found = {}
+        for k, name in enumerate(self.modalities_):
             rest = x["presence"].copy()
             rest[:, k] = 0
-            without = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
-            lost[name] = np.where(x["presence"][:, k] > 0, (p - without)[rows, classes], np.nan)
-        return lost
+            found[name] = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
+        return found
+
+    def _each_alone(self, x):
+        """By modality, the probabilities (N, C) with it alone; they mean nothing where it is missing."""
+        eye = np.eye(len(self.modalities_), dtype="float32")
+        alone = (np.repeat(eye[k : k + 1], len(x["presence"]), axis=0) for k in range(len(eye)))
+        return {name: self._said({**x, "presence": only}) for name, only in zip(self.modalities_, alone)}
 
     def _said(self, x):
-        """Probabilities of encoded pairs. Not compiled: every number of pairs and words would be traced anew."""
+        """Probabilities of encoded rows. Not compiled: every number of rows and words would be traced anew."""
         return self._probabilities(_in_parts(lambda part: self.model_(part, training=False), x, len(self.label_set_)))
 
     def _weights(self, x):
-        """The fusion's weights over the modalities (N, 2), or None where it has none."""
+        """The fusion's weights over the modalities (N, M), or None where it has none."""
         head = self.model_.get_layer("fusion_model")
         layer = head.get_layer("fusion")
         if not isinstance(layer, WEIGHING):
             return None
-        towers = {name: self.model_.get_layer(f"features_{name}") for name in MODALITIES}
         entering = keras.Model(head.input, layer.input)
 
         def weigh(part):
-            vectors = {name: tower(part[name], training=False) for name, tower in towers.items()}
+            vectors = {name: self._features(name)(part[name], training=False) for name in self.modalities_}
             there = keras.ops.convert_to_tensor(part["presence"])
             *vectors, presence = entering({**vectors, "presence": there}, training=False)
             return layer(vectors, presence=presence, return_attention_scores=True)[1]
 
-        return _in_parts(weigh, x, len(MODALITIES))
+        return _in_parts(weigh, x, len(self.modalities_))
 
     def explain(
-        self, image: Picture | None = None, text: str | None = None, target: str | None = None
+        self, image: Picture | None = None, text: str | None = None, sound: Any = None, target: str | None = None
     ) -> MultimodalExplanation:
-        """Which part of the picture and which words the answer came from, all in units of the target's probability.
+        """What in the picture, which words and which moments of the sound the answer came from, all in units of the
+        target's probability.
 
         Args:
-            image: One picture, or None.
-            text: One sentence, or None.
+            image, text, sound: One picture, one sentence, one sound; None where there is none.
             target: Class name; None takes the predicted one.
 
         Returns:
             `MultimodalExplanation`: the loss of the target's probability when a patch of the picture is covered, when a
-            word is left out, and when a whole modality is, always with everything else in its place.
+            word is left out, when a quarter of a second is silenced, and when a whole modality is left out, always with
+            everything else in its place.
         """
         self._check_fitted()
-        pair = as_pairs(None if image is None else [image], None if text is None else [text])
-        self._notify(pair)
-        x = self._encode(pair)
+        row = as_rows(*(None if value is None else [value] for value in (image, text, sound)))
+        self._notify(row)
+        x = self._encode(row)
         (p,), names = self._said(x), self.label_set_.names
         index = int(p.argmax()) if target is None else self.label_set_.index(target)
         shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
-        face = words = None
-        if image is not None:
-            heat = occlusion(lambda images: self._said(_beside(x, image=images)), x["image"], [index])[0]
-            picture = x["image"][0].squeeze()
-            face = FaceExplanation(image=picture, heat=heat, method="occlusion", **shared)
-        if text is not None:
-            words = explain.leave_one_out(_WithPicture(self, x), text, names[index])
-        lost = self._lost(x, p[None], [index])
-        parts = {name: float(value[0]) for name, value in lost.items() if np.isfinite(value[0])}
-        return MultimodalExplanation(**shared, contributions=parts, image=face, text=words)
+        parts = {
+            name: float(p[index] - rest[0, index])
+            for k, (name, rest) in enumerate(self._without(x).items())
+            if x["presence"][0, k] > 0
+        }
+        return MultimodalExplanation(
+            **shared,
+            contributions=parts,
+            image=None if image is None else self._explained_picture(x, index, shared),
+            text=None if text is None else explain.leave_one_out(_WithRest(self, x), text, names[index]),
+            sound=None if sound is None else self._explained_sound(sound, x, p[index], index, shared),
+        )
+
+    def _explained_picture(self, x, index, shared):
+        heat = occlusion(lambda images: self._said(_beside(x, image=images)), x["image"], [index])[0]
+        return FaceExplanation(image=x["image"][0].squeeze(), heat=heat, method="occlusion", **shared)
+
+    def _explained_sound(self, sound, x, whole, index, shared):
+        sound = as_sound(sound, notices=False)
+        times, altered = silenced(sound)
+        encoded = MODALITIES["sound"].encode(self._encodings["sound"], altered)
+        falls = whole - self._said(_beside(x, sound=encoded))[:, index]
+        return VoiceExplanation(sound=sound, times=times, weights=falls, method="occlusion", **shared)
 
     # One file
 
     def _state(self):
-        faces, texts = self._encodings.values()
-        kind = "tfidf" if isinstance(texts, TfidfEncoder) else "ids"
-        prior = np.asarray(self.prior_).tolist()
-        return {"image": asdict(faces), "text": texts.get_config(), "text_kind": kind, "prior": prior}
+        encodings = {name: MODALITIES[name].state(encoding) for name, encoding in self._encodings.items()}
+        return {"encodings": encodings, "prior": np.asarray(self.prior_).tolist()}
 
     def _restore(self, state):
-        texts = (TfidfEncoder if state["text_kind"] == "tfidf" else TextEncoder).from_config(state["text"])
-        self._encodings = {"image": FacePreprocessing(**state["image"]), "text": texts}
+        if "encodings" not in state:  # written by version 0.1 or 0.2: a picture and a sentence
+            words = {"kind": state["text_kind"], **state["text"]}
+            state = {"encodings": {"image": state["image"], "text": words}, "prior": state["prior"]}
+        self._encodings = {name: MODALITIES[name].restored(saved) for name, saved in state["encodings"].items()}
         self.prior_ = np.array(state["prior"])
+
+
+def table_of_contributions(
+    label_set: LabelSet, p: np.ndarray, without: dict[str, np.ndarray], presence: np.ndarray, leads: np.ndarray,
+    disagree: np.ndarray,
+) -> pd.DataFrame:  # fmt: skip
+    """The DataFrame of `MultimodalClassifier.contributions`.
+
+    Args:
+        label_set: C classes. p: Probabilities (N, C).
+        without: Modality to the probabilities (N, C) without it.
+        presence: bool (N, M). leads: (N, M), what each brought to the lead of the most probable class.
+        disagree: bool (N,).
+    """
+    import pandas as pd
+
+    rows, best = np.arange(len(p)), p.argmax(axis=1)
+    share = agreement.shares(leads * presence)
+    table = pd.DataFrame({"label": label_set.decode(best), "probability": p[rows, best]})
+    for k, (name, rest) in enumerate(without.items()):
+        table[name] = np.where(presence[:, k], (p - rest)[rows, best], np.nan)
+    for k, name in enumerate(without):
+        table[f"{name} share"] = np.where(presence[:, k], share[:, k], np.nan)
+    names = [*without]
+    deciders = [names[k] if said else None for k, said in zip(share.argmax(axis=1), share.sum(axis=1) > 0)]
+    table["decided_by"] = pd.Series(deciders, dtype=object)
+    table["disagree"] = disagree
+    return table
 
 
 @dataclass
 class MultimodalExplanation:
-    """One pair and where its prediction came from; draws itself in a notebook.
+    """One row and where its prediction came from; draws itself in a notebook.
 
     Attributes:
         label: The most probable class.
@@ -348,6 +462,7 @@ class MultimodalExplanation:
             `MultimodalClassifier.contributions`.
         image: `emorec.faces.explain.FaceExplanation`, or None.
         text: `emorec.text.explain.Explanation`, or None.
+        sound: `emorec.voice.explain.VoiceExplanation`, or None.
     """
 
     label: str
@@ -356,6 +471,7 @@ class MultimodalExplanation:
     contributions: dict
     image: FaceExplanation | None = None
     text: explain.Explanation | None = None
+    sound: VoiceExplanation | None = None
 
     def __repr__(self):
         parts = ", ".join(f"{name} {100 * value:+.0f} points" for name, value in self.contributions.items())
@@ -379,12 +495,17 @@ class MultimodalExplanation:
                 for alt, x in pictures.items()
             )
             + (self.text._repr_html_() if self.text is not None else "")
+            + (self._wave() if self.sound is not None else "")
             + "</div>"
         )
 
+    def _wave(self):
+        data = base64.b64encode(self.sound._repr_png_()).decode()
+        return f'<img alt="When in the sound" src="data:image/png;base64,{data}" style="max-width:100%">'
 
-class _WithPicture:
-    """A pair whose picture stays while its words change, as `emorec.text.explain` wants a text classifier."""
+
+class _WithRest:
+    """A row whose picture and sound stay while its words change, as `emorec.text.explain` wants a text classifier."""
 
     def __init__(self, classifier, x):
         self.classifier, self.x = classifier, x
@@ -395,50 +516,12 @@ class _WithPicture:
         return self.classifier._said(_beside(self.x, text=encoded))
 
 
-def as_pairs(images: Values | None = None, texts: Values | None = None) -> list[tuple]:
-    """N tuples (picture or None, sentence or None) from two lists, of which one may be None.
-
-    Raises:
-        BadInput: See `MultimodalClassifier.predict_proba`.
-    """
-    if images is None and texts is None:
-        raise BadInput("There is neither a picture nor a sentence: give images=[...], texts=[...] or both.")
-    if images is not None:
-        images = check_inputs(images)
-    if texts is not None and not isinstance(texts, str):
-        texts = [None if isinstance(text, float) and np.isnan(text) else text for text in texts]  # pandas' missing text
-        check_texts(["-" if text is None else text for text in texts])
-    elif texts is not None:
-        check_texts(texts)
-    if images is not None and texts is not None and len(images) != len(texts):
-        raise BadInput(f"{len(images)} images, but {len(texts)} texts; write None where one is missing.")
-    n = len(texts if images is None else images)
-    pairs = [(None if images is None else images[i], None if texts is None else texts[i]) for i in range(n)]
-    nothing = [i for i, (image, text) in enumerate(pairs) if image is None and text is None]
-    if nothing:
-        more = f" (and {len(nothing) - 1} more)" if len(nothing) > 1 else ""
-        raise BadInput(f"Row {nothing[0]}{more} has neither a picture nor a sentence: give at least one of the two.")
-    return pairs
-
-
-def _chosen(inputs, images, texts):
+def _chosen(inputs, images, texts, sounds):
     if inputs is None:
-        return as_pairs(images, texts)
-    if images is not None or texts is not None:
-        raise BadInput("Give either a Split or images=... and texts=..., not both.")
+        return as_rows(images, texts, sounds)
+    if images is not None or texts is not None or sounds is not None:
+        raise BadInput("Give either a Split or images=..., texts=... and sounds=..., not both.")
     return inputs
-
-
-def _of_modality(examples, name, k):
-    """Encoded examples of one modality: those pairs that have it."""
-    rows = examples.inputs["presence"][:, k] > 0
-    weights = None if examples.weights is None else examples.weights[rows]
-    return Examples(examples.inputs[name][rows], examples.targets[rows], weights)
-
-
-def _features(model):
-    """The model up to what enters its last layer."""
-    return keras.Model(model.input, model.get_layer("logits").input)
 
 
 def _joined(features, head):
@@ -451,13 +534,13 @@ def _joined(features, head):
 
 
 def _in_parts(function, x, width, size=256):
-    """What a function of encoded pairs gives for N of them: (N, width), for none of them too."""
+    """What a function of encoded rows gives for N of them: (N, width), for none of them too."""
     parts = [{name: v[i : i + size] for name, v in x.items()} for i in range(0, len(x["presence"]), size)]
     return np.concatenate([np.zeros((0, width)), *(keras.ops.convert_to_numpy(function(part)) for part in parts)])
 
 
 def _beside(x, **changed):
-    """A batch in which the encodings named change and everything else of the one pair ``x`` is repeated."""
+    """A batch in which the encodings named change and everything else of the one row ``x`` is repeated."""
     n = len(next(iter(changed.values())))
     return {name: changed.get(name, np.repeat(value, n, axis=0)) for name, value in x.items()}
 

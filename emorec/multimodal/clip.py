@@ -16,8 +16,7 @@ import numpy as np
 
 from emorec.checks import real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.labels import shared
-from emorec.multimodal import decisions
+from emorec.multimodal.agreement import in_common, restricted, together
 from emorec.multimodal.subtitles import Cue, read_subtitles
 from emorec.types import FilePath
 from emorec.voice import activity, features
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 MODALITIES = ("face", "voice", "words")
 COLOURS = {"face": "#0072B2", "voice": "#D55E00", "words": "#009E73", "fused": "#000000"}
-SURE = 0.5  # probability from which on a modality counts as having an opinion of its own
 SPEECH = 0.1  # share of a stretch in which somebody must speak for its voice to be read
 
 
@@ -266,67 +264,12 @@ def _words_said(model, stretches):
 # --- together
 
 
-def in_common(label_sets: list) -> list[str]:
-    """The classes that all label sets have, spellings unified, in the order of the first.
-
-    Raises:
-        BadInput: Fewer than two.
-    """
-    names = [name for name, _, _ in shared(label_sets[0], label_sets[0])]
-    for other in label_sets[1:]:
-        names = [name for name in names if name in {common for common, _, _ in shared(other, other)}]
-    if len(names) < 2:
-        raise BadInput(f"The models have fewer than two classes in common: {[list(s) for s in label_sets]}.")
-    return names
-
-
-def _restricted(p, label_set, names):
-    """Probabilities of the classes in common, renewed to a sum of 1."""
-    canonical = [common for common, _, _ in shared(label_set, label_set)]
-    kept = p[:, [canonical.index(name) for name in names]] + decisions.TINY
-    return kept / kept.sum(axis=1, keepdims=True)
-
-
-def together(said: dict, names: list[str]) -> dict[str, np.ndarray]:
-    """Fuses what the modalities say by the product rule.
-
-    Args:
-        said: Name of a modality to (presence (N,), probabilities (N, C) of the classes in ``names``).
-        names: C classes.
-
-    Returns:
-        ``probabilities`` (N, C), NaN where nothing is present; ``shares`` (N, M): how much of the lead of the winning
-        class over the mean of all (in log probability) each modality brought, at least 0, sum 1; ``disagree`` (N,):
-        whether two modalities are sure (above one half) of different classes.
-    """
-    presence = np.stack([there for there, _ in said.values()], axis=1)
-    arrays = [p for _, p in said.values()]
-    some = presence.any(axis=1)
-    fused = np.full((len(some), len(names)), np.nan)
-    if some.any():
-        fused[some] = decisions.product([p[some] for p in arrays], presence[some])
-    winner = np.nan_to_num(fused).argmax(axis=1)
-    rows = np.arange(len(some))
-    logs = [np.log(np.maximum(p, decisions.TINY)) for p in arrays]
-    lead = np.stack([log[rows, winner] - log.mean(axis=1) for log in logs], axis=1) * presence
-    lead = np.maximum(lead, 0)
-    total = lead.sum(axis=1, keepdims=True)
-    sure = np.stack([np.where(p.max(axis=1) > SURE, p.argmax(axis=1), -1) for p in arrays], axis=1)
-    sure = np.where(presence, sure, -1)
-    disagree = np.array([len(set(row) - {-1}) > 1 for row in sure.tolist()])
-    return {
-        "probabilities": fused,
-        "shares": np.divide(lead, total, out=np.zeros_like(lead), where=total > 0),
-        "disagree": disagree,
-    }
-
-
 def _table(stretches, said, models, people):
     import pandas as pd
 
     used = {name: models[name] for name in MODALITIES if said[name][1] is not None}
     names = in_common([model.label_set_ for model in used.values()])
-    common = {name: (said[name][0], _restricted(said[name][1], used[name].label_set_, names)) for name in used}
+    common = {name: (said[name][0], restricted(said[name][1], used[name].label_set_, names)) for name in used}
     fused = together(common, names)
     frame = {
         "start": [round(s.start, 3) for s in stretches],

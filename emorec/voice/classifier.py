@@ -147,7 +147,7 @@ class VoiceClassifier(Classifier):
         return super()._pair(inputs, labels)
 
     def _content(self, inputs):
-        return [_fingerprint(utterance.source) for utterance in inputs]
+        return [sound_key(utterance.source) for utterance in inputs]
 
     def _set_aside(self, inputs, labels, groups):
         if self._machine:  # it does not stop early: what would be set aside is better learned from
@@ -383,7 +383,7 @@ def _share(speech, start, window):
     return float(part.mean()) if len(part) else 0.0
 
 
-def _fingerprint(source):
+def sound_key(source: Any) -> str:
     """A key that is equal for equal sounds."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(os.path.expanduser(source))

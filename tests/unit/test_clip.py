@@ -8,7 +8,7 @@ import pytest
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import EMODB, EMOTIONS7, LabelSet
-from emorec.multimodal import clip, read_clip, read_subtitles, timeline
+from emorec.multimodal import agreement, clip, read_clip, read_subtitles, timeline
 from emorec.multimodal.subtitles import Cue
 
 RATE = 16_000
@@ -93,7 +93,7 @@ def test_the_product_rule_by_hand_with_one_missing():
         "face": (np.array([True, True, False, False]), np.array([[0.8, 0.2], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]])),
         "words": (np.array([True, True, True, False]), np.array([[0.6, 0.4], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5]])),
     }
-    found = clip.together(said, names)
+    found = agreement.together(said, names)
     p = found["probabilities"]
     assert p[0] == pytest.approx([0.48 / 0.56, 0.08 / 0.56]) and p[2] == pytest.approx([0.3, 0.7])
     assert p[1] == pytest.approx([0.045 / 0.14, 0.095 / 0.14]) and np.isnan(p[3]).all()
@@ -104,11 +104,13 @@ def test_the_product_rule_by_hand_with_one_missing():
 
 
 def test_classes_in_common_have_one_spelling():
-    assert clip.in_common([EMOTIONS7, EMODB]) == ["anger", "disgust", "fear", "happiness", "sadness", "neutral"]
-    assert clip.in_common([LabelSet("x", ("joy", "sad", "love")), EMOTIONS7]) == ["happiness", "sadness"]
+    assert agreement.in_common([EMOTIONS7, EMODB]) == ["anger", "disgust", "fear", "happiness", "sadness", "neutral"]
+    assert agreement.in_common([LabelSet("x", ("joy", "sad", "love")), EMOTIONS7]) == ["happiness", "sadness"]
     with pytest.raises(BadInput, match="fewer than two"):
-        clip.in_common([LabelSet("x", ("love", "shame")), EMOTIONS7])
-    p = clip._restricted(np.array([[0.2, 0.3, 0.5]]), LabelSet("x", ("joy", "sad", "love")), ["happiness", "sadness"])
+        agreement.in_common([LabelSet("x", ("love", "shame")), EMOTIONS7])
+    p = agreement.restricted(
+        np.array([[0.2, 0.3, 0.5]]), LabelSet("x", ("joy", "sad", "love")), ["happiness", "sadness"]
+    )
     assert p[0] == pytest.approx([0.4, 0.6])
 
 

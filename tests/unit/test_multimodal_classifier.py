@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scipy import stats
@@ -110,7 +111,7 @@ def test_bad_input_is_refused_with_its_row_and_the_way_out(trained, tmp_path):
     nan[3, 3] = np.nan
     (tmp_path / "text.jpg").write_text("no picture")
     for arguments, error, words in (
-        (dict(), BadInput, "neither a picture nor a sentence"),
+        (dict(), BadInput, "no input: give images="),
         (dict(images=[images[0], None], texts=[texts[0], None]), BadInput, "Row 1 has neither"),
         (dict(inputs=[(images[0], None), (None, None)]), BadInput, "Row 1 has neither"),
         (dict(images=[None, None, None]), BadInput, r"Row 0 \(and 2 more\) has neither"),
@@ -121,13 +122,21 @@ def test_bad_input_is_refused_with_its_row_and_the_way_out(trained, tmp_path):
         (dict(texts=["fine", "  "]), BadInput, "Text 1 holds no word"),
         (dict(texts="one string"), BadInput, "not one string"),
         (dict(texts=["fine", 7]), BadInput, "Text 1 is int"),
-        (dict(inputs={"picture": images}), BadInput, "holds image and text"),
+        (dict(texts={"a": ["b"]}), BadInput, "list of texts, not a dict"),
+        (dict(texts=pd.DataFrame({"said": ["b"]})), BadInput, "not a DataFrame: take one of its columns"),
+        (dict(images=pd.DataFrame({"file": ["b"]})), BadInput, "not a DataFrame: take one of its columns"),
+        (
+            dict(sounds=[None, "a.wav"], texts=texts),
+            BadInput,
+            "Row 1 has a sound; this classifier was trained on image and text",
+        ),
+        (dict(inputs={"picture": images}), BadInput, "holds image, text, sound"),
         (dict(inputs=images), BadInput, "images="),
         (dict(inputs=split("test", 3, 0), texts=["a", "b", "c"]), BadInput, "not both"),
     ):
         with pytest.raises(error, match=words):
             trained.predict_proba(**arguments)
-    with pytest.raises(BadInput, match="neither a picture nor a sentence"):
+    with pytest.raises(BadInput, match="no input"):
         trained.explain()
     with pytest.raises(BadInput, match="not trained"):
         MultimodalClassifier().predict(texts=["a"])
@@ -144,7 +153,8 @@ def test_contributions_say_what_leaving_a_half_out_costs(trained):
         assert table["image"][row] > 0.2 and table["text"][row] > 0.2  # each half rules half of the classes out
     lone = trained.predict_proba(images=images[2:3])[0].max()
     assert np.isnan(table["text"][2]) and table["image"][2] == pytest.approx(lone - 0.25, abs=0.1)
-    assert np.isnan(table["image"][3]) and list(table.columns) == ["label", "probability", "image", "text"]
+    assert np.isnan(table["image"][3]) and table["decided_by"].tolist()[2:] == ["image", "text"]
+    assert table["image share"][0] + table["text share"][0] == pytest.approx(1)
     assert len(trained.contributions(images=[], texts=[])) == 0
 
 
@@ -216,13 +226,13 @@ def test_trained_classifiers_of_other_classes_are_taken_as_they_are(trained):
 def test_equal_pairs_are_known_with_and_without_a_sentence():
     (image, other), _, _ = planted(2, 11)
     pairs = [(image, None), (image.copy(), None), (other, None), (image, "It is fine"), (None, "it is  FINE")]
-    keys = MultimodalClassifier()._content(pairs)
+    keys = MultimodalClassifier()._content(MultimodalClassifier()._check(pairs))
     assert keys[0] == keys[1] and keys[3] == keys[4] and len(set(keys)) == 3
 
 
 def test_training_refuses_what_cannot_be_learnt():
     images, texts, labels = planted(30, 10)
-    with pytest.raises(BadInput, match="No training pair has image"):
+    with pytest.raises(BadInput, match="No training row has a picture"):
         classifier().fit(texts=texts, labels=labels, progress=None)
     with pytest.raises(BadInput, match="30 inputs, but 29 labels"):
         classifier().fit(images=images, texts=texts, labels=labels[:29], progress=None)
