@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec import reporting
+from emorec.checks import whole_number
 from emorec.errors import BadInput
 from emorec.types import FilePath
 
@@ -99,31 +102,75 @@ def execute(run: Run, folder: FilePath | None = None, command: str = "") -> dict
     """Carries out a run unless it is recorded already; returns its record."""
     if (content := recorded(run, folder)) is not None:
         return content
-    module, _, function = run.function.partition(":")
-    started = time.perf_counter()
-    outcome = getattr(import_module(module), function)(run)
-    content = {
-        "run": json.loads(json.dumps(asdict(run))),
-        **outcome,
-        "seconds": round(time.perf_counter() - started, 1),
-        **circumstances(),
-    }
+    content = compute(run)
     if command:  # otherwise it is `python -m experiments` with the experiment's name
         content["command"] = command
     append(content, folder)
     return content
 
 
+def compute(run: Run, threads: int | None = None) -> dict:
+    """Carries out a run; returns what is to be recorded.
+
+    Args:
+        run: Its declaration.
+        threads: Of TensorFlow and of linear algebra, see `limited_threads`.
+    """
+    module, _, function = run.function.partition(":")
+    started = time.perf_counter()
+    with limited_threads(threads):
+        outcome = getattr(import_module(module), function)(run)
+        facts = circumstances()
+    seconds = round(time.perf_counter() - started, 1)
+    return {"run": json.loads(json.dumps(asdict(run))), **outcome, "seconds": seconds, **facts}
+
+
+@contextmanager
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Lets linear algebra and TensorFlow use ``count`` threads in a block; None leaves them as they are.
+
+    How many threads add up a sum decides its last bits, and after an optimizer's thousand steps the third digit of a
+    score. TensorFlow reads its number once, when it first computes: afterwards another one is refused.
+    """
+    if count is None:
+        yield
+        return
+    import tensorflow as tf
+    from threadpoolctl import threadpool_limits
+
+    count = whole_number("threads", count, 1)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+    except RuntimeError:
+        there = tf.config.threading.get_intra_op_parallelism_threads()
+        if there != count:
+            raise BadInput(
+                f"threads={count}: TensorFlow runs with {there or 'all'} already; start a new process."
+            ) from None
+    with threadpool_limits(count):
+        yield
+
+
 def circumstances() -> dict:
     """What else decides a number: device, threads, versions, the commit, and the day."""
     return {
         "device": reporting.device(),
-        "threads": {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}
-        | {"cores": os.cpu_count()},
+        "threads": threads_in_use(),
         "versions": reporting.versions(),
         "commit": commit(),
         "date": date.today().isoformat(),
     }
+
+
+def threads_in_use() -> dict[str, int | None]:
+    """How many threads linear algebra and TensorFlow use now, and how many cores there are."""
+    import tensorflow as tf
+    from threadpoolctl import threadpool_info
+
+    algebra = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    chosen = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
+    cores = os.cpu_count()
+    return {"blas": max(algebra, default=None), "tensorflow": int(chosen or cores), "cores": cores}
 
 
 def commit() -> str | None:
