@@ -180,7 +180,9 @@ def execute(
             done += 1
             if progress is not None:
                 progress(f"cell {done:>2}/{count} · {time.perf_counter() - started:6.1f} s · {section}")
+        peak = _peak_memory(client.km.provisioner.pid)
     _clean(notebook)
+    notebook.metadata["emorec"] = {"peak_memory_mib": peak}
     return notebook
 
 
@@ -254,6 +256,7 @@ def build(name: str, fast: bool = False, progress: Callable[[str], None] = print
         "source_sha256": digest(name),
         "verified": date.today().isoformat(),
         "cpu_seconds": round(_cpu_of_children() - before, 1),
+        **notebook.metadata["emorec"],
         "versions": reporting.versions(),
         "fast": fast,
     }
@@ -267,6 +270,13 @@ def _cpu_of_children():
     """CPU seconds of the kernels that have ended; unlike wall-clock time they hardly depend on other programs."""
     times = os.times()
     return times.children_user + times.children_system
+
+
+def _peak_memory(pid):
+    """The most memory that a running process has held so far, in MiB; None where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return peak and round(int(peak[1]) / 1024)
 
 
 def run(
