@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test unit wheel notebooks lab site screenshots generated colab-rehearsal check clean
+.PHONY: run test unit bench wheel notebooks lab site screenshots generated colab-rehearsal check clean
 
 run: $(READY)
 	$(BIN) -m emorec run $(NOTEBOOK) $(if $(DATASET),--dataset $(DATASET))
@@ -19,6 +19,10 @@ test: $(READY)
 # The tests that are neither of notebooks nor slow.
 unit: $(READY)
 	$(BIN) -m pytest -m unit
+
+# What things cost on this machine, against what a user would do instead: benchmarks/results.json.
+bench: $(READY)
+	$(BIN) -m benchmarks $(NAMES)
 
 # The package as one file, for pip or to upload to Colab: dist/emorec-VERSION-py3-none-any.whl.
 wheel: $(READY)

@@ -173,10 +173,13 @@ def _on_cluster(runs, jobs, scheduler, threads, tell) -> Iterator[tuple[Run, dic
         with client:
             tell(f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers at {client.scheduler.address}.")
             # The key holds the whole declaration, since a scheduler answers an equal key from memory.
-            futures = {client.submit(_on_worker, run, threads, key=json.dumps(asdict(run))): run for run in runs}
-            # Results lie on the worker that made them until they are fetched: at once, lest they die with it.
+            keys = {json.dumps(asdict(run)): run for run in runs}
+            futures = {client.submit(_on_worker, run, threads, key, key=key): key for key, run in keys.items()}
             for future, outcome in distributed.as_completed(futures, with_results=True, raise_errors=False):
-                yield futures[future], outcome[1] if future.status == "error" else outcome
+                key, failed = futures.pop(future), future.status == "error"
+                future.release()  # else Dask would do it anew when the worker that holds the result dies
+                yield keys[key], outcome[1] if failed else json.loads(outcome)
+                distributed.Variable(key, client=client).delete()
 
 
 class _Address(str):
@@ -192,7 +195,20 @@ class _Address(str):
 _one_at_a_time = threading.Lock()
 
 
-def _on_worker(run, threads):
-    """A run on a worker: Keras' session and seeds belong to the process, so that threads take turns."""
+def _on_worker(run, threads, name):
+    """The record of a run, as JSON, made on a worker.
+
+    Keras' session and seeds belong to the process, so that threads take turns. The scheduler keeps the record until the
+    client has it: what lies on a worker dies with it, and Dask calls this function again.
+    """
+    import distributed
+
+    kept = distributed.Variable(name)
+    try:
+        return kept.get(timeout=0.5)
+    except TimeoutError:
+        pass
     with _one_at_a_time:
-        return compute(run, threads)
+        record = json.dumps(compute(run, threads), default=float)
+    kept.set(record)
+    return record

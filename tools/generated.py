@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.datasets import cards
-from tools import diagrams, notebooks, overview, results
+from tools import diagrams, notebooks, overview, performance, results
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +20,7 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     yield from results.documents()
     yield ROOT / "notebooks" / "README.md", lambda text: overview.page()
     yield ROOT / "data" / "README.md", lambda text: cards.readme()
+    yield from performance.documents()
     for name, draw in diagrams.SVGS.items():
         yield ROOT / "Screenshots" / name, lambda text, draw=draw: draw()
 

@@ -51,7 +51,7 @@ def on_config(config: Any) -> Any:
         {"API": ["api/index.md", *({_title(name): f"api/{name}.md"} for name in api_pages())]},
         {"Data": "data.md"},
         {"Reliability": "reliability.md"},
-        {"Performance": "performance.md"},
+        {"Performance": ["performance.md", "scale.md"]},
     ]
     return config
 

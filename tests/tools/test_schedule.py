@@ -46,7 +46,7 @@ def scheduler(tmp_path):
     finally:
         for process in reversed(processes):
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 @pytest.mark.slow
