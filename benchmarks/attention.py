@@ -68,8 +68,8 @@ def _model(pooling, units=64):
     return model
 
 
-def _steps(models, repeats, batches=20):
-    """Seconds of some training steps of each model; warnings of retracing do not come up, as shapes stay."""
+def _steps(models, repeats, batches=10):
+    """Seconds of some training steps of each model."""
     ids, y = _texts(BATCH)
 
     def train(model):
@@ -79,7 +79,7 @@ def _steps(models, repeats, batches=20):
     return interleaved({name: lambda model=model: train(model) for name, model in models.items()}, repeats)
 
 
-def pooling(repeats: int = 7):
+def pooling(repeats: int = 21):
     """Global attention in a training step of a BiLSTM, against the mean of the states and against the naive layer."""
     keras.utils.set_random_seed(0)
     seconds = _steps(
@@ -94,12 +94,12 @@ def pooling(repeats: int = 7):
     what = f"a training step of a BiLSTM ({BATCH} texts of up to {WORDS} words)"
     yield Row(
         "global-attention", f"GlobalAttention in {what}: what it adds", "mean pooling", "%", **spread(extra),
-        target=8, least=False, costs=costs(seconds, 1 / 20),
+        target=8, least=False, costs=costs(seconds, 1 / 10),
     )  # fmt: skip
     del seconds["mean pooling"]
     yield times_as_fast(
         "global-attention-naive", f"GlobalAttention in {what}", "a layer of Dense, softmax and sum", seconds,
-        share=1 / 20,
+        share=1 / 10,
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def layers(repeats: int = 7):
     def step(layer, **arguments):
         import tensorflow as tf
 
-        @tf.function(jit_compile=False)
+        @tf.function(autograph=False)
         def once():
             with tf.GradientTape() as tape:
                 loss = ops.mean(ops.square(layer(**arguments)))

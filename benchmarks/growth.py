@@ -9,13 +9,15 @@ import keras
 import numpy as np
 
 import emorec
-from benchmarks.measure import peak_memory
+from benchmarks.measure import exponent, peak_memory
 from emorec import training
 from emorec.attention import SelfAttention
 from emorec.text.models import build_text_model
 
 
-def curve(name: str, of: str, xs: Sequence[float], work: Callable[[float], Callable], repeats: int, most: float) -> dict:
+def curve(
+    name: str, of: str, xs: Sequence[float], work: Callable[[float], Callable], repeats: int, most: float
+) -> dict:
     """Cost at each x: the least seconds of some repetitions, and the most MB held above what was held before.
 
     Args:
@@ -38,17 +40,6 @@ def curve(name: str, of: str, xs: Sequence[float], work: Callable[[float], Calla
         "mb": [round(mb, 1) for mb in memory], "exponent": round(exponent(xs, seconds), 3),
         "memory_exponent": round(exponent(xs, np.maximum(memory, 1)), 3), "most": most,
     }  # fmt: skip
-
-
-def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
-    """The slope in log-log over the upper half of the points, where fixed costs weigh least.
-
-    Example:
-        >>> round(exponent([1, 2, 4, 8], [1, 4, 16, 64]), 6)
-        2.0
-    """
-    half = len(xs) // 2
-    return float(np.polyfit(np.log(xs[half:]), np.log(ys[half:]), 1)[0])
 
 
 def _text_model(vocabulary=5000, **options):

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -99,6 +99,17 @@ def times_as_fast(
 def at_most(name: str, what: str, values, unit: str, target: float | None = None) -> Row:
     """A row of a cost: median and quartiles of numbers in the unit."""
     return Row(name, what, "", unit, **spread(values), target=target, least=False)
+
+
+def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The slope in log-log over the upper half of the points, where fixed costs weigh least.
+
+    Example:
+        >>> round(exponent([1, 2, 4, 8], [1, 4, 16, 64]), 6)
+        2.0
+    """
+    half = len(xs) // 2
+    return float(np.polyfit(np.log(xs[half:]), np.log(ys[half:]), 1)[0])
 
 
 # Memory

@@ -171,6 +171,13 @@ def _on_cluster(runs, jobs, scheduler, threads, tell) -> Iterator[tuple[Run, dic
             how = f"start one: dask scheduler, and on each machine dask worker {scheduler} --nthreads 1"
             raise DataMissing(f"A Dask scheduler at {scheduler} ({error})", how_to_get=how) from None
         with client:
+            try:
+                client.wait_for_workers(1, timeout=60)
+            except TimeoutError:
+                address = client.scheduler.address
+                raise DataMissing(
+                    f"A worker of the scheduler at {address}", how_to_get=f"dask worker {address}"
+                ) from None
             tell(f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers at {client.scheduler.address}.")
             # The key holds the whole declaration, since a scheduler answers an equal key from memory.
             keys = {json.dumps(asdict(run)): run for run in runs}

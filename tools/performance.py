@@ -59,7 +59,8 @@ def _circumstances(runs):
         machine, day, commit = json.loads(key)
         versions = machine["versions"]
         seconds = sum(runs[group]["seconds"] for group in groups)
-        named = ", ".join(f"{name} {versions[name]}" for name in ("python", "tensorflow", "keras", "numpy") if name in versions)
+        known = [name for name in ("python", "tensorflow", "keras", "numpy") if name in versions]
+        named = ", ".join(f"{name} {versions[name]}" for name in known)
         load = ", ".join(f"{runs[group]['load_before']:g}" for group in groups)
         yield (
             f"Measured on {day}, commit `{commit}`, in {seconds / 60:.0f} minutes: {machine['processor']}, "
@@ -170,11 +171,14 @@ def _records(entries, why):
              "|---|---|---|---|"]  # fmt: skip
     for name, entry in entries.items():
         run = entry["run"]
-        what = ", ".join(filter(None, [run["model"], run["dataset"] if run["dataset"] != name else "",
-                                       "" if run["fold"] is None else f"fold {run['fold']}", f"seed {run['seed']}"]))  # fmt: skip
+        facts = [run["model"]] + [run["dataset"]] * (run["dataset"] != name)
+        facts += [] if run["fold"] is None else [f"fold {run['fold']}"]
         size = "not done anew" if entry["largest"] is None else f"{entry['largest']:.5f} ({entry['metric']})"
-        reasons = [why.get(name, ""), "; ".join(entry["differs"])] if not entry["equal"] else [""]
-        lines.append(f"| {name} | {what} | {'equal: ' if entry['equal'] else ''}{size} | {' '.join(filter(None, reasons)) or '–'} |")
+        reasons = [] if entry["equal"] else [why.get(name, ""), "; ".join(entry["differs"])]
+        lines.append(
+            f"| {name} | {', '.join(facts)}, seed {run['seed']} | {'equal: ' * entry['equal']}{size} | "
+            f"{' '.join(filter(None, reasons)) or '–'} |"
+        )
     return "\n".join(lines)
 
 

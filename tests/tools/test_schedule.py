@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import distributed
 import pytest
 
 import experiments
@@ -42,6 +43,8 @@ def scheduler(tmp_path):
         address = json.loads(file.read_text())["address"]
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
         processes += [subprocess.Popen([*worker, "--nworkers", "2"], **silent)]
+        with distributed.Client(address) as client:
+            client.wait_for_workers(2, timeout=240)
         yield address
     finally:
         for process in reversed(processes):
