@@ -163,8 +163,8 @@ def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | N
 
 
 def forest(
-    rows: Any, *, reference: float = 0.0, xlabel: str = "difference (percentage points)", title: str | None = None,
-    ax: Axes | None = None,
+    rows: Any, *, reference: float | None = 0.0, xlabel: str = "difference (percentage points)", digits: int = 2,
+    title: str | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """Forest plot: an estimate and its interval a row, the reference value as a line.
 
@@ -173,6 +173,7 @@ def forest(
             (adjusted, printed). From top to bottom.
         reference: Where the vertical line stands; None for no line. At 0 the numbers are differences, with their sign.
         xlabel: What is estimated, with its unit.
+        digits: After the point, of the printed numbers.
     """
     import pandas as pd
 
@@ -188,7 +189,7 @@ def forest(
         below, above = row["estimate"] - row["low"], row["high"] - row["estimate"]
         ax.errorbar(row["estimate"], i, xerr=[[below], [above]], fmt="o", color=colour, capsize=3, ms=5)
         p = row.get("p", np.nan)
-        note = f"{row['estimate']:{sign}.2f} [{row['low']:{sign}.2f}, {row['high']:{sign}.2f}]"
+        note = "{1:{0}} [{2:{0}}, {3:{0}}]".format(f"{sign}.{digits}f", row["estimate"], row["low"], row["high"])
         note += f"  p = {p:.3f}" if p >= 0.001 else "  p < 0.001" if p < 0.001 else ""
         ax.text(1.02, i, note, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     if reference is not None:
@@ -205,6 +206,24 @@ def forest(
     if title:
         ax.set_title(title, pad=26 if "group" in rows else None, parse_math=False)
     return ax
+
+
+def accuracies(evaluations: dict[str, Any], *, title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Forest plot of accuracies with their 95 % intervals; the axis names the accuracy of the commonest class.
+
+    Args:
+        evaluations: Dict of name to `emorec.metrics.Evaluation`, all of the same examples.
+    """
+    rows = [
+        {"label": name, "estimate": 100 * e.accuracy, "low": 100 * e.accuracy_interval[0],
+         "high": 100 * e.accuracy_interval[1]}
+        for name, e in evaluations.items()
+    ]  # fmt: skip
+    if not rows:
+        raise BadInput("There are no accuracies to draw.")
+    always = next(iter(evaluations.values())).majority["accuracy"]
+    label = f"accuracy (%), 95 % interval; {100 * always:.1f} % is naming the commonest class always"
+    return forest(rows, reference=None, xlabel=label, digits=1, title=title, ax=ax)
 
 
 # --------------------------------------------------------------------------------------------------- data
@@ -313,6 +332,63 @@ def images(
     return grid
 
 
+def word_map(
+    words: Sequence[str], places: Any, groups: Sequence[str], *, title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Words as points of a plane, coloured by group, with names that do not lie on one another.
+
+    Each name takes the first free place around its point; one that finds none is joined to its point by a line.
+
+    Args:
+        words: N words.
+        places: (N, 2) coordinates.
+        groups: N names; they set colour and marker, in the order of their first occurrence.
+    """
+    places, groups = np.asarray(places, dtype="float64"), list(groups)
+    if places.shape != (len(words), 2) or len(groups) != len(words):
+        raise BadInput(f"{len(words)} words need as many groups and places (N, 2), not shape {places.shape}.")
+    ax = _axes(ax, 7, 5)
+    names = list(dict.fromkeys(groups))
+    for k, name in enumerate(names):
+        mine = places[[group == name for group in groups]]
+        ax.scatter(
+            *mine.T, color=COLOURS[k % len(COLOURS)], marker="osD^vPX"[k % 7], s=34, edgecolor="0.3", lw=0.4, label=name
+        )
+    ax.margins(0.12, 0.08)
+    ax.set(xticks=[], yticks=[])
+    _finish(ax, title)
+    ax.figure.draw_without_rendering()  # lays the figure out, so that places become pixels
+    scale, taken = ax.figure.dpi / 72, []
+    points = ax.transData.transform(places) / scale
+    taken += [(x - 4, y - 4, x + 4, y + 4) for x, y in points]
+    for word, point in zip(words, points):
+        shown = shown_token(word, 16)
+        text = ax.text(0, 0, shown, fontsize=9, parse_math=False)
+        size = text.get_window_extent()
+        text.remove()
+        width, height = size.width / scale, size.height / scale
+        offset = _free_place(point, width, height, taken)
+        far = {"arrowprops": {"arrowstyle": "-", "color": "0.6", "lw": 0.6}} if max(map(abs, offset)) > 30 else {}
+        at = points.tolist().index(point.tolist())
+        ax.annotate(shown, places[at], offset, textcoords="offset points", fontsize=9, annotation_clip=False,
+                    parse_math=False, **far)  # fmt: skip
+    return ax
+
+
+def _free_place(point, width, height, taken):
+    """The offset in points at which a box of this size touches none of the boxes that are taken; takes it."""
+    x, y = point
+    for far in (5, 12, 20, 32, 44, 58):
+        beside = [(far, -height / 2), (-far - width, -height / 2), (-width / 2, far), (-width / 2, -far - height)]
+        corners = [(left, low) for left in (far / 2, -far / 2 - width) for low in (far, -far - height)]
+        for left, low in beside + corners:
+            box = (x + left, y + low, x + left + width, y + low + height)
+            if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in taken):
+                taken.append(box)
+                return left, low
+    return 5, -height / 2
+
+
 # ----------------------------------------------------------------------------------------------- attention
 
 
@@ -414,18 +490,23 @@ def attention_matrix(
     Args:
         tokens: T words.
         matrix: (T, T) weights whose rows sum to 1, or (heads, T, T), whose mean is drawn.
+
+    The colour is the weight over the equal weight 1/T, white at 1: where nobody chooses, the map is white.
     """
+    from matplotlib.colors import TwoSlopeNorm
+
     matrix = np.asarray(matrix, dtype="float64")
     matrix = matrix.mean(axis=0) if matrix.ndim == 3 else matrix
     if matrix.shape != (len(tokens), len(tokens)):
         raise BadInput(f"A matrix of shape {matrix.shape} does not fit {len(tokens)} tokens.")
     side = min(3 + 0.22 * len(tokens), 12)
     ax = _axes(ax, side + 0.9, side, "compressed")
-    image = ax.imshow(matrix, cmap="cividis", vmin=0)
+    times = matrix * max(len(tokens), 1)
+    image = ax.imshow(times, cmap="PuOr_r", norm=TwoSlopeNorm(1, 0, max(2, times.max(initial=0))))
     step = max(1, -(-len(tokens) // 48))  # more names than that run into each other
     places = range(0, len(tokens), step)
     names = [shown_token(tokens[i], 16) for i in places]
     ax.set_xticks(places, names, rotation=90, fontsize=9, parse_math=False)
     ax.set_yticks(places, names, fontsize=9, parse_math=False)
-    ax.figure.colorbar(image, ax=ax, label="attention weight")
+    ax.figure.colorbar(image, ax=ax, label="attention weight over the equal weight")
     return _finish(ax, title, "looked at", "looking")

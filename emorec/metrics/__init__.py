@@ -11,6 +11,7 @@ from emorec.metrics.comparisons import (
     Comparison,
     McNemar,
     corrected_t_test,
+    gains,
     holm,
     mcnemar,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "evaluate_multilabel",
     "expected_calibration_error",
     "fit_temperature",
+    "gains",
     "holm",
     "macro_f1",
     "mcnemar",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.metrics.checks import finite, pair
 from emorec.types import Numbers, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Comparison(NamedTuple):
@@ -82,3 +85,37 @@ def mcnemar(y_true: Values, first: Values, second: Values) -> McNemar:
     table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
     result = test(table, exact=table[0][1] + table[1][0] < 25, correction=True)
     return McNemar(table[0][1], table[1][0], float(result.statistic), float(result.pvalue))
+
+
+def gains(y_true: Values, answers: dict[str, Values], reference: str) -> pd.DataFrame:
+    """What each classifier gains over one of them, in accuracy, on the same examples.
+
+    Args:
+        y_true: N class names.
+        answers: Dict of name to N predicted class names.
+        reference: The name in ``answers`` that the others are compared with.
+
+    Returns:
+        DataFrame with a row for each other name, ready for `emorec.plots.forest`: label, estimate, low, high
+        (percentage points, 95 % interval over the examples, not adjusted) and p (McNemar's, adjusted after Holm for
+        the number of rows).
+
+    Raises:
+        BadInput: ``answers`` does not hold the reference, or nothing else.
+
+    Example:
+        >>> gains(["a", "b"], {"one": ["a", "a"], "two": ["a", "b"]}, "one")["estimate"].tolist()
+        [50.0]
+    """
+    import pandas as pd
+
+    from emorec.metrics.intervals import mean_interval
+
+    others = [name for name in answers if name != reference]
+    if reference not in answers or not others:
+        raise BadInput(f"Give answers of {reference!r} and of another classifier, not of {list(answers)}.")
+    truth = np.asarray(y_true, dtype=str)
+    hits = {name: 100.0 * (np.asarray(answer, dtype=str) == truth) for name, answer in answers.items()}
+    adjusted = holm([mcnemar(y_true, answers[name], answers[reference]).p for name in others])
+    rows = [(name, *mean_interval(hits[name] - hits[reference]), p) for name, p in zip(others, adjusted)]
+    return pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "p"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from emorec.labels import LabelSet
+    from emorec.metrics import Evaluation
 
 NAMES = ("majority", "tfidf-lr", "tfidf-svm", "nbsvm")
 
@@ -59,6 +60,26 @@ class NBSVM(ClassifierMixin, BaseEstimator):
 
     def predict(self, x: csr_matrix) -> np.ndarray:
         return self.classes_[(self.decision_function(x) > 0).astype(int)]
+
+
+def evaluated(data: Any, name: str = "tfidf-lr") -> Evaluation:
+    """The evaluation of a baseline that was trained on the training split, on the test split.
+
+    Args:
+        data: A dataset of texts with one label each (`emorec.datasets.load`).
+        name: See `build`.
+
+    Returns:
+        `emorec.metrics.Evaluation`.
+
+    Example:
+        >>> evaluated(emorec.datasets.load("sample-sentences")).accuracy  # doctest: +SKIP
+        0.758
+    """
+    from emorec import metrics
+
+    baseline = build(name, data.label_set).fit(list(data.train.inputs), data.train.labels)
+    return metrics.evaluate(data.test.labels, baseline.predict(list(data.test.inputs)), data.label_set)
 
 
 class _MultiLabel(BaseEstimator):

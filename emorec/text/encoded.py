@@ -102,7 +102,8 @@ class Encoded:
     def notify(self) -> None:
         """Warns (`TextNotice`) of texts that were cut, or of whose words the model does not know a third or more.
 
-        One line for each kind, however many texts there are.
+        One line for each kind, however many texts there are. Strange words in fewer than one of twenty texts are no
+        news: every test split has some.
         """
         cut, strange = [], []
         for i, (tokens, lost, unknown) in enumerate(zip(self.tokens, self.cut, self.unknown)):
@@ -113,6 +114,7 @@ class Encoded:
         shares = self.unknown_share
         strange += [f"{self._shown(i)}: {self.unknown_count(i)}." for i in np.flatnonzero(shares >= LARGE_SHARE)
                     if not self.unknown[i].all()]  # fmt: skip
+        strange = [] if 20 * len(strange) < len(self) else strange
         for lines in (cut, strange):
             more = f" And so with {len(lines) - 1} more of {len(self)} texts." if len(lines) > 1 else ""
             if lines:

@@ -480,6 +480,44 @@ def _summary(values):
     return row | {"agreement": tau.mean() if len(tau) else np.nan}
 
 
+def deletion_curves(
+    clf: Any, texts: Strings, *, methods: Mapping[str, Callable] = METHODS, most: int = 6, seed: int = 0
+) -> pd.DataFrame:
+    """What is left of an answer when its most important words are taken away one after the other.
+
+    Args:
+        clf: See the module.
+        texts: N texts.
+        methods: Dict of name to ``method(clf, text) -> Explanation``; each ranks the words of every text.
+        most: Number of words taken away at most; a shorter text loses all it has.
+        seed: Of `random_attribution`, a different draw for each text.
+
+    Returns:
+        DataFrame indexed by the number of words taken away (0 to ``most``), a column for each method: the mean
+        probability, over the texts, of the class that the whole text is answered with.
+
+    Raises:
+        BadInput: There are no texts.
+    """
+    import pandas as pd
+
+    texts = list(texts)
+    if not texts:
+        raise BadInput("There are no texts to explain.")
+    columns = {}
+    for name, method in methods.items():
+        rests = []
+        for i, text in enumerate(texts):
+            draw = {"seed": [seed, i]} if method is random_attribution else {}
+            found = method(clf, text, **draw)
+            order = np.argsort(-found.weights, kind="stable")
+            rests += [[found.tokens[j] for j in sorted(order[k:])] for k in range(most + 1)]
+        rows = _proba(clf, rests, len(clf.label_set_.names)).reshape(len(texts), most + 1, -1)
+        answer = rows[:, 0].argmax(axis=1)
+        columns[name] = rows[np.arange(len(texts)), :, answer].mean(axis=0)
+    return pd.DataFrame(columns).rename_axis("words taken away")
+
+
 def permuted_attention(clf: Any, texts: Strings, *, permutations: int = 100, seed: int = 0) -> pd.DataFrame:
     """How far the prediction moves when the weights are dealt to other words (Jain & Wallace 2019, arXiv:1902.10186,
     section 4.2.1). Where it hardly moves, the weights do not explain it.

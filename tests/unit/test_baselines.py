@@ -1,5 +1,7 @@
 """The linear floors."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -50,3 +52,11 @@ def test_bad_names():
         baselines.build("svm", POLARITY)
     with pytest.raises(BadInput, match="binary"):
         baselines.NBSVM().fit(csr_matrix(np.eye(3)), np.array([0, 1, 2]))
+
+
+def test_a_baseline_is_evaluated_on_the_test_split():
+    split = SimpleNamespace(inputs=TEXTS, labels=LABELS)
+    test = SimpleNamespace(inputs=["a good thing", "bad, very", "bad"], labels=["positive", "negative", "positive"])
+    data = SimpleNamespace(train=split, test=test, label_set=POLARITY)
+    assert baselines.evaluated(data).accuracy == pytest.approx(2 / 3)
+    assert baselines.evaluated(data, "majority").n == 3

@@ -123,6 +123,11 @@ def test_loss_is_reported():
         encoder.notify(["a b c d e"])
     with pytest.warns(TextNotice, match="no word the model has seen"):
         encoder.notify(["zzz"])
+    with pytest.warns(TextNotice, match="no word the model has seen"):
+        encoder.notify(["a b"] * 19 + ["zzz"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.notify(["a b"] * 20 + ["zzz"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         encoder.notify(["a b"])

@@ -304,6 +304,20 @@ def test_a_fifth_of_ten_words_is_two():
     assert seen[9] == words[8:]
 
 
+def test_deletion_curves_by_hand(network):
+    texts = planted_texts(12)
+    methods = {"attention": explain.attention_attribution, "random": explain.random_attribution}
+    curves = explain.deletion_curves(network, texts, methods=methods, most=3)
+    whole = network.proba_from_tokens([t.split() for t in texts])
+    assert curves.loc[0].tolist() == pytest.approx([whole.max(axis=1).mean()] * 2)
+    rests = [[w for w in t.split() if w not in ("great", "awful")] for t in texts]  # attention is on that word
+    left = network.proba_from_tokens(rests)[np.arange(12), whole.argmax(axis=1)]
+    assert curves.attention[1] == pytest.approx(left.mean(), abs=1e-6)
+    assert curves.attention[1] < curves.random[1]
+    with pytest.raises(BadInput, match="no texts"):
+        explain.deletion_curves(network, [])
+
+
 def test_rank_agreement():
     assert explain.rank_agreement([1, 2, 3], [10, 20, 30]) == pytest.approx(1)
     assert explain.rank_agreement([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)

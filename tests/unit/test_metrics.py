@@ -331,3 +331,14 @@ def test_mcnemar_counts_only_disagreement():
     result = metrics.mcnemar(true, first, second)
     assert (result.only_first, result.only_second) == (9, 1)
     assert result.p == pytest.approx(2 * 11 / 1024)  # twice P(at most 1 of 10 coins)
+
+
+def test_gains_by_hand():
+    truth = ["a"] * 30
+    answers = {"plain": ["b"] * 15 + ["a"] * 15, "better": ["a"] * 30, "same": ["b"] * 15 + ["a"] * 15}
+    table = metrics.gains(truth, answers, "plain").set_index("label")
+    assert table.estimate.to_dict() == {"better": 50.0, "same": 0.0}
+    assert table.p["better"] == pytest.approx(2 * 2 * 0.5**15)  # exact, and one of two questions
+    assert table.low["better"] < 50 < table.high["better"] and table.low["same"] == table.high["same"] == 0
+    with pytest.raises(BadInput, match="another classifier"):
+        metrics.gains(truth, {"plain": truth}, "plain")

@@ -211,7 +211,7 @@ def test_a_very_long_text_is_cut_and_says_so():
 def test_self_attention_names_both_axes():
     heads = np.stack([np.eye(3), np.full((3, 3), 1 / 3)])
     ax = plots.attention_matrix(["x", "y$", "z$"], heads)
-    assert ax.images[0].get_array().tolist() == heads.mean(axis=0).tolist()
+    assert ax.images[0].get_array().tolist() == (3 * heads.mean(axis=0)).tolist()  # 1 is the equal weight
     assert [t.get_text() for t in ax.get_xticklabels()] == ["x", "y$", "z$"]
     with pytest.raises(BadInput, match="3 tokens"):
         plots.attention_matrix(["x", "y", "z"], np.eye(2))
@@ -232,3 +232,25 @@ def test_pictures_keep_their_values():
 def test_polarity_labels_come_from_the_evaluation():
     e = metrics.evaluate(["positive"], ["positive"], POLARITY)
     assert [t.get_text() for t in plots.confusion(e).get_xticklabels()] == ["negative", "positive"]
+
+
+def test_accuracies_stay_inside_of_their_range_and_show_the_commonest_class():
+    perfect = metrics.evaluate(list("aab"), list("aab"), ABC)
+    ax = plots.accuracies({"perfect": perfect, "other": evaluation()})
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["perfect", "other"]
+    assert "66.7 % is naming the commonest class" in ax.get_xlabel()
+    assert "100.0 [" in texts(ax)[0] and "+" not in texts(ax)[0]
+    with pytest.raises(BadInput, match="no accuracies"):
+        plots.accuracies({})
+
+
+def test_names_of_words_lie_beside_one_another():
+    rng = np.random.default_rng(0)
+    ax = plots.word_map([f"word{i}" for i in range(30)], rng.normal(size=(30, 2)) / 9, ["a", "b", "c"] * 10)
+    ax.figure.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in ax.texts]
+    assert len(boxes) == 30
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert [c.get_label() for c in ax.collections] == ["a", "b", "c"]
+    with pytest.raises(BadInput, match="as many groups"):
+        plots.word_map(["a"], [[0, 0]], [])
