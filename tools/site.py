@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Which figure stands on a notebook's card, by notebook or by folder; elsewhere the last before the reader's own cell.
 ON_CARD = {"datasets": 0, "faces": 0, "faces/data_augmentation": 1}
 
+FIGURES = {"image/png": ".png", "image/jpeg": ".jpg"}  # media type of an output -> suffix of its file
+
 # API pages and the modules they hold; the others hold the folder of their name.
 SHARED = ("classifier", "training", "labels", "errors", "images", "gradients", "plots", "reporting")
 # Where names that users type are explained.
@@ -133,12 +135,13 @@ def notebook_page(name: str) -> dict[str, str | bytes]:
         if cell.cell_type == "markdown":
             section = (re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE) or [section])[-1]
             text = re.sub(r"^.*<!--.*?-->.*$", "", cell.source, flags=re.MULTILINE)
+            text = re.sub(r"(\]\((?:\.\./)+)docs/api/", r"\1api/", text)  # the pages lie below docs/ here
             lines.append(re.sub(r"(\]\([^):]+)\.ipynb\)", r"\1.md)", text))
             continue
         if cell.source.strip():
             lines.append(f"```python\n{cell.source}\n```")
         for output in cell.get("outputs", []):
-            html = _output(output, section, f"{name}_{len(files)}.png", files)
+            html = _output(output, section, f"{name}_{len(files)}", files)
             if html:
                 lines.append(f"output{len(outputs)}tuptuo")
                 outputs.append(f'<div class="output {output.get("name", "")}">{html}</div>')
@@ -149,15 +152,15 @@ def notebook_page(name: str) -> dict[str, str | bytes]:
 
 
 def _output(output, section, picture, files):
-    """HTML of an output; a figure becomes a file of the name ``picture``, described by its section."""
+    """HTML of an output; a figure becomes a file of the stem ``picture``, described by its section."""
     data = output.get("data", {})
     if output.output_type == "stream":
         return f"<pre>{escape(output.text)}</pre>"
     if output.output_type == "error":
         return f"<pre>{escape(output.ename)}: {escape(output.evalue)}</pre>"
-    if "image/png" in data:
-        files[f"notebooks/{picture}"] = base64.b64decode(data["image/png"])
-        name = picture.rpartition("/")[2]
+    for kind in FIGURES.keys() & data.keys():
+        files[f"notebooks/{picture}{FIGURES[kind]}"] = base64.b64decode(data[kind])
+        name = picture.rpartition("/")[2] + FIGURES[kind]
         return f'<img loading="lazy" alt="Figure: {escape(section, quote=True)}" src="{escape(name)}">'
     if "text/html" in data:
         return still(data["text/html"])
@@ -203,7 +206,7 @@ def _card(name):
     question = overview.listed(name).get("question", opening)
     chosen = ON_CARD.get(name, ON_CARD.get(name.split("/")[0], -1))
     number = _figure_of(_read(name), chosen)
-    picture = '<div class="none"></div>' if number is None else f'<img loading="lazy" alt="" src="{name}_{number}.png">'
+    picture = '<div class="none"></div>' if number is None else f'<img loading="lazy" alt="" src="{name}_{number}">'
     return (
         f'<a class="card" href="{name}.html">{picture}'
         f"<span><strong>{escape(title)}</strong>{escape(question)}</span></a>"
@@ -211,13 +214,14 @@ def _card(name):
 
 
 def _figure_of(notebook, chosen):
-    """The number of one of a notebook's figures before the reader's own cell, or None."""
-    count = 0
+    """The file of one of a notebook's figures before the reader's own cell, as ``2.png``, or None."""
+    found = []
     for cell in notebook.cells:
         if "user-input" in cell.metadata.get("tags", []):
             break
-        count += sum("image/png" in o.get("data", {}) for o in cell.get("outputs", []))
-    return None if not count else range(count)[min(chosen, count - 1)]
+        for output in cell.get("outputs", []):
+            found += [f"{len(found)}{FIGURES[kind]}" for kind in FIGURES.keys() & output.get("data", {}).keys()]
+    return found[min(chosen, len(found) - 1)] if found else None
 
 
 # Results and data

@@ -13,7 +13,7 @@ from emorec.datasets.base import Dataset, Split, objects
 from emorec.datasets.readers.folders import stacked
 from emorec.faces import render
 from emorec.labels import EMOTIONS7
-from emorec.types import Values
+from emorec.types import Numbers, Values
 
 
 def sample_faces(
@@ -55,6 +55,25 @@ def sample_faces(
     protocol = f"rendered faces, {difficulty}, seed {seed}; split by identity ({counts})"
     card = cards.get("sample-faces")
     return Dataset(card.name, **splits, label_set=EMOTIONS7, card=card, protocol=protocol)
+
+
+def enlarged(split: Split, rows: Numbers, size: int = 144) -> list[np.ndarray]:
+    """Pictures of a split for a figure: large and in colour where they are rendered faces, else as they are.
+
+    Args:
+        split: Of a dataset of faces. Where its pictures were changed since they were rendered, the changes are lost.
+        rows: Positions of the pictures.
+        size: Edge of the rendered pictures in pixels.
+
+    Returns:
+        A picture for each row: uint8 (size, size, 3), or what ``split.inputs`` holds.
+
+    Example:
+        >>> plots.images(enlarged(data.train, [0, 1]), titles=data.train.labels[:2])  # doctest: +SKIP
+    """
+    if split.source != "rendered":
+        return [split.inputs[i] for i in rows]
+    return [render.face_from_id(split.ids[i], size=size).image for i in rows]
 
 
 def faces(ids: Values, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:

@@ -34,16 +34,25 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def mean_interval(values: Numbers, level: float = 0.95) -> Estimate:
+def mean_interval(values: Numbers, level: float = 0.95, within: tuple[float, float] = (-np.inf, np.inf)) -> Estimate:
     """Mean of K >= 2 independent values (one per seed) with Student's t interval.
 
     Overlapping training folds are not independent: for them the interval is too narrow, see `corrected_t_test`.
+
+    Args:
+        values: K numbers.
+        level: Coverage, in (0, 1).
+        within: Where the mean can lie, as (0, 1) for accuracies; the interval is cut off there.
+
+    Returns:
+        An `Estimate`.
     """
     from scipy import stats
 
     values = finite(values, "values", at_least=2)
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+    low, high = np.clip(values.mean() + np.array([-half, half]), *within)
+    return Estimate(float(values.mean()), float(low), float(high))
 
 
 def seeds_interval(values: Numbers, sampling_variance: float, level: float = 0.95) -> Estimate:

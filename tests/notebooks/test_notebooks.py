@@ -187,11 +187,18 @@ def test_pictures_are_kept_small_and_look_the_same():
 
     shades = np.random.default_rng(0).integers(0, 200, (60, 80, 1), dtype="uint8").repeat(4, axis=2)
     shades[..., 3] = 255
-    kept = notebooks._smaller(encoded(shades))
+    kept = notebooks._smaller(encoded(shades))["image/png"]
     assert len(kept) < len(encoded(shades))
     np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(kept))).convert("RGB"), shades[..., :3])
     shades[0, 0, 3] = 0  # what is transparent stays so
-    assert notebooks._smaller(encoded(shades)) == encoded(shades)
+    assert notebooks._smaller(encoded(shades)) == {"image/png": encoded(shades)}
+    y, x = np.mgrid[:200, :300]
+    smooth = np.stack([90 + 80 * np.sin(x / 9), 90 + 80 * np.cos(y / 7), (x + y) / 2], axis=-1)
+    smooth = (smooth + np.random.default_rng(0).normal(0, 2, smooth.shape)).astype("uint8")  # as in a photograph
+    ((kind, kept),) = notebooks._smaller(encoded(smooth)).items()
+    assert kind == "image/jpeg" and 2 * len(kept) < len(encoded(smooth))
+    back = np.asarray(Image.open(io.BytesIO(base64.b64decode(kept)))).astype(int)
+    assert np.abs(back - smooth).mean() < 6
 
 
 def test_kernel_is_this_python(tmp_path):
