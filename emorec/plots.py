@@ -298,8 +298,9 @@ def classes(splits: Any, *, label_set: LabelSet | None = None, title: str = "Cla
 
 
 def images(
-    images: Sequence[np.ndarray], *, titles: Strings | None = None, columns: int = 8, size: float = 1.5
-) -> np.ndarray:
+    images: Sequence[np.ndarray], *, titles: Strings | None = None, columns: int = 8, size: float = 1.5,
+    smooth: bool = False,
+) -> np.ndarray:  # fmt: skip
     """A grid of pictures.
 
     Args:
@@ -307,6 +308,7 @@ def images(
         titles: N titles, or None.
         columns: Pictures in a row, at most.
         size: Side of a picture in inches.
+        smooth: Whether pixels blend into one another, as eyes like it, or stay squares.
 
     Returns:
         Array (rows, columns) of Axes.
@@ -326,7 +328,8 @@ def images(
         if i < len(images):
             image = images[i][..., 0] if images[i].ndim == 3 and images[i].shape[-1] == 1 else images[i]
             top = 255 if image.dtype == np.uint8 else 1
-            ax.imshow(image, cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=top, interpolation="nearest")
+            ax.imshow(image, cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=top,
+                      interpolation="bicubic" if smooth else "nearest")  # fmt: skip
             if titles is not None:
                 ax.set_title(str(titles[i]), fontsize=9, pad=3, parse_math=False)
     return grid

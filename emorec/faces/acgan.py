@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MEMORY = 0.995  # share that the running mean of the generator's weights keeps at a step
+
+
 class ACGAN:
     """A generator and a discriminator of faces; trains on any Keras backend.
 
@@ -36,6 +39,10 @@ class ACGAN:
         batch_size, learning_rate: Real pictures a step, and the rate of both Adams (beta_1 0.5).
         real: Target for real pictures; below 1 smooths it one-sidedly (Salimans et al. 2016, arXiv:1606.03498, 3.4).
         seed: Of weights, noise and the order of pictures.
+
+    Attributes:
+        average: The generator that `sample` uses: a running mean of the weights of training, whose pictures are less
+            noisy than those of any one step (Karras et al. 2018, arXiv:1710.10196, section 6.1).
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class ACGAN:
             )
         self.size, self.channels, self.latent, self.width = size, channels, latent, width
         self.batch_size, self.learning_rate, self.real, self.seed = batch_size, learning_rate, real, seed
-        self.label_set, self.history = None, []
+        self.label_set, self.history, self._steps = None, [], 0
 
     def fit(
         self, images: np.ndarray, labels: Strings, label_set: LabelSet | None = None, *, epochs: int = 60,
@@ -88,7 +95,7 @@ class ACGAN:
         if self.label_set is None:
             raise BadInput("This AC-GAN is not trained yet: call fit(images, labels).")
         y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
-        drawn = self._draw(y, np.random.default_rng([self.seed, 909, seed]))
+        drawn = self._draw(y, np.random.default_rng([self.seed, 909, seed]), self.average)
         drawn = np.rint(127.5 * (drawn + 1)).clip(0, 255).astype("uint8")
         return drawn[..., 0] if self.channels == 1 else drawn
 
@@ -115,13 +122,22 @@ class ACGAN:
                 ],
                 jit_compile=False,
             )
+        self.average = _generator(self.size, self.channels, self.latent, self.width, classes)
+        self.average.set_weights(self.generator.get_weights())
 
-    def _draw(self, y, rng):
+    def _follow(self):
+        """Moves the running mean of the weights on by a step."""
+        self._steps += 1
+        kept = min(MEMORY, self._steps / (10 + self._steps))
+        for mean, weight in zip(self.average.variables, self.generator.variables):
+            mean.assign(kept * mean + (1 - kept) * weight)
+
+    def _draw(self, y, rng, generator=None):
         parts = [np.zeros((0, self.size, self.size, self.channels), dtype="float32")]
         for start in range(0, len(y), 256):
             part = y[start : start + 256]
             noise = rng.standard_normal((len(part), self.latent)).astype("float32")
-            parts.append(np.asarray(self.generator.predict_on_batch([noise, part])))
+            parts.append(np.asarray((generator or self.generator).predict_on_batch([noise, part])))
         return np.concatenate(parts)
 
     def _epoch(self, x, y, rng):
@@ -141,6 +157,7 @@ class ACGAN:
             wanted = np.eye(classes, dtype="float32")[rng.integers(0, classes, 2 * size)]
             noise = rng.standard_normal((2 * size, self.latent)).astype("float32")
             fooled = _step(self.chain, [noise, wanted], [np.ones((2 * size, 1), dtype="float32"), wanted])
+            self._follow()
             sums += judged[0], fooled[0], judged[2], fooled[2]
         return dict(zip(("discriminator", "generator", "class_real", "class_generated"), (sums / steps).tolist()))
 

@@ -12,17 +12,17 @@
 # ---
 
 # %% [markdown]
-# # Train here, test there: what is left in another dataset
+# # Train here, test there: two mistakes that look like a gap between datasets
 #
 # <!-- launch -->
 #
-# A classifier of faces is trained on one collection and used on another: other cameras, other light, other people. This
-# notebook asks how much is lost on the way, and how much of what looks like a loss (or like a success) is a mistake in
-# the protocol. Two mistakes are common. Labels are matched by their **position**, although every dataset has its own
-# order. And the same **people** stand in training and test part.
+# **How much accuracy is lost when a classifier of faces meets another dataset, and how much of the loss is a mistake in the
+# protocol?** Another dataset has other cameras, other light and other people. But two mistakes are so common that they
+# should be ruled out first. The labels of two datasets are matched by their *position*, although each dataset has an order
+# of its own. And the same *people* appear in the training and the test split, so that the test measures memory.
 #
-# Out of the box everything runs on sets of drawn faces that differ on purpose, without a network connection. The numbers
-# show how the mistakes work; they are no benchmark.
+# Out of the box, everything runs on sets of rendered faces that differ on purpose. Each mistake is made once, beside the
+# right way, so that its size can be seen. The numbers show how the mistakes work; they are no benchmark.
 
 # %% [markdown]
 # ## Set-up
@@ -41,22 +41,22 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# `dataset` is what is learnt from, `others` lists what is tested on beside its own test part. Drawn faces are made on
-# this computer. Real ones have to be asked for at their homes; a message says how and where to put them,
-# and without a graphics card they take hours; `fast` tries them in a minute.
+# `dataset` is what the network learns from, and `others` lists what it is tested on beside its own test split. Collections
+# of photographs must be requested from those who made them, and a message explains how and where to put them. Without a
+# graphics card they take hours; `fast` tries everything in a minute.
 
 # %% tags=["parameters"]
 dataset = "sample-faces"  # @param ["sample-faces", "fer2013", "ferplus", "jaffe", "ckplus", "sfew", "rafdb", "affectnet", "kdef"]
-others = "drawn"  # @param ["drawn", "fer2013", "jaffe", "ckplus", "sfew", "rafdb", "kdef", "jaffe, ckplus, kdef"] {allow-input: true}
-epochs = 14  # @param {type:"integer"}
+others = "rendered"  # @param ["rendered", "fer2013", "jaffe", "ckplus", "sfew", "rafdb", "kdef", "jaffe, ckplus, kdef"] {allow-input: true}
+epochs = 20  # @param {type:"integer"}
 seeds = 3  # @param {type:"integer"}
 fast = False  # @param {type:"boolean"}
 
 # %% [markdown]
 # ## Data
 #
-# Pictures are made equal in what is technical: grey, 48 × 48 pixels, and, for collections that show more than a face,
-# cropped to it. FER-2013 and RAF-DB come cropped.
+# All pictures are made equal in what is technical: they are grey, have 48 × 48 pixels, and are cropped to the face where a
+# collection shows more than that.
 
 # %%
 from emorec.faces import crop_face
@@ -76,37 +76,38 @@ print(data)
 print(data.protocol)
 
 # %% [markdown]
-# The drawn test sets: *medium* and *hard* faces of other people, with weaker expressions, turned heads, noise and things
-# in front of the face; and the test faces of the source once more, as a bad camera would see them at dusk.
+# The rendered test sets differ from the source step by step. The first is the test split of the source as a poor camera
+# would record it at dusk: a quarter of the contrast, and noise. The other two are *medium* and *hard* faces of other
+# people, with weaker expressions, turned heads, and things in front of the face.
 
 # %%
 import numpy as np
 
 
 def dusk(split):
-    """The same faces, dark and noisy: contrast to a quarter, sensor noise of 6 grey levels."""
+    """The same faces, dark and noisy: a quarter of the contrast, sensor noise of 6 grey levels."""
     noise = np.random.default_rng(0).normal(0, 6, split.inputs.shape)
     pictures = np.clip(20 + 0.25 * split.inputs + noise, 0, 255).astype("uint8")
     return type(split)("test", pictures, split.labels, split.ids, split.groups)
 
 
 def everything(data):
-    """All pictures of a dataset that is not learnt from."""
-    parts = [data.train, data.validation, data.test]
-    return type(data.test)("test", *(np.concatenate([getattr(p, k) for p in parts]) for k in ("inputs", "labels", "ids")))
+    """All pictures of a dataset that nothing is learnt from."""
+    splits = [data.train, data.validation, data.test]
+    return type(data.test)("test", *(np.concatenate([getattr(s, k) for s in splits]) for k in ("inputs", "labels", "ids")))
 
 
 # %% [markdown]
-# Other collections keep their own label sets, which are looked at below.
+# Other collections keep label sets of their own, which are compared below.
 
 # %%
 if fast:
     data, epochs, seeds = data.smaller(280), 2, 2
-tests, sets = {f"{data.name}, its own test part": data.test}, {}
-if others == "drawn":
+tests, sets = {f"{data.name}, test split": data.test}, {}
+if others == "rendered":
     tests["the same at dusk"] = dusk(data.test)
     for level in ("medium", "hard"):
-        tests[f"drawn, {level}"] = everything(load("sample-faces", n_identities=36, per_identity=1, seed=7, difficulty=level))
+        tests[f"rendered, {level}"] = everything(load("sample-faces", n_identities=36, per_identity=1, seed=7, difficulty=level))
 else:
     for name in others.replace(" ", "").split(","):
         other = load(name)
@@ -115,99 +116,40 @@ for name, split in tests.items():
     print(f"{name}: {len(split)} faces")
 
 # %% [markdown]
-# ### The same pictures in three formats
-#
-# FER-2013 is a table of numbers, others are folders named by their class, JAFFE writes the label into the file's name.
-# Each has an order of its own: 0 to 6, alphabetical, none. We write 84 faces in all three ways and read them again.
-# Every reader must return the same pairs of picture and **name**.
-
-# %%
-import shutil
-
-from PIL import Image
-
-# %% [markdown]
-# In the table a class is a number, 0 for anger; the folders carry the words of FER-2013's web page, the files the codes of
-# JAFFE.
-
-# %%
-words = dict(zip(emorec.labels.EMOTIONS7, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")))
-codes = dict(zip(emorec.labels.EMOTIONS7, ("AN", "DI", "FE", "HA", "SA", "SU", "NE")))
-written = load("sample-faces", n_identities=36, per_identity=1, seed=7, difficulty="medium").train.sample(84)
-work = emorec.reporting.work_folder()
-root, lines = work / "cross_dataset", ["emotion,pixels,Usage"]
-shutil.rmtree(root, ignore_errors=True)
-for k, (image, label) in enumerate(zip(written.inputs, written.labels)):
-    for place in (root / "folders" / words[label] / f"{k:02d}.png", root / "jaffe" / f"{'ABCDEFGHIJ'[k % 10]}A.{codes[label]}1.{k}.tiff"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(place)
-    usage = ("Training", "PublicTest", "PrivateTest")[k % 3]
-    lines.append(f"{emorec.labels.EMOTIONS7.index(label)},{' '.join(map(str, image.ravel()))},{usage}")
-(root / "fer2013.csv").write_text("\n".join(lines) + "\n");
-
-# %% [markdown]
-# Read again, each by its own reader:
-
-# %%
-import warnings
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it misses the 35,845 other faces of FER-2013
-    table = emorec.datasets.load("fer2013", path=root / "fer2013.csv")
-readers = {"CSV": table, "folders": emorec.datasets.from_folder(root / "folders"), "JAFFE names": emorec.datasets.load("jaffe", path=root / "jaffe", validation=0.2)}
-
-# %% [markdown]
-# The order of the rows differs, so the pairs are compared sorted, pixel by pixel.
-
-# %%
-pairs = {}
-for name, read in readers.items():
-    parts = (read.train, read.validation, read.test)
-    pairs[name] = sorted((image.tobytes(), label) for part in parts for image, label in zip(part.inputs, part.labels))
-    print(f"{name:12s}{len(pairs[name])} faces, classes {', '.join(read.label_set)}")
-original = sorted((image.tobytes(), label) for image, label in zip(written.inputs, written.labels))
-print("identical pairs of picture and name:", all(found == original for found in pairs.values()))
-
-# %% [markdown]
 # ## Look at it
 #
-# A face of each class from each test set, one set to a row, in the order above:
+# One face of each class from each test set, a row for each set, in the order of the list above.
 
 # %%
 from emorec import plots
 
 faces = [[split.inputs[np.flatnonzero(split.labels == label)[k]] for label in data.label_set if (split.labels == label).any()]
-        for k, split in enumerate(tests.values())]  # fmt: skip
+         for k, split in enumerate(tests.values())]  # fmt: skip
 titles = [*data.label_set, *[""] * len(data.label_set) * (len(faces) - 1)]
-plots.images([face for row in faces for face in row], titles=titles[: sum(map(len, faces))], columns=len(data.label_set), size=1.2);
+plots.images([face for row in faces for face in row], titles=titles[: sum(map(len, faces))], columns=len(data.label_set), size=1.35);
 
 # %% [markdown]
 # ### Label sets do not agree
 #
-# The same emotions have other names and other places, and not all of them are everywhere: CK+ has contempt and no
-# neutral. Only what two sets share can be compared, and it must be found by name:
+# The table shows which class stands at which position. FER+ calls anger number 4, FER-2013 number 0, and a folder of pictures
+# that is read in alphabetical order calls it number 0 too but sadness number 5 instead of 4. CK+ has contempt and no neutral.
+# Only what two sets share can be compared, and it must be matched by name.
 
 # %%
 import pandas as pd
 
+words = dict(zip(emorec.labels.EMOTIONS7, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")))
 known = {"FER-2013": emorec.labels.EMOTIONS7, "FER+": emorec.labels.FERPLUS, "CK+": emorec.labels.CKPLUS, "AffectNet": emorec.labels.AFFECTNET}
-known["folders, as listed"] = emorec.labels.LabelSet("listed", tuple(sorted(words.values())))
+known["folders, in alphabetical order"] = emorec.labels.LabelSet("listed", tuple(sorted(words.values())))
 pd.DataFrame({name: pd.Series(list(names)) for name, names in known.items()}).fillna("–").rename_axis("position")
-
-# %% [markdown]
-# The map between the order of FER-2013 and that of its own folders, as a directory lists them:
-
-# %%
-for common, mine, theirs in emorec.labels.shared(emorec.labels.EMOTIONS7, known["folders, as listed"]):
-    here, there = emorec.labels.EMOTIONS7.index(mine), known["folders, as listed"].index(theirs)
-    print(f"{common:10s} {here} here, {there} there{'' if here == there else '   <- not the same place'}")
 
 # %% [markdown]
 # ## Model
 #
-# A small VGG on 32 × 32 pixels. Each picture is standardised inside the model, $x' = (x - \bar x) / s_x$, so that light
-# and contrast of a whole picture drop out: that is cheap and takes away part of the distance between cameras. Beside it
-# stands a floor: logistic regression on histograms of oriented gradients.
+# The network is a small VGG on 32 × 32 pixels. It standardises each picture, $x' = (x - \bar x) / s_x$, where $x$ is the
+# picture, $\bar x$ the mean of its pixels and $s_x$ their standard deviation. Brightness and contrast of the whole picture
+# drop out, which removes part of the difference between cameras. A baseline stands beside it: logistic regression on
+# histograms of oriented gradients (HOG).
 
 # %%
 settings = dict(size=32, width=12, dropout=0.1, augment={"flip": 0.5, "scale": 0.05, "shift": 0.04}, epochs=epochs, batch_size=16, learning_rate=0.003)
@@ -215,7 +157,7 @@ settings = dict(size=32, width=12, dropout=0.1, augment={"flip": 0.5, "scale": 0
 # %% [markdown]
 # ## Train
 #
-# One network per seed; each knows its label set by name.
+# One network is trained for each seed. Each saves the names of its classes beside its weights.
 
 # %%
 networks = [emorec.FaceClassifier("vgg", **settings, seed=s) for s in range(seeds)]
@@ -224,78 +166,42 @@ for network in networks:
 classifier = networks[0]
 plots.history(classifier.history_, metrics=["loss", "accuracy"]);
 
-# %% [markdown]
-# The floor takes no epochs:
-
 # %%
 from emorec import metrics
 from emorec.faces import baselines
 
-floor = baselines.build("hog-lr").fit(data.train.inputs, data.train.labels)
+baseline = baselines.build("hog-lr").fit(data.train.inputs, data.train.labels)
 
 # %% [markdown]
 # ## Evaluate
 #
-# ### There, by name
+# ### The first mistake: labels matched by position
 #
-# Test faces whose class the network does not know are left out, and the network answers among the classes that both
-# know. With two sets of the same seven classes nothing changes.
+# Somebody reads the test pictures from folders and numbers the classes as the folders are listed, alphabetically. The
+# network numbers them in the order of its label set. Nothing crashes and no warning appears. Both matrices below show the
+# *same answers of the same network to the same pictures*; only the names of the test labels are matched differently. This
+# is the main figure: a mistake in one line moves whole classes off the diagonal, and from the accuracy alone it looks as if
+# the two datasets were far apart.
 
 # %%
-def correct(network, split, theirs=None):
-    """Whether each face of shared classes is read rightly, labels matched by name."""
-    both = emorec.labels.shared(data.label_set, theirs or data.label_set)
-    split = split.take(np.flatnonzero(np.isin(split.labels.astype(str), [there for *_, there in both])))
-    columns = [data.label_set.index(here) for _, here, _ in both]
-    truth = emorec.labels.LabelSet("theirs", tuple(there for *_, there in both)).encode(split.labels)
-    return network.predict_proba(split.inputs)[:, columns].argmax(axis=1) == truth
-
-
-# %% [markdown]
-# The interval is over seeds: another network would fall into it, for these pictures.
-
-# %%
-accuracy = {
-    name: metrics.mean_interval([correct(network, split, sets.get(name)).mean() for network in networks])
-    for name, split in tests.items()
-}
-rows = [{"label": name, "estimate": 100 * e.value, "low": 100 * e.low, "high": 100 * e.high} for name, e in accuracy.items()]
-plots.forest(rows, reference=None, xlabel=f"accuracy (%), mean of {seeds} seeds and 95 % interval", title=f"Learnt from {data.name}");
-
-# %% [markdown]
-# The floor on the same pictures, for sets of the same classes, and chance:
-
-# %%
-floors = {name: float((floor.predict(split.inputs) == split.labels).mean()) for name, split in tests.items() if name not in sets}
-pd.Series(floors | {"chance": 1 / len(data.label_set)}, name="HOG + logistic regression").round(3).to_frame()
-
-# %% [markdown]
-# ### There, by position: the trap
-#
-# Now the mistake. The predictions are numbers in the order of `data.label_set`. Somebody reads the test set from folders
-# and numbers its classes as the folders are listed, alphabetically. Nothing crashes, nothing warns: the accuracy just
-# falls, and looks like a gap between two datasets.
-
-# %%
-listed = sorted(data.label_set)
-own = data.test
+own, names = data.test, list(data.label_set)
+listed = sorted(names)
 predicted = classifier.predict_proba(own.inputs).argmax(axis=1)
-by_name = predicted == data.label_set.encode(own.labels)
-by_position = predicted == np.array([listed.index(label) for label in own.labels])
-trap = {"by name": by_name, "by position": by_position}
-trap = {name: (ok.mean(), *metrics.wilson_interval(int(ok.sum()), len(ok))) for name, ok in trap.items()}
-for name, value in trap.items():
-    print(f"{name:12s}", emorec.reporting.show(value))
-
-# %% [markdown]
-# Which classes suffer? Those whose place differs: their recall goes to about zero, however well the network knows them.
+truth = {"by name": data.label_set.encode(own.labels), "by position": np.array([listed.index(label) for label in own.labels])}
 
 # %%
-recall = pd.DataFrame({"by name": by_name, "by position": by_position}).groupby(own.labels).mean()
-recall.reindex(list(data.label_set)).round(2).T
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
+trap = {}
+for ax, (how, numbers) in zip(axes, truth.items()):
+    right = int((predicted == numbers).sum())
+    trap[how] = (right / len(own), *metrics.wilson_interval(right, len(own)))
+    counts = pd.crosstab(numbers, predicted).reindex(index=range(len(names)), columns=range(len(names)), fill_value=0)
+    plots.confusion(counts.to_numpy(), labels=names, title=f"matched {how}: {100 * trap[how][0]:.0f} % right", ax=ax)
 
 # %% [markdown]
-# So a classifier here carries its names along, and refuses a set with another order instead of guessing:
+# A classifier of this package keeps the names of its classes and refuses labels in another order instead of guessing:
 
 # %%
 from emorec.errors import LabelMismatch
@@ -306,15 +212,16 @@ except LabelMismatch as refused:
     print(refused)
 
 # %% [markdown]
-# ### The same people in both parts
+# ### The second mistake: the same people in training and test
 #
-# CK+ as it is widely passed on holds three almost equal frames of each sequence. Split at random, they fall into
-# training and test part. We make such a set from few people, with three near repeats of each face, and split it twice:
-# at random, and by person.
+# CK+ is widely passed on as three almost equal frames of each sequence. When such frames are split at random, nearly every
+# test picture has a near copy in the training split. We imitate this with a few people and three noisy copies of each face,
+# and split the copies twice: at random, and by person.
 
 # %%
 from emorec.datasets import leaks
 from emorec.datasets.base import Dataset, Split, objects
+from emorec.datasets.splits import k_fold
 
 
 def triplets(split, people):
@@ -326,86 +233,134 @@ def triplets(split, people):
     return pictures, np.tile(split.labels, 3), ids, np.tile(split.groups, 3)
 
 
-# %% [markdown]
-# Folds come from one function; without groups it splits at random.
-
-# %%
-from emorec.datasets.splits import k_fold
-
 source = data if data.train.groups is not None else load("sample-faces")
 pictures, labels, ids, groups = triplets(source.train, 12 if fast else 30)
 numbers = {"at random": k_fold(ids, labels, folds=5, seed=0), "by person": k_fold(ids, labels, folds=5, seed=0, groups=groups)}
 
+# %% [markdown]
+# In each of five folds the baseline learns from the rest and answers the fold. Its accuracy on people it has never seen, the
+# test split from above, is what the estimate should come close to.
 
-def parts(number, fold):
-    """A dataset whose test part is one fold, and validation the next."""
+# %%
+def fold_split(number, fold):
+    """A dataset whose test split is one fold, and validation the next."""
     rows = {"test": number == fold, "validation": number == (fold + 1) % 5}
     rows["train"] = ~rows["test"] & ~rows["validation"]
     return Dataset("triplets", **{p: Split(p, pictures[r], labels[r], ids[r], groups[r]) for p, r in rows.items()}, label_set=source.label_set)
 
 
+folds, leak, unseen = {}, {}, []
+for how, number in numbers.items():
+    folds[how] = [fold_split(number, fold) for fold in range(2 if fast else 5)]
+    fitted = [baselines.build("hog-lr").fit(d.train.inputs, d.train.labels) for d in folds[how]]
+    leak[how] = metrics.mean_interval([f.score(d.test.inputs, d.test.labels) for f, d in zip(fitted, folds[how])], within=(0, 1))
+    unseen += [f.score(source.test.inputs, source.test.labels) for f in fitted]
+leak["people never seen"] = metrics.mean_interval(unseen, within=(0, 1))
+
 # %% [markdown]
-# A **probe** that knows nothing of faces: the nearest neighbour by raw pixels. Where it does well, the test part repeats
-# the training part. A second look, only among pictures of *other* people, tells how much of that is the person.
+# On the left are four test pictures, and below each of them the training picture that is most like it, pixel by pixel. With
+# the random split it is the same face of the same person with other noise; split by person it is somebody else. On
+# the right is what the two splits claim the classifier can do, beside what it does on new people.
 
 # %%
-for name, number in numbers.items():
-    print(f"{name}: {leaks.probe(parts(number, 0))}")
+figure = plt.figure(figsize=(11, 6.2), dpi=80, layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
+grid = left.subplots(4, 4)
+for row, (how, (first, *_)) in zip((0, 2), folds.items()):
+    flat = first.train.inputs.reshape(len(first.train), -1).astype(float)
+    for column, i in enumerate(np.linspace(0, len(first.test) - 1, 4).astype(int)):
+        near = int(((flat - first.test.inputs[i].ravel()) ** 2).sum(axis=1).argmin())
+        for ax, picture, about in ((grid[row, column], first.test.inputs[i], f"test, {first.test.labels[i]}"), (grid[row + 1, column], first.train.inputs[near], f"nearest, {first.train.labels[near]}")):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
+            ax.set_title(about, fontsize=8)
+            ax.set(xticks=[], yticks=[])
+    grid[row, 0].set_ylabel(f"split {how}")
+ax = right.subplots()
+ax.bar(range(3), [100 * e.value for e in leak.values()], yerr=100 * np.array([[e.value - e.low, e.high - e.value] for e in leak.values()]).T, color=(plots.VERMILION, plots.BLUE, "0.6"), capsize=4)
+ax.set_xticks(range(3), ["split\nat random", "split\nby person", "people\nnever seen"])
+ax.set(ylabel="accuracy of HOG + logistic regression (%)", ylim=(0, 100), title="What the test claims")
+ax.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# Whoever asks is told: `check_subjects` raises where somebody stands in two parts.
+# Two tools of the package detect this. `check_subjects` raises an error when a person stands in two splits, and `probe` tells
+# how well the nearest neighbour by raw pixels does, which knows nothing of expressions.
 
 # %%
 from emorec.errors import BadInput
 
-for name, number in numbers.items():
+for how, parts in folds.items():
     try:
-        leaks.check_subjects(parts(number, 0))
-        print(f"{name}: nobody is in two parts")
-    except BadInput as leak:
-        print(f"{name}: {leak}")
+        leaks.check_subjects(parts[0])
+        print(f"split {how}: nobody is in two splits")
+    except BadInput as found:
+        print(f"split {how}: {found}")
+    print(f"split {how}: {leaks.probe(parts[0])}")
 
 # %% [markdown]
-# What a classifier that does learn about faces gains by the leak, on five folds:
+# ### What remains is a real gap
+#
+# With labels matched by name and people kept apart, the networks can be compared on all test sets. Faces whose class the
+# network does not know are left out, and it answers among the classes that both sets share. Each number is the mean of the
+# seeds, with a 95 % interval over the pictures.
 
 # %%
-scores = {}
-for name, number in numbers.items():
-    folds = [parts(number, fold) for fold in range(2 if fast else 5)]
-    scores[name] = [baselines.build("hog-lr").fit(d.train.inputs, d.train.labels).score(d.test.inputs, d.test.labels) for d in folds]
-leak = {name: metrics.mean_interval(values) for name, values in scores.items()}
-for name, value in leak.items():
-    print(f"{name:10s}", emorec.reporting.show(tuple(value)))
+def correct(network, split, theirs=None):
+    """Whether each face of the shared classes is read correctly, labels matched by name."""
+    both = emorec.labels.shared(data.label_set, theirs or data.label_set)
+    split = split.take(np.flatnonzero(np.isin(split.labels.astype(str), [there for *_, there in both])))
+    columns = [data.label_set.index(here) for _, here, _ in both]
+    truth = emorec.labels.LabelSet("theirs", tuple(there for *_, there in both)).encode(split.labels)
+    return network.predict_proba(split.inputs)[:, columns].argmax(axis=1) == truth
+
+
+shares = {name: np.mean([correct(network, split, sets.get(name)) for network in networks], axis=0) for name, split in tests.items()}
+accuracy = {name: metrics.mean_interval(share, within=(0, 1)) for name, share in shares.items()}
+hog = {name: metrics.mean_interval((baseline.predict(s.inputs) == s.labels).astype(float), within=(0, 1)) for name, s in tests.items() if name not in sets}
+
+# %%
+rows = [{"label": name, "estimate": 100 * e.value, "low": 100 * e.low, "high": 100 * e.high, "group": group}
+        for name in tests for group, table in (("small VGG", accuracy), ("HOG + logistic regression", hog)) if name in table for e in [table[name]]]  # fmt: skip
+plots.forest(rows, reference=100 / len(names), xlabel="accuracy (%) with 95 % interval; dashed: chance");
 
 # %% [markdown]
 # ## Explain
 #
-# The same network on a face of its own world and on a hard one: does it still look at the face?
+# The three examples are chosen by rule among the faces that are furthest from the training data: the right answer with
+# the highest probability, the right answer with the lowest, and the wrong answer with the highest.
 
 # %%
-for split in (list(tests.values())[0], list(tests.values())[-1]):
-    print("true:", split.labels[3])
-    display(classifier.explain(split.inputs[3]))
+from emorec.faces import examples
+
+examples.figure(classifier, list(tests.values())[-1] if not sets else own)
 
 # %% [markdown]
 # ## Save and load
 #
-# The file holds the names of the classes in their order, the size and the colours: all that a test elsewhere needs.
+# The file holds the names of the classes in their order, the size and the colours: everything that a test elsewhere needs.
+# The number is the largest change of a probability.
 
 # %%
+work = emorec.reporting.work_folder()
 classifier.save(work / "cross_dataset.emorec")
 same = emorec.FaceClassifier.load(work / "cross_dataset.emorec")
 same.check_labels(data.label_set)
-print("largest change of a probability:", abs(same.predict_proba(own.inputs) - classifier.predict_proba(own.inputs)).max())
+float(abs(same.predict_proba(own.inputs[:50]) - classifier.predict_proba(own.inputs[:50])).max())
 
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: name a picture that one face fills (or set `detect="auto"` where a detector is installed).
+# Name a picture that one face fills (or set `where = "auto"`, which looks for the face) and run this one cell. It prints the
+# answers of all seeds. A network that has seen only rendered faces fails on photographs, so the answer of
+# `face-emotion-small`, which comes along and has seen 28,709 photographs, is printed beside them. The rendered face that is
+# used by default shows *surprise*.
 
 # %% tags=["user-input"]
-test_image = None  # a path on this computer, e.g. "me.jpg", or an array; None takes a drawn face
-classifier.explain(list(tests.values())[-1].inputs[0] if test_image is None else test_image)
+test_image = None  # a path on this computer, e.g. "me.jpg", or an array; None takes a rendered face
+where = "none"  # the picture is a face
+picture = emorec.faces.render.portrait("surprise", seed=2).image if test_image is None else test_image
+print("the networks of this notebook:", ", ".join(network.predict([picture], detect=where)[0] for network in networks))
+print("face-emotion-small:", emorec.load("face-emotion-small").predict([picture], detect=where)[0])
+classifier.explain(picture, detect=where)
 
 # %% [markdown]
 # ## Results
@@ -413,22 +368,43 @@ classifier.explain(list(tests.values())[-1].inputs[0] if test_image is None else
 # %% tags=["results"]
 emorec.reporting.publish(
     {
+        **{f"labels matched {how}, seed 0": value for how, value in trap.items()},
+        **{f"HOG + logistic regression, {'near copies split ' + how if how in numbers else how}": tuple(value) for how, value in leak.items()},
         **{f"accuracy on {name}": tuple(value) for name, value in accuracy.items()},
-        **{f"floor, HOG + logistic regression, on {name}": value for name, value in floors.items()},
-        **{f"labels matched {name}, seed 0": value for name, value in trap.items()},
-        **{f"near repeats split {name}, HOG + logistic regression": tuple(value) for name, value in leak.items()},
+        **{f"HOG + logistic regression on {name}": tuple(value) for name, value in hog.items()},
     }
 )
 
 # %% [markdown]
-# **What was learnt.** Most of what is called a gap between datasets must first be taken away from the protocol. With
-# labels by position a third of the right answers vanished here, without a word: two classes fell to zero, and only a
-# look at the recall of each class would have shown it. With near repeats of the same people in both parts, the floor
-# looked thirty points better than it is; the nearest neighbour by raw pixels, which knows nothing of faces, tells the two
-# splits apart at once. What remains is a real gap, and it grows with the distance: dusk costs the network little, since it
-# standardises each picture, and the floor nearly everything; turned, covered and weak expressions cost nearly everything
-# for both.
+# ### What was learnt
 #
-# **What was not.** Three seeds of a small network give wide intervals. How large the gap is between real collections, this
-# cannot say: labels there differ in meaning as well, from posed to spontaneous, which no renaming repairs. With
-# `dataset` set to `fer2013` and `others` to `jaffe, ckplus, kdef`, this notebook measures it.
+# Before a low accuracy is called a gap between datasets, two mistakes must be ruled out. Labels that are matched by position
+# took away the right answers of whole classes here, without any error, and only the confusion matrix shows it. Near copies
+# of the same faces in training and test made the baseline look far better than it is on new people, while the split by
+# person came close to the truth. What remains afterwards is a real gap, and it grows with the distance from the training
+# data: at dusk the network loses some ten points and the baseline
+# nearly everything, since the network standardises each picture. On hard faces, which are turned, partly covered and weak in
+# expression, both come close to guessing.
+#
+# How large the gap is between real collections, rendered faces cannot say. There the labels differ in meaning too, from posed
+# to spontaneous expressions, and no renaming repairs that. With `dataset = "fer2013"` and `others = "jaffe, ckplus, kdef"`
+# this notebook measures it.
+#
+# ### Exercises
+#
+# 1. Which classes are misread when labels are matched by position, and why exactly these?
+#    <details><summary>Solution</summary>Those whose position differs in the two orders. Alphabetically, neutral comes
+#    before sadness and surprise instead of last, and moves both back by one. Anger, disgust, fear and happiness keep
+#    their positions, and their rows stay on the diagonal.</details>
+# 2. Keep only one of the three copies of each face and split at random. Is the estimate honest now?
+#    <details><summary>Solution</summary>It is closer, but not yet honest: each person still shows every emotion twice, and
+#    stands in training and test. Replace the 3 in <code>triplets</code> by 1 and compare.</details>
+# 3. At dusk the HOG baseline loses far more than the network. Which single step of preprocessing would help it?
+#    <details><summary>Solution</summary>Its gradients shrink with the contrast, so each picture should be standardised first,
+#    as the network does: subtract the mean and divide by the standard deviation, then map back to 0 to 255.</details>
+#
+# ### Where to go on
+#
+# [datasets](../datasets.ipynb) reviews the collections and their label sets, [cnn](cnn.ipynb) trains the networks, and
+# [data_augmentation](data_augmentation.ipynb) closes part of such gaps. The functions are described in
+# [emorec.datasets](../../docs/api/datasets.md).
