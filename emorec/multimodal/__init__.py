@@ -34,6 +34,7 @@ _PLACES = {
     "build_aligned_model": "models",
     "check_presence": "decisions",
     "read_clip": "clip",
+    "render_clip": "rendered",
     "read_subtitles": "subtitles",
     "timeline": "clip",
 }

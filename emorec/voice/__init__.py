@@ -7,10 +7,11 @@ from emorec.voice.sound import RATE, Sound, SoundNotice, as_sound, check_sounds,
 # What stands on scikit-learn or Keras is imported when it is first used.
 _LAZY = {
     "Utterance": "utterances", "VoiceClassifier": "classifier", "VoiceExplanation": "explain", "segments": "activity",
-    "speech_frames": "activity", "best_possible_rate": "synthesis", "voice_from_id": "synthesis",
+    "record": "microphone", "speech_frames": "activity", "best_possible_rate": "synthesis",
+    "voice_from_id": "synthesis",
 }  # fmt: skip
 _MODULES = ("activity", "baselines", "classifier", "encoding", "explain", "features", "models", "statistics",
-            "synthesis", "utterances")  # fmt: skip
+            "synthesis", "utterances", "microphone")  # fmt: skip
 
 __all__ = ["RATE", "Sound", "SoundNotice", "as_sound", "check_sounds", "resample", *_LAZY, *_MODULES]
 
