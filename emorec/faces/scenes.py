@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from emorec import images
+from emorec.checks import real_number
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, video
@@ -140,7 +141,7 @@ class SceneReader:
 
     def predict_video(
         self, path: FilePath, *, smoothing: float = 0.6, detect: str = "auto", min_score: float | None = None,
-        every: int = 1, limit: int | None = None, output: FilePath | None = None,
+        every: int = 1, step: float = 0.0, limit: int | None = None, output: FilePath | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Every face in the frames of a film.
 
@@ -150,6 +151,8 @@ class SceneReader:
             detect: ``auto`` or ``none``.
             min_score: See `predict_faces`.
             every: Look at every n-th frame only.
+            step: Seconds from one look to the next, at least; 0 looks at every frame. Of a film whose frame rate
+                varies, or that names a rate which is not its own, it does what ``every`` cannot.
             limit: Stop after so many frames, or None.
             output: An annotated video to write, ``.mp4`` or ``.avi``; its frames follow each other evenly.
 
@@ -159,6 +162,7 @@ class SceneReader:
         """
         self._check_fitted(), _named(detect)
         every, limit = _count("every", every, 1), None if limit is None else _count("limit", limit, 0)
+        step, due = real_number("step", step, 0, 3600), 0.0
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
         target = None if output is None else video.VideoFile(output, source.rate)
         if target is not None and target.path.resolve() == source.path.resolve():
@@ -168,7 +172,8 @@ class SceneReader:
             for number, frame in enumerate(source):
                 if limit is not None and number >= limit:
                     break
-                if number % every == 0:
+                if number % every == 0 and source.seconds >= due:
+                    due = source.seconds + step - 1e-3
                     here, people, smooth = self._follow(frame, tracks, detect, min_score)
                     rows += [{"frame": number, "seconds": source.seconds, "face": person} for person in people]
                     faces += here

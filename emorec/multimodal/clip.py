@@ -216,11 +216,8 @@ def _faces(path, model, step):
 
     if model is None:
         return pd.DataFrame({"seconds": [], "face": []})
-    from emorec.faces.video import VideoFrames
-
     try:
-        every = max(1, round(VideoFrames(path).rate * step))
-        return model.predict_video(path, every=every)
+        return model.predict_video(path, step=step)
     except DataCorrupt:
         warnings.warn_explicit(f"{path.name} has no picture.", ClipNotice, "emorec", 1)
         return pd.DataFrame({"seconds": [], "face": []})

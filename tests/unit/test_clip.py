@@ -143,12 +143,12 @@ class Bright:
 
     label_set_ = EMOTIONS7
 
-    def predict_video(self, path, every=1):
+    def predict_video(self, path, step=0.0):
         from emorec.faces.video import VideoFrames
 
         rows, frames = [], VideoFrames(path)
         for number, frame in enumerate(frames):
-            if number % every == 0 and frame.mean() > 20:
+            if frame.mean() > 20:
                 p = np.full(7, 0.05)
                 p[EMOTIONS7.index("happiness" if frame.mean() > 120 else "sadness")] = 0.7
                 rows.append([number, frames.seconds, 0, 1, 1, 8, 8, *p])

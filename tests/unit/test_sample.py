@@ -76,3 +76,15 @@ def test_a_linear_model_finds_neither_noise_nor_a_give_away(sentences):
     model = baselines.build("tfidf-lr", sentences[2].label_set)
     accuracy = cross_val_score(model, sentences[0], sentences[1], cv=5).mean()
     assert 0.45 <= accuracy <= 0.80
+
+
+def test_dialogues_are_whole_in_their_order_and_need_their_context():
+    data = datasets.load("sample-dialogues")
+    parts = (data.train, data.validation, data.test)
+    assert sum(map(len, parts)) == 334 and len({d for part in parts for d in part.groups}) == 50
+    seen = [set(part.groups) for part in parts]
+    assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
+    for part in parts:
+        assert list(part.ids) == sorted(part.ids) and set(part.labels) == set(data.label_set)
+        for dialogue in set(part.groups):
+            assert len(set(part.inputs["speaker"][part.groups == dialogue])) == 2

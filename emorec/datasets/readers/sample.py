@@ -52,3 +52,21 @@ def older_sentences(path: str | Path) -> Rows:
 def reviews(path: str | Path) -> Rows:
     """Reviews of three to eight sentences, positive and negative, on film, food, travel and products."""
     return _rows(path, "reviews", POLARITY)
+
+
+def dialogues(path: str | Path) -> Rows:
+    """Fifty short dialogues of two people: inputs ``text`` and ``speaker``, in order of time inside a group.
+
+    What is said often tells the emotion only beside what was said before: "What?", "Nine thousand.".
+    """
+    _, data = store.read_one(path, "dialogues.csv", what="the bundled sample")
+    table = list(csv.DictReader(io.StringIO(store.decode(data))))
+    return Rows(
+        inputs={key: objects(row[key] for row in table) for key in ("text", "speaker")},
+        labels=[row["label"] for row in table],
+        ids=[row["id"] for row in table],
+        label_set=EMOTIONS7,
+        splits=[row["split"] for row in table],
+        groups=[row["dialogue"] for row in table],
+        protocol="the sample's own split, by dialogue",
+    )
