@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,10 +16,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from emorec.files import replacing, write_text
+from emorec.errors import DataCorrupt, EmorecError
+from emorec.files import replacing
+from emorec.version import __version__
 
-# What `Checkpoint` writes, and all that it removes.
-_OWN = re.compile(r"epoch-\d+\.weights\.h5|best-\d+\.npz|state\.json")
+SUFFIX = ".checkpoint"
+KEPT = 2  # epochs: where the last one is damaged, the run goes on from the one before
 
 
 @dataclass
@@ -61,7 +66,10 @@ class Progress:
 
 
 class Checkpoint:
-    """A folder with the state of a run after its last whole epoch; without a folder it keeps nothing.
+    """The state of a run after its last two whole epochs, in a folder; without a folder it keeps nothing.
+
+    Every file has the run's fingerprint in its name and, before its arrays, a manifest: what wrote it, after which
+    epoch, and a checksum. A run reads and removes files of its own fingerprint alone.
 
     Args:
         folder: Path, or None.
@@ -71,8 +79,9 @@ class Checkpoint:
     def __init__(self, folder: str | Path | None, model: keras.Model) -> None:
         self.folder = None if folder is None else Path(folder)
         self.model = model
-        self.fingerprint = None
-        self._state = None
+        self.fingerprint = ""
+        self._arrays: list | None = None
+        self._random: list = []
 
     def sign(self, settings: dict, *data: Any) -> None:
         """Fingerprints all that decides how a run goes on: the network, the settings and the examples."""
@@ -89,69 +98,178 @@ class Checkpoint:
         self.fingerprint = digest.hexdigest()
 
     def find(self, progress: Callable[[str], None] | None) -> Progress:
-        """How far an earlier run of this fingerprint came; `restore` puts its weights back. A fresh start otherwise."""
-        file = self.folder / "state.json" if self.folder else None
-        if file is None or not file.exists():
+        """How far an earlier run of this fingerprint came; `restore` puts its weights back. A fresh start otherwise.
+
+        Raises:
+            DataCorrupt: All files of this run are damaged. They are set aside, so that the next try starts afresh.
+        """
+        if self.folder is None or not self.folder.is_dir():
             return Progress()
-        state = json.loads(file.read_text())
-        if state["fingerprint"] != self.fingerprint:
-            if progress is not None:
-                progress(f"{self.folder} belongs to another run; starting anew.")
-            self._clear()
-            return Progress()
-        self._state = state
-        return Progress(History(**state["history"]), None, state["stage"], state["first"])
+        own = self._own("epoch")
+        aside = []
+        for file in reversed(own):
+            try:
+                return self._read(file)
+            except DataCorrupt as error:
+                aside.append(_set_aside(file))
+                warnings.warn(f"{error} It was set aside as {aside[-1].name}.", stacklevel=4)
+        if aside:
+            raise DataCorrupt(
+                f"Every checkpoint of this run in {self.folder} is damaged; set aside: "
+                f"{', '.join(file.name for file in aside)}. Run the same again to start afresh, or put a copy in place."
+            )
+        if others := [file.name for file in self.folder.glob(f"*-epoch-*{SUFFIX}")]:
+            _tell(progress, f"{self.folder} holds another run's checkpoint (of other data, settings or network): "
+                  f"{others[0]}. It stays; this run starts anew. Delete it if you do not need it.")  # fmt: skip
+        return Progress()
+
+    def _read(self, file):
+        """The `Progress` in a file; keeps its arrays for `restore`."""
+        manifest, arrays = _unpacked(file)
+        if manifest["fingerprint"] != self.fingerprint:
+            raise DataCorrupt(f"{file} is another run's, under a name of this one.")
+        run = Progress(History(**manifest["history"]), None, manifest["stage"], manifest["first"])
+        if manifest["best"]:
+            run.best = _unpacked(self.folder / manifest["best"])[1]
+            if not _fit(self.model.get_weights(), run.best):
+                raise DataCorrupt(f"{manifest['best']} holds the weights of another network.")
+        self._arrays, self._random = arrays, manifest["random"]
+        return run
 
     def restore(self, run: Progress, progress: Callable[[str], None] | None) -> None:
-        """Weights, optimizer and random state as they were; the model is compiled for the stage of ``run``."""
-        if self._state is None:
+        """Weights, optimizer and random state as they were; the model is compiled for the stage of ``run``.
+
+        Raises:
+            DataCorrupt: Arrays of other shapes than those of this network and its optimizer.
+        """
+        if self._arrays is None:
             return
         # The optimizer's variables must exist before its state can be loaded.
         self.model.optimizer.build(self.model.trainable_variables)
-        self.model.load_weights(self.folder / self._state["last"])
-        set_random_state(self.model, self._state["random"])
-        if self._state["best"]:
-            with np.load(self.folder / self._state["best"]) as arrays:
-                run.best = [arrays[name] for name in sorted(arrays.files)]
-        self._state = None
-        if progress is not None:
-            progress(f"resumed after epoch {len(run.history.epochs)} from {self.folder}")
+        weights, variables = self.model.get_weights(), self.model.optimizer.variables
+        if not _fit([*weights, *variables], self._arrays):
+            raise DataCorrupt(f"The checkpoint in {self.folder} is of another Keras: delete it to start afresh.")
+        self.model.set_weights(self._arrays[: len(weights)])
+        for variable, value in zip(variables, self._arrays[len(weights) :]):
+            variable.assign(value)
+        set_random_state(self.model, self._random)
+        self._arrays = None
+        _tell(progress, f"resumed after epoch {len(run.history.epochs)} from {self.folder}")
 
     def save(self, run: Progress) -> None:
-        """Writes the state after an epoch; the state before it stays until this one is whole."""
+        """Writes the state after an epoch; that of the epoch before stays beside it.
+
+        Raises:
+            EmorecError: The file cannot be written: a full disk, say. Nothing that was there is lost.
+        """
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         epoch = len(run.history.epochs)
-        last = f"epoch-{epoch}.weights.h5"
-        self.model.save_weights(self.folder / last)
-        best = None if run.best is None else f"best-{run.history.best_epoch}.npz"
-        if best and run.history.best_epoch == epoch - 1:
-            with replacing(self.folder / best) as temporary:
-                np.savez(temporary, **{f"{i:05d}": w for i, w in enumerate(run.best)})
+        best = None
+        if run.best is not None:
+            best = self._name("best", run.history.best_epoch + 1)
+            if run.history.best_epoch == epoch - 1:
+                self._write(best, run.best, {"epoch": epoch})
         state = {
-            "fingerprint": self.fingerprint,
+            "epoch": epoch,
             "history": asdict(run.history),
             "stage": run.stage,
             "first": run.first,
-            "last": last,
             "best": best,
             "random": random_state(self.model),
         }
-        write_text(self.folder / "state.json", json.dumps(state))
-        self._clear(keep={last, best, "state.json"})
+        arrays = [*self.model.get_weights(), *(np.asarray(v) for v in self.model.optimizer.variables)]
+        self._write(self._name("epoch", epoch), arrays, state)
+        self._clear(self._own("epoch")[:-KEPT])
+        needed = {_manifest(file).get("best") for file in self._own("epoch")}
+        self._clear(file for file in self._own("best") if file.name not in needed)
 
-    def _clear(self, keep: frozenset | set = frozenset()) -> None:
-        for file in self.folder.iterdir():
-            if _OWN.fullmatch(file.name) and file.name not in keep:
-                file.unlink()
+    def _write(self, name, arrays, state):
+        manifest = {"written by": f"emorec {__version__}", "fingerprint": self.fingerprint, **state}
+        try:
+            with replacing(self.folder / name) as temporary:
+                temporary.write_bytes(_packed(manifest, arrays))
+        except OSError as error:
+            left = [file.name for file in self._own("epoch")]
+            kept = f"{left[-1]} is whole and stays" if left else "none was written before"
+            raise EmorecError(
+                f"The checkpoint {self.folder / name} cannot be written ({error.strerror or error}); {kept}. Make "
+                "room, or give another folder, and run the same again: it goes on from there."
+            ) from error
+
+    def _name(self, kind, epoch):
+        return f"{self.fingerprint[:12]}-{kind}-{epoch:05d}{SUFFIX}"
+
+    def _own(self, kind):
+        """This run's files of a kind, the oldest first."""
+        return sorted(self.folder.glob(f"{self.fingerprint[:12]}-{kind}-[0-9][0-9][0-9][0-9][0-9]{SUFFIX}"))
+
+    def _clear(self, files):
+        for file in files:
+            file.unlink(missing_ok=True)
 
     def done(self) -> None:
-        """Removes what was written, and the folder where nothing else is in it."""
-        if self.folder is not None and self.folder.exists():
-            self._clear()
+        """Removes what this run wrote, and the folder where nothing else is in it."""
+        if self.folder is not None and self.folder.is_dir():
+            self._clear([*self._own("epoch"), *self._own("best")])
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
+
+
+def _tell(progress, text):
+    if progress is not None:
+        progress(text)
+
+
+# A file: a line of JSON, the manifest, whose "arrays" is the checksum of what follows; then the arrays as numpy writes
+# them, one after the other. The line itself ends in a checksum of its own.
+
+
+def _packed(manifest, arrays):
+    body = io.BytesIO()
+    for array in arrays:
+        np.lib.format.write_array(body, np.asarray(array), allow_pickle=False)
+    content = body.getvalue()
+    line = json.dumps(manifest | {"count": len(arrays), "arrays": _sum(content)}).encode()
+    return line + b"\t" + _sum(line).encode() + b"\n" + content
+
+
+def _sum(data):
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _manifest(file):
+    """The manifest of a file, {} where it is none."""
+    try:
+        with open(file, "rb") as opened:
+            line, _, checksum = opened.readline().rstrip(b"\n").rpartition(b"\t")
+        return json.loads(line) if _sum(line).encode() == checksum else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _unpacked(file):
+    """The manifest and the arrays of a file, or DataCorrupt."""
+    manifest = _manifest(file)
+    try:
+        content = file.read_bytes().partition(b"\n")[2]
+    except OSError as error:
+        raise DataCorrupt(f"The checkpoint {file} cannot be read ({error.strerror}).") from error
+    if not manifest or _sum(content) != manifest["arrays"]:
+        raise DataCorrupt(f"The checkpoint {file} is damaged: its checksum differs.")
+    body = io.BytesIO(content)
+    return manifest, [np.lib.format.read_array(body, allow_pickle=False) for _ in range(manifest["count"])]
+
+
+def _set_aside(file):
+    """Renames a damaged file, so that nothing reads it again and nothing is lost."""
+    aside = file.with_name(file.name + ".damaged")
+    os.replace(file, aside)
+    return aside
+
+
+def _fit(variables, arrays):
+    return [tuple(v.shape) for v in variables] == [a.shape for a in arrays]
 
 
 def random_state(model: keras.Model) -> list:

@@ -104,8 +104,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
             progress: Receives a line per epoch; None is silent.
 
         Returns:
-            self, with the attributes of the class. Where fitting fails or is interrupted, the classifier stays as it
-            was before. The global generators of Python and NumPy go on as if nothing had been.
+            self, with the attributes of the class. Where fitting fails, the classifier stays as it was before; where
+            it is interrupted (Ctrl-C, which raises `emorec.training.Interrupted`), it holds the best epoch so far if
+            the network that was being trained is the whole of it, else it stays as it was. The global generators of
+            Python and NumPy go on as if nothing had been.
         """
         before = self.__dict__.copy()
         try:
@@ -117,6 +119,12 @@ class Classifier(ClassifierMixin, BaseEstimator):
             with training.seeded(self.seed):
                 self._learn(train, validation, checkpoint=checkpoint, progress=progress)
             return self
+        except training.Interrupted as error:
+            if getattr(self, "model_", None) is error.model and error.history.best_value is not None:
+                self.history_ = error.history  # usable: it holds the best weights so far
+            else:
+                self.__dict__ = before
+            raise
         except BaseException:
             self.__dict__ = before
             raise

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_WRITING = ".writing-"
 
 
 @contextmanager
@@ -22,10 +26,33 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+    _sweep(path.parent)
+    prefix = f"{_WRITING}{platform.node()}-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
         os.replace(temporary, path)
+
+
+def _sweep(folder):
+    """Removes what processes of this machine were writing when they were killed."""
+    for left in folder.glob(f"{_WRITING}{platform.node()}-*-*"):
+        number = left.name.split("-")[-2]
+        if number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(number):
+    """Whether there is a process of this number."""
+    if os.name != "posix":
+        return True  # os.kill would end it there
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
@@ -19,19 +20,37 @@ from emorec import optimizers
 from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
 from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
-from emorec.errors import BadInput
+from emorec.errors import BadInput, EmorecError
 from emorec.metrics import macro_f1
 from emorec.types import FilePath, Numbers
 
 __all__ = [
-    "Batches", "History", "Stage", "TrainingOptions", "compile_model", "fit", "one_hot", "predict", "random_state",
-    "refuse_test_split", "seeded", "set_random_state", "set_seed", "validation_scores",
+    "Batches", "History", "Interrupted", "OutOfMemory", "Stage", "TrainingOptions", "compile_model", "fit", "one_hot",
+    "predict", "random_state", "refuse_test_split", "seeded", "set_random_state", "set_seed", "validation_scores",
 ]  # fmt: skip
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("constant", "cosine", "linear")
 MONITORS = {"loss": -1, "accuracy": 1, "macro_f1": 1}  # and whether more is better
 LARGEST_SEED = 2**32 - 1
+EXPLODED = 1000.0  # nats of loss for examples that weigh 1; guessing among a thousand classes costs 7
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted, by Ctrl-C or a notebook's stop button.
+
+    Attributes:
+        model: With validation data it holds the weights of the best epoch so far.
+        history: `History` of the whole epochs.
+    """
+
+    def __init__(self, model: keras.Model, history: History) -> None:
+        super().__init__("training was interrupted")
+        self.model, self.history = model, history
+
+
+class OutOfMemory(EmorecError, MemoryError):
+    """A step of training or scoring that does not fit into memory; the message names what makes it smaller."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +295,9 @@ def fit(
 
     Raises:
         BadInput: An unknown option or a value out of range; numbers that are not finite, in training or on validation
-            data.
+            data; a loss that explodes.
+        Interrupted: Ctrl-C; the model then holds the best weights so far. OutOfMemory: A batch does not fit.
+        DataCorrupt: All checkpoints of this run are damaged. EmorecError: A checkpoint cannot be written.
 
     Example:
         >>> import keras, numpy as np
@@ -308,11 +329,25 @@ def fit(
         if number > run.stage:
             run.stage, run.first = number, len(run.history.epochs)
         checkpoint.restore(run, progress)
-        _one_stage(model, train, validation, options, stage.epochs, weight, multi_label, run, checkpoint, progress)
+        try:
+            _one_stage(model, train, validation, options, stage.epochs, weight, multi_label, run, checkpoint, progress)
+        except KeyboardInterrupt as error:
+            _keep_best(model, run, progress)
+            raise Interrupted(model, run.history) from error
         if run.best is not None:
             model.set_weights(run.best)
     checkpoint.done()
     return run.history
+
+
+def _keep_best(model, run, progress):
+    """Leaves the best weights so far in the model, and says so."""
+    if run.best is not None:
+        model.set_weights(run.best)
+        if progress is not None:
+            best, epochs = run.history.best_epoch + 1, len(run.history.epochs)
+            with contextlib.suppress(KeyboardInterrupt):
+                progress(f"interrupted after epoch {epochs}: the best weights so far are kept, those of epoch {best}")
 
 
 def _options(options, settings):
@@ -396,34 +431,64 @@ def quiet_retracing() -> Iterator[None]:
         logger.removeFilter(other)
 
 
+@contextmanager
+def memory_named(batch_size: int) -> Iterator[None]:
+    """Turns what each backend raises where memory ends into `OutOfMemory`, which names the batch size."""
+    try:
+        yield
+    except Exception as error:
+        # TensorFlow's ResourceExhaustedError, torch's OutOfMemoryError, XLA's RESOURCE_EXHAUSTED
+        kind = type(error).__name__
+        known = isinstance(error, MemoryError) or kind in ("ResourceExhaustedError", "OutOfMemoryError")
+        if isinstance(error, OutOfMemory) or not (known or "RESOURCE_EXHAUSTED" in str(error)):
+            raise
+        raise OutOfMemory(
+            f"There is not enough memory for {batch_size} examples at a time ({kind}). Train with "
+            f"batch_size={max(1, batch_size // 4)}, shorten what is read (max_length of texts, size of pictures), or "
+            "hand over fewer inputs at once."
+        ) from error
+
+
 @quiet_retracing()
 def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
-    """Logits as a float32 array (N, C); batches do not change a row's result."""
-    if isinstance(x, Batches):
-        return x.predict(model, batch_size)
-    if len(keras.tree.flatten(x)[0]) <= batch_size:  # spares the set-up of a data pipeline, 0.2 s a call
-        return np.asarray(model.predict_on_batch(x), dtype="float32")
-    return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), dtype="float32")
+    """Logits as a float32 array (N, C); batches do not change a row's result.
+
+    Raises:
+        OutOfMemory: A batch does not fit.
+    """
+    with memory_named(batch_size):
+        if isinstance(x, Batches):
+            return x.predict(model, batch_size)
+        if len(keras.tree.flatten(x)[0]) <= batch_size:  # spares the set-up of a data pipeline, 0.2 s a call
+            return np.asarray(model.predict_on_batch(x), dtype="float32")
+        return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), dtype="float32")
 
 
 @quiet_retracing()
 def _one_epoch(model, x, y, batch_size, weights, rng):
-    if isinstance(x, Batches):
-        return _finite(x.train(model, y, weights, batch_size, rng), model)
-    order = rng.permutation(len(y))
-    y, weights = y[order], None if weights is None else weights[order]
-    x = {k: v[order] for k, v in x.items()} if isinstance(x, dict) else x[order]
-    log = model.fit(x, y, sample_weight=weights, batch_size=batch_size, shuffle=False, verbose=0)
-    return _finite(log.history["loss"][-1], model)
+    limit = EXPLODED * max(1.0, 1.0 if weights is None else float(np.mean(weights)))
+    with memory_named(batch_size):
+        if isinstance(x, Batches):
+            return _finite(x.train(model, y, weights, batch_size, rng), model, limit)
+        order = rng.permutation(len(y))
+        y, weights = y[order], None if weights is None else weights[order]
+        x = {k: v[order] for k, v in x.items()} if isinstance(x, dict) else x[order]
+        log = model.fit(x, y, sample_weight=weights, batch_size=batch_size, shuffle=False, verbose=0)
+    return _finite(log.history["loss"][-1], model, limit)
 
 
-def _finite(loss, model):
+def _finite(loss, model, limit):
     loss = float(loss)
     # The loss alone does not tell: a rectifier turns NaN into 0.
     if not np.isfinite(loss) or not all(np.isfinite(w).all() for w in model.get_weights()):
         raise BadInput(
             f"Training broke down (loss {loss}, weights not finite): lower the learning rate, "
             "or look for NaN in the inputs."
+        )
+    if loss > limit:
+        raise BadInput(
+            f"Training exploded: a loss of {loss:.3g} is far above that of guessing. Lower learning_rate (to a tenth, "
+            "say), set clip=1.0, or scale the inputs."
         )
     return loss
 
