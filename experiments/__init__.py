@@ -27,9 +27,9 @@ __all__ = [
 def _experiments():
     with quiet():
         from experiments import attention, faces, multimodal, pairs, pooling, text, vectors, voice
-        from experiments.pretrained import evaluate, evaluate_faces
+        from experiments.pretrained import evaluate, evaluate_faces, tilt
 
-    modules = (text, attention, pooling, vectors, faces, multimodal, pairs, voice, evaluate, evaluate_faces)
+    modules = (text, attention, pooling, vectors, faces, multimodal, pairs, voice, evaluate, evaluate_faces, tilt)
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 
