@@ -34,6 +34,7 @@ class ModelCard:
         protocol: How the numbers were made.
         numbers: Tables with ``what``, ``metric``, ``value`` and ``low``, ``high`` (95 % interval), all as fractions.
         elsewhere: The same for data of kinds that it was not trained on.
+        by_class: Tables with ``what``, ``class``, ``recall``, ``f1`` (fractions) and ``n``, the tested examples.
         limits: What it cannot do.
         cost: CPU minutes of the training and the device.
         command: The command that makes it again.
@@ -54,6 +55,7 @@ class ModelCard:
     command: str
     numbers: tuple = ()
     elsewhere: tuple = ()
+    by_class: tuple = ()
     base: str = ""
     cite: str = ""
     path: Path = field(default=None, repr=False)
@@ -74,6 +76,10 @@ class ModelCard:
             lines.append(f"{name}: {getattr(self, name)}")
         for name, rows in (("numbers", self.numbers), ("on other data", self.elsewhere)):
             lines += [f"{name}:", *(f"  {row['what']}: {_number(row)}" for row in rows)] if rows else []
+        lines += ["by class:"] if self.by_class else []
+        for row in self.by_class:
+            shares = f"recall, % {100 * row['recall']:.1f}, F1, % {100 * row['f1']:.1f}"
+            lines.append(f"  {row['what']}: {row['class']}: {shares}, n = {row['n']}")
         return "\n".join(lines)
 
 

@@ -48,6 +48,8 @@ def _table(name, path, words):
     for key, sets in (("numbers", words["sets"]), ("elsewhere", words["other"])):
         rows = [row for dataset in sets if dataset in records for row in _numbers(dataset, records[dataset])]
         lines += [f"{key} = [", *(f"    {row}," for row in rows), "]"]
+    if by_class := [row for dataset in words.get("by_class", []) for row in _by_class(dataset, records[dataset])]:
+        lines += ["by_class = [", *(f"    {row}," for row in by_class), "]"]
     return lines
 
 
@@ -58,6 +60,13 @@ def _numbers(dataset, record):
         if isinstance(value, list):
             numbers = ", ".join(f"{key} = {x:.5f}" for key, x in zip(("value", "low", "high"), value))
             yield f'{{ what = {json.dumps(dataset)}, metric = "{shown}", {numbers} }}'
+
+
+def _by_class(dataset, record):
+    """A row (inline table) for each class: recall and F1 as fractions, and how many examples were tested."""
+    for name, scores in record["per_class"].items():
+        numbers = f"recall = {scores['recall']:.4f}, f1 = {scores['f1']:.4f}, n = {scores['n']}"
+        yield f'{{ what = {json.dumps(dataset)}, class = "{name}", {numbers} }}'
 
 
 def main() -> None:

@@ -70,8 +70,8 @@ def run_tilt(run: Run) -> dict:
     return {
         "metrics": scored["metrics"],
         "per_class": scored["per_class"],
-        "protocol": f"{n} pictures of PrivateTest turned by {DEGREES} degrees to either side on a textured canvas; those "
-        "in which mtcnn detects a face; nothing was tuned on them",
+        "protocol": f"{n} pictures of PrivateTest turned by {DEGREES} degrees to either side on a textured canvas; "
+        "those in which mtcnn detects a face; nothing was tuned on them",
         "sizes": {"test": len(rows), "pictures": n},
     }
 

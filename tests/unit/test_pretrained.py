@@ -47,6 +47,11 @@ def test_a_card_says_what_its_model_answers(name):
     assert tuple(model.label_set_) == card.classes
     assert "training" in str(card) and card.limits and card.command.startswith("python -m")
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in card.numbers)
+    if card.modality == "face":
+        assert [row["class"] for row in card.by_class] == list(card.classes) and "disgust: recall" in str(card)
+        accuracy = next(row["value"] for row in card.numbers if row["what"] == card.by_class[0]["what"])
+        hits, n = sum(row["recall"] * row["n"] for row in card.by_class), sum(row["n"] for row in card.by_class)
+        assert hits / n == pytest.approx(accuracy, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["text-emotion", "text-emotion-small"])
