@@ -9,6 +9,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from emorec import registration
 from emorec.version import __version__
 
 if TYPE_CHECKING:
@@ -33,15 +34,9 @@ _FUNCTIONS = {"about": "emorec.reporting", "load": "emorec.pretrained", "models"
 __all__ = ["__version__", "load_model", *_FUNCTIONS, *_CLASSES, *_MODULES]
 
 
-# Modules that define Keras layers: importing them is what makes a saved model readable.
-_LAYERS = ("attention", "text.layers", "text.transformer", "faces.layers", "voice.models", "multimodal.layers",
-           "multimodal.crossmodal", "multimodal.dialogues")  # fmt: skip
-
-
 def load_model(path: str | os.PathLike, **options: Any) -> keras.Model:
     """`keras.saving.load_model` for models with layers of this package, wherever they were saved."""
-    for module in _LAYERS:
-        import_module(f"emorec.{module}")
+    registration.register()
     return import_module("keras").saving.load_model(path, **options)
 
 
@@ -57,3 +52,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+registration.register_with_keras()

@@ -31,6 +31,7 @@ class GlobalAttention(AttentionPooling):
         units: Width of ``u``, at least 1.
         dropout: Share of the weights dropped in training, in [0, 1).
         seed: Seed of the dropout.
+        kernel_regularizer: Of both kernels, e.g. ``"l2"``; None adds nothing to the loss.
 
     Call arguments:
         states: Float tensor (B, T, D).
@@ -44,20 +45,32 @@ class GlobalAttention(AttentionPooling):
         BadInput: ``units`` or ``dropout`` out of range; states not of rank 3; a mask that does not fit.
     """
 
-    def __init__(self, units: int = 64, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int = 64, dropout: float = 0.0, seed: int | None = None, kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(dropout=dropout, seed=seed, **kwargs)
         self.units = positive_int("GlobalAttention", "units", units)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, states_shape: Shape) -> None:
         super().build(states_shape)
-        self.project = keras.layers.Dense(self.units, activation="tanh", dtype=self.dtype_policy, name="project")
+
+        def dense(units, name, **arguments):
+            regularizer = self.kernel_regularizer
+            return keras.layers.Dense(
+                units, kernel_regularizer=regularizer, dtype=self.dtype_policy, name=name, **arguments
+            )
+
+        self.project = dense(self.units, "project", activation="tanh")
         self.project.build(states_shape)
         # No bias: it would add the same to every step, which the softmax takes away again.
-        self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
+        self.score = dense(1, "score", use_bias=False)
         self.score.build((*states_shape[:-1], self.units))
 
     def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         return masked_softmax(ops.squeeze(self.score(self.project(states)), -1), mask)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
+        own = {"units": self.units, "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer)}
+        return {**super().get_config(), **own}

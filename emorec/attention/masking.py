@@ -25,12 +25,23 @@ def masked_softmax(scores: Tensor, mask: Tensor = None, axis: int = -1) -> Tenso
     if mask is None:
         return ops.cast(ops.softmax(wide, axis=axis), scores.dtype)
     keep = ops.broadcast_to(ops.cast(mask, "bool"), ops.shape(wide))
-    highest = ops.max(ops.where(keep, wide, ops.full_like(wide, -1e30)), axis=axis, keepdims=True)
+    # `initial`, so that a batch of no rows has a maximum, too.
+    highest = ops.max(ops.where(keep, wide, ops.full_like(wide, -1e30)), axis=axis, keepdims=True, initial=-1e30)
     # `where` before `exp`: what stands in the padding, infinity and NaN included, reaches no gradient.
     shifted = ops.where(keep, wide - ops.stop_gradient(highest), ops.zeros_like(wide))
     powers = ops.exp(shifted) * ops.cast(keep, wide.dtype)
     nobody = ops.cast(ops.logical_not(ops.any(keep, axis=axis, keepdims=True)), wide.dtype)
     return ops.cast(powers / (ops.sum(powers, axis=axis, keepdims=True) + nobody), scores.dtype)
+
+
+def dot_scores(queries: Tensor, keys: Tensor) -> Tensor:
+    """Dot products of queries (..., T, D) and keys (..., S, D), float32 at least, (..., T, S).
+
+    In float16 they overflow from 65,504 on, which inputs of a few hundred reach.
+    """
+    if queries.dtype != "float64":
+        queries, keys = ops.cast(queries, "float32"), ops.cast(keys, "float32")
+    return ops.matmul(queries, ops.swapaxes(keys, -1, -2))
 
 
 def uniform_weights(states: Tensor, mask: Tensor = None) -> Tensor:

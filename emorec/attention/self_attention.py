@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -9,8 +10,8 @@ import keras
 from keras import ops
 
 from emorec.attention.base import check_states, output_spec
-from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, zero_padding
-from emorec.checks import fraction, positive_int
+from emorec.attention.masking import boolean_mask, check_mask, dot_scores, masked_softmax, zero_padding
+from emorec.checks import fraction, positive_int, whole_number
 from emorec.errors import BadInput
 from emorec.types import Shape, Tensor
 
@@ -27,6 +28,9 @@ class SelfAttention(keras.layers.Layer):
     3. ``a_i = softmax_j(score_ij)`` over the real steps j; a padded step gets exactly 0
     4. ``state_i = W_o [sum_j a_ij v_j of every head] + b``
 
+    ``causal`` lets a step look at itself and at those before it, ``window`` at those no further away than so many
+    steps, an ``attention_mask`` at what it names: step 3 then goes over the steps that all of them leave.
+
     No residual connection and no normalisation: the layer is the attention alone. A padded step looks
     nowhere: its row of weights and its new state are 0. Additive scoring holds B x T x T x units numbers.
 
@@ -36,10 +40,15 @@ class SelfAttention(keras.layers.Layer):
         scoring: "dot" or "additive".
         dropout: Share of the weights dropped in training, in [0, 1).
         seed: Seed of the dropout.
+        causal: Whether a step looks at no later one.
+        window: The furthest that a step looks to either side, in steps, at least 0; None: everywhere.
+        kernel_regularizer: Of all kernels, e.g. ``"l2"``; None adds nothing to the loss.
 
     Call arguments:
         states: Float tensor (B, T, D).
         mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
+        attention_mask: Boolean tensor (B, T, T), ``True`` where the step of the row may look at that of the column; or
+            None. A step that may look nowhere has a new state of ``b`` alone.
         return_attention_scores: Also return the weights.
 
     Returns:
@@ -47,13 +56,13 @@ class SelfAttention(keras.layers.Layer):
         looked at; each row of a real step sums to 1. The mask stays with the states.
 
     Raises:
-        BadInput: ``units``, ``heads``, ``scoring`` or ``dropout`` out of range; states not of rank 3; a mask
-            that does not fit.
+        BadInput: ``units``, ``heads``, ``scoring``, ``dropout`` or ``window`` out of range; states not of rank 3; a
+            mask that does not fit.
     """
 
     def __init__(
         self, units: int = 64, heads: int = 1, scoring: str = "dot", dropout: float = 0.0, seed: int | None = None,
-        **kwargs: Any,
+        causal: bool = False, window: int | None = None, kernel_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -65,7 +74,9 @@ class SelfAttention(keras.layers.Layer):
             raise BadInput(f"SelfAttention: scoring must be one of {', '.join(SCORINGS)}; got {scoring!r}.")
         self.scoring = scoring
         self.dropout = fraction("SelfAttention", "dropout", dropout)
-        self.seed = seed
+        self.seed, self.causal = seed, bool(causal)
+        self.window = None if window is None else whole_number("window", window, 0, owner="SelfAttention")
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, states_shape: Shape) -> None:
@@ -73,7 +84,9 @@ class SelfAttention(keras.layers.Layer):
         self.drop.build(states_shape)
 
         def dense(units, name, use_bias=True):
-            return keras.layers.Dense(units, use_bias=use_bias, dtype=self.dtype_policy, name=name)
+            return keras.layers.Dense(
+                units, use_bias=use_bias, kernel_regularizer=self.kernel_regularizer, dtype=self.dtype_policy, name=name
+            )
 
         # A bias of the keys would move all dot scores of a query alike, and one of the values ends up in the
         # output's; additive scoring needs a single bias inside its tanh, which the queries carry.
@@ -88,17 +101,19 @@ class SelfAttention(keras.layers.Layer):
             self.score_kernel = self.add_weight(
                 shape=(self.heads, self.units // self.heads),
                 initializer="glorot_uniform",
+                regularizer=self.kernel_regularizer,
                 name="score_kernel",
             )
 
     def call(
-        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
-    ) -> Tensor:
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False,
+        training: bool | None = None, attention_mask: Tensor = None,
+    ) -> Tensor:  # fmt: skip
         mask = boolean_mask("SelfAttention", states, mask)
         states = zero_padding(states, mask)
         queries, keys, values = (self._split(project(states)) for project in (self.query, self.key, self.value))
-        pairs = None if mask is None else ops.logical_and(mask[:, None, :, None], mask[:, None, None, :])
-        scores = masked_softmax(self._score(queries, keys), pairs)
+        pairs = self._pairs(states, mask, attention_mask)
+        scores = ops.cast(masked_softmax(self._score(queries, keys), pairs), values.dtype)
         attended = ops.matmul(self.drop(scores, training=training), values)  # (B, heads, T, units / heads)
         merged = ops.reshape(ops.transpose(attended, (0, 2, 1, 3)), (-1, ops.shape(states)[1], self.units))
         outputs = zero_padding(self.output_projection(merged), mask)
@@ -122,6 +137,23 @@ class SelfAttention(keras.layers.Layer):
         brought = ops.matmul(brought, self.output_projection.kernel)
         return ops.sqrt(ops.sum(ops.square(brought), axis=-1))  # ops.norm fails under JAX
 
+    def _pairs(self, states, mask, attention_mask):
+        """Which steps look at which, bool (B or 1, 1, T, T); None: all at all."""
+        allowed = []
+        if mask is not None:
+            allowed.append(ops.logical_and(mask[:, None, :, None], mask[:, None, None, :]))
+        if attention_mask is not None:
+            _check_pairs(states, attention_mask)
+            allowed.append(ops.cast(attention_mask, "bool")[:, None])
+        if self.causal or self.window is not None:
+            steps = ops.arange(ops.shape(states)[1])
+            back = (steps[:, None] - steps[None, :])[None, None]  # how far the step looked at lies behind
+            if self.causal:
+                allowed.append(back >= 0)
+            if self.window is not None:
+                allowed.append(ops.abs(back) <= self.window)
+        return functools.reduce(ops.logical_and, allowed) if allowed else None
+
     def _split(self, projected):
         """(B, T, units) to (B, heads, T, units / heads)."""
         width = self.units // self.heads
@@ -130,9 +162,7 @@ class SelfAttention(keras.layers.Layer):
 
     def _score(self, queries, keys):
         if self.scoring == "dot":
-            # Scale before the product, so that float16 scores stay in range.
-            scaled = queries / math.sqrt(self.units // self.heads)
-            return ops.matmul(scaled, ops.transpose(keys, (0, 1, 3, 2)))
+            return dot_scores(queries, keys) / math.sqrt(self.units // self.heads)
         summed = ops.tanh(queries[:, :, :, None, :] + keys[:, :, None, :, :])
         return ops.einsum("bhijd,hd->bhij", summed, ops.cast(self.score_kernel, summed.dtype))
 
@@ -145,11 +175,28 @@ class SelfAttention(keras.layers.Layer):
         return (tuple(states_shape), weights) if return_attention_scores else tuple(states_shape)
 
     def compute_output_spec(
-        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False, training: bool | None = None
-    ) -> Tensor:
+        self, states: Tensor, mask: Tensor = None, return_attention_scores: bool = False,
+        training: bool | None = None, attention_mask: Tensor = None,
+    ) -> Tensor:  # fmt: skip
         check_mask("SelfAttention", states, mask)
+        if attention_mask is not None:
+            _check_pairs(states, attention_mask)
         return output_spec(self, self.compute_output_shape(states.shape, return_attention_scores))
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("units", "heads", "scoring", "dropout", "seed")}
+        names = ("units", "heads", "scoring", "dropout", "seed", "causal", "window")
+        own = {name: getattr(self, name) for name in names}
+        own["kernel_regularizer"] = keras.regularizers.serialize(self.kernel_regularizer)
         return {**super().get_config(), **own}
+
+
+def _check_pairs(states, attention_mask):
+    """BadInput unless an attention mask covers each pair of the steps of ``states`` (B, T, D)."""
+    batch, steps, _ = states.shape
+    given = tuple(attention_mask.shape)
+    expected = (batch, steps, steps)
+    if len(given) != 3 or any(a != b for a, b in zip(expected, given) if None not in (a, b)):
+        raise BadInput(
+            f"SelfAttention: an attention_mask of shape {given} does not fit states of shape {tuple(states.shape)}; it "
+            f"needs the shape {expected}, True where the step of the row may look at that of the column."
+        )

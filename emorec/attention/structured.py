@@ -29,6 +29,7 @@ class StructuredSelfAttention(AttentionPooling):
         penalty: Weight of eq. 8, at least 0; 0 adds nothing.
         dropout: Share of the weights dropped in training, in [0, 1).
         seed: Seed of the dropout.
+        kernel_regularizer: Of both kernels, e.g. ``"l2"``; None adds nothing to the loss.
 
     Call arguments:
         states: Float tensor (B, T, D).
@@ -45,7 +46,7 @@ class StructuredSelfAttention(AttentionPooling):
 
     def __init__(
         self, units: int = 64, hops: int = 4, penalty: float = 0.0, dropout: float = 0.0, seed: int | None = None,
-        **kwargs: Any,
+        kernel_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(dropout=dropout, seed=seed, **kwargs)
         self.units = positive_int("StructuredSelfAttention", "units", units)
@@ -53,6 +54,7 @@ class StructuredSelfAttention(AttentionPooling):
         if not isinstance(penalty, (int, float)) or not 0 <= penalty < float("inf"):
             raise BadInput(f"StructuredSelfAttention: penalty must be a number of at least 0, got {penalty!r}.")
         self.penalty = float(penalty)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     @property
     def rows(self) -> int:
@@ -62,7 +64,10 @@ class StructuredSelfAttention(AttentionPooling):
         super().build(states_shape)
 
         def dense(units, name, **arguments):
-            return keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name, **arguments)
+            return keras.layers.Dense(
+                units, use_bias=False, kernel_regularizer=self.kernel_regularizer, dtype=self.dtype_policy, name=name,
+                **arguments,
+            )  # fmt: skip
 
         self.project = dense(self.units, "project", activation="tanh")
         self.project.build(states_shape)
@@ -88,4 +93,5 @@ class StructuredSelfAttention(AttentionPooling):
 
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "hops": self.hops, "penalty": self.penalty}
+        own["kernel_regularizer"] = keras.regularizers.serialize(self.kernel_regularizer)
         return {**super().get_config(), **own}

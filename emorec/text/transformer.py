@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from emorec.attention.base import check_states, output_spec
-from emorec.attention.masking import boolean_mask, check_mask, masked_softmax, zero_padding
+from emorec.attention.masking import boolean_mask, check_mask, dot_scores, masked_softmax, zero_padding
 from emorec.checks import fraction, positive_int
 from emorec.errors import BadInput
 from emorec.text.layers import MaskedPooling
@@ -91,9 +91,8 @@ class TransformerBlock(keras.layers.Layer):
         part = size // self.heads
         together = ops.reshape(self.query_key_value(states), (batch, steps, 3, self.heads, part))
         query, key, value = (ops.transpose(together[:, :, i], (0, 2, 1, 3)) for i in range(3))  # (B, heads, T, part)
-        # Divided before the product: float16 would overflow after it.
-        scores = ops.matmul(query * part**-0.5, ops.transpose(key, (0, 1, 3, 2)))
-        weights = masked_softmax(scores, None if mask is None else mask[:, None, None, :])
+        scores = dot_scores(query, key) * part**-0.5
+        weights = ops.cast(masked_softmax(scores, None if mask is None else mask[:, None, None, :]), value.dtype)
         return ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, steps, size))
 
     def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:

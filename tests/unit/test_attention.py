@@ -245,7 +245,86 @@ def test_without_a_mask_every_step_counts(make):
     np.testing.assert_allclose(bare, array(layer(states, mask=np.ones((4, 6), bool))), atol=1e-6)
 
 
+# Who looks at whom
+
+
+def test_causal_window_and_pairs_by_hand():
+    states, mask = sequences()
+    allowed = np.random.default_rng(1).random((4, 6, 6)) < 0.6
+    allowed[0, 2] = False  # a step that may look nowhere
+    back = np.arange(6)[:, None] - np.arange(6)
+    wanted = mask[:, :, None] & mask[:, None, :] & allowed & (back >= 0) & (back <= 2)
+    layer = SelfAttention(6, heads=2, causal=True, window=2)
+    new, weights = layer(states, mask=mask, attention_mask=allowed, return_attention_scores=True)
+    open_to_all = SelfAttention(6, heads=2)
+    open_to_all(states)
+    open_to_all.set_weights(layer.get_weights())
+    full = array(open_to_all(states, return_attention_scores=True)[1])
+    by_hand = full * wanted[:, None]
+    by_hand /= np.maximum(by_hand.sum(axis=-1, keepdims=True), 1e-30)
+    np.testing.assert_allclose(array(weights), by_hand, atol=1e-6)
+    assert not array(weights)[0, :, 2].any()
+    np.testing.assert_allclose(array(new)[0, 2], array(layer.output_projection.bias), atol=1e-6)
+
+
+@pytest.mark.parametrize("scoring", ["dot", "additive"])
+def test_a_causal_step_sees_nothing_of_later_ones(scoring):
+    states, _ = sequences()
+    layer = SelfAttention(6, heads=2, scoring=scoring, causal=True)
+    before, later = array(layer(states)), states.copy()
+    later[:, 4:] += 3
+    after = array(layer(later))
+    np.testing.assert_allclose(after[:, :4], before[:, :4], atol=1e-6)
+    assert np.abs(after[:, 4:] - before[:, 4:]).max() > 0.01
+
+
+def test_a_window_of_none_sees_only_itself():
+    states, mask = sequences()
+    _, weights = SelfAttention(6, window=0)(states, mask=mask, return_attention_scores=True)
+    np.testing.assert_array_equal(array(weights)[:, 0], np.eye(6) * mask[:, :, None])
+
+
+def test_the_mask_of_pairs_goes_through_a_functional_model():
+    states, _ = sequences()
+    allowed = np.tril(np.ones((4, 6, 6), bool))
+    inputs, pairs = keras.Input((None, 3)), keras.Input((None, None), dtype="bool")
+    layer = SelfAttention(6)
+    model = keras.Model([inputs, pairs], layer(inputs, attention_mask=pairs))
+    np.testing.assert_allclose(array(model([states, allowed])), array(layer(states, attention_mask=allowed)), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [
+    lambda **more: SelfAttention(6, 2, "additive", **more), lambda **more: SelfAttention(6, **more),
+    lambda **more: GlobalAttention(5, **more), lambda **more: StructuredSelfAttention(5, 3, **more),
+])  # fmt: skip
+def test_a_regularizer_is_of_all_kernels(make):
+    layer = make(kernel_regularizer=keras.regularizers.L2(0.5))
+    layer(sequences()[0])
+    kernels = [array(w) for w in layer.trainable_weights if "kernel" in w.name]
+    assert len(kernels) > 1
+    by_hand = sum(0.5 * np.square(kernel).sum() for kernel in kernels)
+    np.testing.assert_allclose(sum(array(loss) for loss in layer.losses), by_hand, rtol=1e-5)
+
+
 # Shapes, precision, dropout, errors
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "hierarchical"])
+def test_a_batch_of_no_rows(name):
+    states, mask = sequences() if name != "hierarchical" else documents()
+    layer = LAYERS[name]() if name != "hierarchical" else HierarchicalAttention(units=4)
+    shapes = [tuple(part.shape[1:]) for part in layer(states, mask=mask, return_attention_scores=True)]
+    empty = layer(states[:0], mask=mask[:0], return_attention_scores=True)
+    assert [tuple(part.shape) for part in empty] == [(0, *shape) for shape in shapes]
+
+
+def test_dot_scores_do_not_overflow_in_half_precision():
+    states = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32") * 200
+    half, full = SelfAttention(8, heads=2, dtype="float16"), SelfAttention(8, heads=2)
+    full(states)
+    half(states)
+    half.set_weights(full.get_weights())
+    np.testing.assert_allclose(array(half(states)).astype("float32"), array(full(states)), rtol=0.02, atol=3)
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "hierarchical"])
@@ -302,6 +381,11 @@ def test_dropout_is_for_training_and_leaves_the_scores():
         (lambda: SelfAttention()(np.zeros((2, 3, 4, 5))), "rank 4"),
         (lambda: UniformAttention()(np.zeros((2, 3))), "rank 2"),
         (lambda: GlobalAttention()(np.zeros((2, 3, 4)), mask=np.ones((2, 4), bool)), "mask of shape (2, 4)"),
+        (lambda: SelfAttention(window=-1), "window must be a whole number of at least 0, got -1"),
+        (
+            lambda: SelfAttention()(np.zeros((2, 3, 4)), attention_mask=np.ones((2, 3, 4), bool)),
+            "attention_mask of shape (2, 3, 4)",
+        ),
         (
             lambda: SelfAttention()(np.zeros((2, 3, 4)), mask=np.ones((2, 3, 1), bool)),
             "needs the shape (2, 3)",
@@ -323,10 +407,11 @@ def test_configs_round_trip():
         HierarchicalAttention(3, word_encoder="lstm", encoder_units=2),
         HierarchicalAttention(3, word_encoder=keras.layers.LSTM(2, return_sequences=True)),
         GlobalAttention(3, dropout=0.2, seed=7),
+        SelfAttention(4, causal=True, window=3, kernel_regularizer=keras.regularizers.L1(0.1)),
     ]
     for layer in layers:
         check_config(layer)
-    assert type(layers[-2].word_encoder) is keras.layers.LSTM
+    assert type(layers[-3].word_encoder) is keras.layers.LSTM
 
 
 def test_saved_model_reloads_in_a_fresh_process(elsewhere):
@@ -343,6 +428,16 @@ def test_saved_model_reloads_in_a_fresh_process(elsewhere):
         outputs += [*SelfAttention(4, 2, scoring)(flat, return_attention_scores=True)]
     outputs += [UniformAttention()(flat)]
     elsewhere.check_model(keras.Model(inputs, outputs), ids, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("imports", ["import emorec, keras", "import keras, emorec"])
+def test_keras_alone_reads_the_layers_after_importing_emorec(imports, tmp_path):
+    inputs = keras.Input((None, 3))
+    keras.Model(inputs, GlobalAttention(4)(SelfAttention(4)(inputs))).save(tmp_path / "own.keras")
+    code = f"{imports}; print(len(keras.saving.load_model({str(tmp_path / 'own.keras')!r}).layers))"
+    done = subprocess.run([sys.executable, "-c", code], env=with_checkout(), capture_output=True, text=True)
+    assert done.stdout.strip() == "3", done.stderr[-2000:]
 
 
 @pytest.mark.slow
