@@ -81,7 +81,7 @@ def read_clip(
     }
     heard = read_sound(path) if sound and models["voice"] is not None else None
     seen = _faces(path, models["face"], step)
-    length = max(seen["seconds"].max() + step if len(seen) else 0, _length(path), heard.seconds if heard else 0)
+    length = max(seen["seconds"].max() + 1e-3 if len(seen) else 0, _length(path), heard.seconds if heard else 0)
     stretches = cut(cues, length, window)
     said = {
         "face": _faces_said(seen, models["face"], stretches),
@@ -311,7 +311,8 @@ def timeline(table: pd.DataFrame) -> Figure:
                 below.barh(
                     height, end - start, left=start, color=COLOURS.get(name, "0.3"), alpha=0.35, edgecolor="white"
                 )
-                below.text((start + end) / 2, height, answer[:9], ha="center", va="center", fontsize=7)
+                if end - start > 0.055 * (edges[-1] - edges[0]):  # wide enough for a word
+                    below.text((start + end) / 2, height, answer[:9], ha="center", va="center", fontsize=7)
                 if name == "emotion" and apart:
                     below.plot((start + end) / 2, height + 0.42, "v", color="#D55E00", markersize=6)
     below.set(yticks=range(len(rows)), yticklabels=[{"emotion": "all together"}.get(n, n) for n in reversed(rows)])

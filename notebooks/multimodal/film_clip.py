@@ -44,7 +44,7 @@ import emorec; emorec.about(install=True)
 # from one look at the picture to the next.
 
 # %% tags=["parameters"]
-faces = 210  # @param {type:"integer"}
+faces = 280  # @param {type:"integer"}
 window = 2.0  # @param {type:"number"}
 step = 0.5  # @param {type:"number"}
 seed = 0  # @param {type:"integer"}
@@ -113,29 +113,28 @@ print((work / "talk.srt").read_text()[:230])
 # %% [markdown]
 # ## Train
 #
-# The faces are found and cut out by the detector that will also look at the film: a model should see in training what it
-# will see in use.
+# A model should see in training what it will see in use. So the pictures of the training go through the same detector as
+# the film: with `detect="auto"` the face is found, turned upright and cut out, and then learnt.
 
 # %%
-from emorec.faces import crop_face
 from emorec.faces.render import random_face
 
 names = list(emorec.labels.EMOTIONS7)
 labels = np.array([names[k % 7] for k in range(faces)], dtype=object)
 pictures = [random_face(label, (seed, 50 + k), difficulty="easy", size=96).image for k, label in enumerate(labels)]
 found = [k for k, picture in enumerate(pictures) if len(emorec.faces.detect(picture))]
-crops = np.stack([crop_face(pictures[k], size=48) for k in found])
 print(f"{len(found)} of {faces} faces were found")
 
 # %% [markdown]
-# Both models are small, and take less than a minute. Their probabilities are calibrated on people of the validation part.
+# Four in five of the people train the model, the others choose the epoch and calibrate the probabilities.
 
 # %%
-cut = len(crops) * 4 // 5
-held_out = (crops[cut:], labels[found][cut:])
-face = emorec.FaceClassifier("lenet", width=16, epochs=3 if fast else 60, seed=seed)
-face.fit(crops[:cut], labels[found][:cut], validation=held_out, label_set=emorec.labels.EMOTIONS7, progress=None)
-face.calibrate(held_out)
+seen = [pictures[k] for k in found]
+cut = len(seen) * 4 // 5
+held_out = (seen[cut:], labels[found][cut:])
+face = emorec.FaceClassifier("lenet", width=16, detect="auto", epochs=3 if fast else 80, seed=seed)
+face.fit(seen[:cut], labels[found][:cut], validation=held_out, label_set=emorec.labels.EMOTIONS7, progress=None)
+face.calibrate(held_out);
 
 # %% [markdown]
 # The voices:

@@ -455,3 +455,10 @@ def test_check_presence():
         check_presence([[0.5, 1]], ["text", "face"])
     with pytest.raises(BadInput, match=r"\(N, 2\)"):
         check_presence([[1, 1, 1]], ["text", "face"])
+
+
+def test_every_name_of_the_package_is_there():
+    import emorec.multimodal as package
+
+    for name in package._PLACES:
+        assert getattr(package, name).__name__ == name
