@@ -36,6 +36,7 @@ notebooks: $(READY)
 
 check: $(READY)
 	$(BIN) -m ruff check . && $(BIN) -m ruff format --check emorec experiments tools tests
+	$(BIN) -m mypy
 	$(BIN) -m tools notebooks check
 	$(BIN) -m tools generated --check
 

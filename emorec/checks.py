@@ -29,14 +29,14 @@ def whole_number(name: str, value: Any, low: int, high: int | None = None, owner
 
 def fraction(owner: str, name: str, value: Any) -> float:
     """``value`` as a float, or BadInput: it must lie in [0, 1), as a dropout rate does."""
-    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise BadInput(f"{_prefix(owner)}{name} must be a number from 0 to below 1, got {value!r}.")
     return float(value)
 
 
 def real_number(name: str, value: Any, low: float, high: float, *, above: bool = False, owner: str = "") -> float:
     """``value`` as a float, or BadInput: it must lie in [low, high], or with ``above`` in (low, high]."""
-    fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high
+    fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= float(value) <= high
     if not fits or (above and value == low):
         limits = f"above {low:g}, to {high:g}" if above else f"from {low:g} to {high:g}"
         raise BadInput(f"{_prefix(owner)}{name} must be a number {limits}, got {value!r}.")

@@ -319,7 +319,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         inputs, labels = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
         encoded = self.label_set_.encode(labels)
         if self.label_set_.multi_label:
-            self.thresholds_ = metrics.tune_thresholds(encoded, self.predict_proba(inputs))
+            self.thresholds_ = metrics.tune_thresholds(encoded, self.predict_proba(inputs))  # type: ignore[assignment]
         else:
             self.temperature_ = metrics.fit_temperature(self.logits(inputs), encoded)
         return self

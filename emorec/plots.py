@@ -407,7 +407,7 @@ def attention(tokens: Strings, weights: Numbers, *, title: str | None = None, ax
 
 
 def document(
-    sentences: Sequence[Sequence[str]], word_weights: Values, sentence_weights: Numbers | None, *,
+    sentences: Sequence, word_weights: Values, sentence_weights: Numbers | None, *,
     title: str | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """The sentences of a document, words shaded by weight, beside a bar for the weight of each sentence.

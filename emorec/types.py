@@ -9,8 +9,8 @@ import numpy as np
 # A tensor of whichever backend Keras runs on, symbolic ones included; Keras publishes no static type for it.
 Tensor: TypeAlias = Any
 
-# The sizes of a tensor's axes, None where a size is not known yet.
-Shape: TypeAlias = tuple[int | None, ...]
+# The sizes of a tensor's axes: ints, None where a size is not known yet.
+Shape: TypeAlias = tuple[Any, ...]
 
 FilePath: TypeAlias = str | os.PathLike
 

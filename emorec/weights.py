@@ -80,7 +80,7 @@ def pack(arrays: dict[str, np.ndarray], precision: str = "float32") -> bytes:
         else:
             stored[name] = array
     file = io.BytesIO()
-    np.savez_compressed(file, **stored)
+    np.savez_compressed(file, **stored)  # type: ignore[arg-type]
     return file.getvalue()
 
 

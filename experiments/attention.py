@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorec.text.comparison import EVERY, paired, pairs
 from experiments.runs import Run, load_results
@@ -100,6 +100,6 @@ def answer(contents: list[dict]) -> str:
     return "\n".join([*lines, "", note])
 
 
-def gained(row) -> pd.DataFrame:
+def gained(row: Any) -> pd.DataFrame:
     """A difference with its interval and p, two cells of a table; dashes for None."""
     return "– | –" if row is None else "{estimate:+.1f} [{low:+.1f}, {high:+.1f}] | {p:.3f}".format(**row)

@@ -304,7 +304,7 @@ def run_meld(run: Run) -> dict:
     return outcome(test.labels, p, label_set, test.groups, protocol=MELD_PROTOCOL)
 
 
-def meld_context(data: Dataset, views: dict, part: str, seed: int, weights: np.ndarray, options: dict) -> np.ndarray:
+def meld_context(data: Dataset, views: dict, part: Split, seed: int, weights: np.ndarray, options: dict) -> np.ndarray:
     """Probabilities (N, 7) for a part, of a Keras model of whole dialogues stopped on the development part."""
     keras.utils.clear_session()
     named = options.get("context") == "dialogue-rnn"

@@ -22,7 +22,7 @@ from experiments.runs import Run
 
 if TYPE_CHECKING:
     from emorec.datasets.base import Dataset
-    from emorec.metrics import Evaluation
+    from emorec.metrics import Evaluation, MultilabelEvaluation
 
 CLASSIFIER = "experiments.text:run_classifier"
 BASELINE = "experiments.text:run_baseline"
@@ -57,7 +57,7 @@ def vectors(name: str) -> Path:
     )
 
 
-def outcome(data: Dataset, evaluation: Evaluation, **more: Any) -> dict:
+def outcome(data: Dataset, evaluation: Evaluation | MultilabelEvaluation, **more: Any) -> dict:
     """What every run reports: metrics with intervals, the protocol and the sizes of the splits."""
     return {
         "metrics": evaluation.to_dict()["metrics"],

@@ -12,6 +12,7 @@ from emorec import datasets, metrics
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import k_fold, split_validation
 from emorec.errors import BadInput
+from emorec.labels import LabelSet
 from emorec.voice import VoiceClassifier, baselines
 from emorec.voice.synthesis import best_possible_rate
 from emorec.voice.utterances import Utterance
@@ -23,7 +24,7 @@ SPEAKERS = 140  # of sample-voices: with 40 (seed 1) and with 100 accuracy still
 
 
 @lru_cache(maxsize=2)
-def load(name: str) -> Split:
+def load(name: str) -> tuple[Split, LabelSet]:
     """All utterances of a dataset as one `Split`; what is measured of them is kept for the next run."""
     if name == "sample-voices":
         data = datasets.load(name, speakers=SPEAKERS, repeats=6)

@@ -18,6 +18,8 @@ from emorec.types import FilePath
 if TYPE_CHECKING:
     import argparse
 
+    from matplotlib.figure import Figure
+
 INK, GREY, AMBER = "#222222", "#6b6b6b", "#8a5a00"  # AMBER: ORANGE that can be read as text
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
 
@@ -103,7 +105,7 @@ class Svg:
         padded = weight == 0
         pale = {"dashed": True, "colour": GREY, "text_colour": GREY} if padded else {}
         left = x - width / 2
-        self.box(left, y - 30, width, 30, word, **pale)
+        self.box(left, y - 30, width, 30, word, **pale)  # type: ignore[arg-type]
         self.line(x, y - 30, x, y - 52)
         self.box(left, y - 88, width, 34, state, **({"fill": "#ffffff"} | pale if padded else {"fill": "#d6e9f5"}))
         self.line(x, y - 88, x, y - 106, tip=not padded)
@@ -217,9 +219,9 @@ def hierarchical_attention() -> str:
     )  # fmt: skip
     centres = [130, 370, 545]
     for i, (sentence, scores) in enumerate(zip(sentences, word_scores)):
-        centre, weights = centres[i], softmax(scores)
+        centre, weights = centres[i], softmax(scores)  # type: ignore[arg-type]
         svg.box(centre - 116, 366, 232, 250, fill="#fafafa", colour="#bbbbbb")
-        for t, (word, weight) in enumerate(zip(sentence, weights)):
+        for t, (word, weight) in enumerate(zip(sentence, weights)):  # type: ignore[call-overload]
             x = centre - 75 + 75 * t
             start = svg.column(x, 604, word or "padding", f"h_{{{i + 1}{t + 1}}}" if word else "masked", weight, 69)
             if weight:
@@ -356,7 +358,7 @@ def samples(path: FilePath) -> None:
     gallery(people=4).savefig(path, dpi=100, metadata={"Software": None})
 
 
-def gallery(people=4, seed=0, size=112):
+def gallery(people: int = 4, seed: int = 0, size: int = 112) -> Figure:
     """A figure with the seven emotions in the columns and a person to a row, from the palest to the darkest.
 
     Args:

@@ -22,7 +22,7 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     yield ROOT / "data" / "README.md", lambda text: cards.readme()
     yield from performance.documents()
     for name, draw in diagrams.SVGS.items():
-        yield ROOT / "Screenshots" / name, lambda text, draw=draw: draw()
+        yield ROOT / "Screenshots" / name, lambda text, draw=draw: draw()  # type: ignore[misc]
 
 
 def stale(pairs: Iterable[tuple[Path, Callable[[str], str]]] | None = None) -> list[Path]:

@@ -147,8 +147,8 @@ def notebook_page(name: str) -> dict[str, str | bytes]:
                 outputs.append(f'<div class="output {output.get("name", "")}">{html}</div>')
     lines.insert(1, _facts(name, notebook))
     files[page] = "\n\n".join(lines) + "\n"
-    files[f"notebooks/{name}.ipynb"] = notebooks.script(name).with_suffix(".ipynb").read_bytes()
-    return files
+    files[f"notebooks/{name}.ipynb"] = notebooks.script(name).with_suffix(".ipynb").read_bytes()  # type: ignore[assignment]
+    return files  # type: ignore[return-value]
 
 
 def _output(output, section, picture, files):

@@ -49,7 +49,7 @@ class AttentionPooling(keras.layers.Layer):
         training: Whether dropout is on.
     """
 
-    rows = None  # sums per sequence; None: a single one, without an axis of its own
+    rows: int | None = None  # sums per sequence; None: a single one, without an axis of its own
 
     def __init__(self, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -57,7 +57,7 @@ class StructuredSelfAttention(AttentionPooling):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     @property
-    def rows(self) -> int:
+    def rows(self) -> int:  # type: ignore[override]
         return self.hops
 
     def build(self, states_shape: Shape) -> None:

@@ -89,7 +89,7 @@ class Bound:
             )
 
 
-def gunzip(data: bytes, name: str) -> bytes:
+def gunzip(data: bytes, name: FilePath) -> bytes:
     """The content of a gzipped file, bounded as archives are.
 
     Raises:
@@ -117,12 +117,12 @@ def members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         with zipfile.ZipFile(path) as archive:
             for info in _bounded(path, archive.infolist(), "file_size"):
                 if not info.is_dir():
-                    yield info.filename, lambda info=info: archive.read(info)
+                    yield info.filename, lambda info=info: archive.read(info)  # type: ignore[misc]
     elif path.name.endswith(ARCHIVES):
         with tarfile.open(path) as archive:
             for member in _bounded(path, archive, "size"):
                 if member.isfile():
-                    yield member.name, lambda member=member: archive.extractfile(member).read()
+                    yield member.name, lambda member=member: archive.extractfile(member).read()  # type: ignore[misc]
             _read_to_end(archive, path)
     else:
         for file in sorted(p for p in path.parent.iterdir() if p.is_file()):

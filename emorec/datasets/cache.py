@@ -106,7 +106,7 @@ def arrays(
         made = make()
     try:
         with replacing(target) as temporary:
-            np.savez(temporary, **made)
+            np.savez(temporary, **made)  # type: ignore[arg-type]
         for old in place.glob(f"{stem}-*.npz"):
             if old != target:
                 old.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from emorec.labels import LabelSet
 from emorec.types import FilePath
 
 if TYPE_CHECKING:
-    from emorec.datasets.base import Rows
+    from emorec.datasets.splits import Rows
 
 
 @dataclass(frozen=True)

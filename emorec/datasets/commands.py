@@ -14,7 +14,7 @@ from emorec.errors import BadInput, EmorecError
 if TYPE_CHECKING:
     import argparse
 
-    from emorec.datasets.base import Rows
+    from emorec.datasets.splits import Rows
 
 FOLDED = ("movie-polarity", "movie-subjectivity")
 

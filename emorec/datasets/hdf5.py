@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Group:
         bound: What may still be read of the file.
     """
 
-    def __init__(self, group, file: Path, bound: Bound):
+    def __init__(self, group: Any, file: Path, bound: Bound):
         self._group, self._file, self._bound = group, file, bound
 
     def __iter__(self) -> Iterator[str]:

@@ -41,7 +41,7 @@ def _dtype(code, align=False, copy=True) -> np.dtype:
 
 def _scalar(dtype, data) -> np.generic:
     """A numpy scalar from its bytes."""
-    return _filled((), dtype, data, False)[()]
+    return _filled((), dtype, data, False)[()]  # type: ignore[return-value]
 
 
 def _from_buffer(buffer, dtype, shape, order) -> np.ndarray:

@@ -8,6 +8,7 @@ class.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -18,7 +19,7 @@ import numpy as np
 from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.errors import BadInput, LabelMismatch
 from emorec.labels import LabelSet
-from emorec.types import Numbers, Strings, Values
+from emorec.types import Strings, Values
 
 if TYPE_CHECKING:
     from emorec.datasets.cards import Card
@@ -83,7 +84,7 @@ def _class_counts(labels, unit):
 
 
 def assign(
-    ids: Values, labels: Values, shares: Numbers, *, seed: int | str = 0, content: Values | None = None,
+    ids: Values, labels: Values, shares: Sequence, *, seed: int | str = 0, content: Values | None = None,
     groups: Values | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Deals rows into splits, stratified by class, never tearing duplicates or groups apart.
@@ -163,7 +164,7 @@ def split_validation(
     rows = [i for i, split in enumerate(splits) if split == "train"]
     if not 0 < share < 1 or len(rows) < 2:
         raise BadInput(f"Cannot take a share of {share!r} for validation from {len(rows)} training rows.")
-    only = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
+    only: Callable[[Any], Any] = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     exact = Fraction(share).limit_denominator(1000)
     drawn = assign(only(ids), only(labels), (1 - exact, exact), seed=seed, content=only(content), groups=only(groups))
     if (groups is not None or len(rows) >= 10) and not drawn.any():

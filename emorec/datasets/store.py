@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from emorec.datasets.archives import ARCHIVES, gunzip, members, readable
 from emorec.datasets.decoding import decode, refuse_html
 from emorec.errors import BadInput, DataMissing
-from emorec.types import Values
+from emorec.types import FilePath, Values
 
 if TYPE_CHECKING:
     from emorec.datasets.cards import Card
@@ -35,7 +35,7 @@ def user_cache() -> Path:
     return Path(pooch.os_cache("emorec"))
 
 
-def roots(root: str | Path | None = None) -> list[Path]:
+def roots(root: FilePath | None = None) -> list[Path]:
     """Folders that may hold datasets, in the order they are looked at."""
     if root is not None:
         return [Path(root).expanduser()]
@@ -43,7 +43,7 @@ def roots(root: str | Path | None = None) -> list[Path]:
     return [Path(given).expanduser(), user_cache()] if given else [user_cache()]
 
 
-def download_root(root: str | Path | None = None) -> Path:
+def download_root(root: FilePath | None = None) -> Path:
     """The first root that can be written to: a shared ``$EMOREC_DATA`` may be read-only."""
     for folder in roots(root):
         with contextlib.suppress(OSError):
@@ -66,12 +66,12 @@ def holds(path: Path, card: Card) -> bool:
     return path.is_dir() and any(all(map(has, together)) for together in card.files)
 
 
-def places(card: Card, root: str | Path | None = None) -> list[Path]:
+def places(card: Card, root: FilePath | None = None) -> list[Path]:
     """Folders where a dataset may lie, in the order they are looked at."""
     return [folder / name for folder in roots(root) for name in (card.name, *card.folders)]
 
 
-def locate(card: Card, path: str | Path | None = None, root: str | Path | None = None) -> Path:
+def locate(card: Card, path: FilePath | None = None, root: FilePath | None = None) -> Path:
     """The folder (or the file given as ``path``) where a dataset lies.
 
     Raises:
@@ -88,7 +88,7 @@ def locate(card: Card, path: str | Path | None = None, root: str | Path | None =
     raise missing(card, places(card, root), root=root)
 
 
-def missing(card: Card, looked_in: Values, why: str = "", root: str | Path | None = None) -> DataMissing:
+def missing(card: Card, looked_in: Values, why: str = "", root: FilePath | None = None) -> DataMissing:
     """The `DataMissing` of a card."""
     usable = [folder for folder in roots(root) if os.access(folder, os.W_OK) or not folder.exists()]
     folder = [*usable, *roots(root)][0] / card.name
@@ -97,7 +97,7 @@ def missing(card: Card, looked_in: Values, why: str = "", root: str | Path | Non
     if getattr(card, "fetch", ""):
         how = f"python -m emorec data get {card.name}   (or: {card.get})"
     if not card.reader:  # one of `emorec.datasets.extras`
-        return DataMissing(f"{card.name!r} ({card.what}){why}", looked_in, how, card.instead)
+        return DataMissing(f"{card.name!r} ({getattr(card, 'what', '')}){why}", looked_in, how, card.instead)
     instead = f"emorec.datasets.load({card.instead!r}) is bundled and needs no network."
     return DataMissing(f"The dataset {card.name!r}{why}", looked_in, how, instead)
 
@@ -118,7 +118,7 @@ def _matching(path, patterns):
     return found
 
 
-def read(path: str | Path, *patterns: str) -> dict[str, bytes]:
+def read(path: FilePath, *patterns: str) -> dict[str, bytes]:
     """Files of a dataset by name, whether they lie in folders, archives (read in place) or gzipped.
 
     Args:
@@ -142,7 +142,7 @@ def read(path: str | Path, *patterns: str) -> dict[str, bytes]:
 
 
 def read_one(
-    path: str | Path, *patterns: str, what: str = "a file of the dataset", any_name: bool = False
+    path: FilePath, *patterns: str, what: str = "a file of the dataset", any_name: bool = False
 ) -> tuple[str, bytes]:
     """(name, bytes) of the first pattern that matches anything; of several matches the shortest path.
 
@@ -158,7 +158,7 @@ def read_one(
     raise DataMissing(f"{' or '.join(patterns)} ({what})", [path])
 
 
-def find(path: str | Path, pattern: str) -> Path | None:
+def find(path: FilePath, pattern: str) -> Path | None:
     """The path of one file below a folder, for files too large for `read`; None where there is none."""
     path = Path(path)
     if path.is_file():

@@ -12,8 +12,8 @@ from emorec.datasets import store
 from emorec.errors import DataMissing
 
 if TYPE_CHECKING:
-    from emorec.datasets.base import Rows
     from emorec.datasets.cards import Card
+    from emorec.datasets.splits import Rows
 
 
 def sha256(path: str | Path) -> str:

@@ -140,7 +140,7 @@ def augment_batch(
     return images, labels
 
 
-def draw_transforms(n: int, size: int, rng: np.random.Generator, options: Augmentation) -> np.ndarray:
+def draw_transforms(n: int, size: tuple[int, int], rng: np.random.Generator, options: Augmentation) -> np.ndarray:
     """Random transforms, float64 (n, 2, 3), that take a pixel (x, y, 1) of the result to the place it is read from."""
     height, width = size
     angle, slant = (np.deg2rad(rng.uniform(-1, 1, n) * bound) for bound in (options.rotation, options.shear))
@@ -242,7 +242,7 @@ class Augmenter:
             return augment_batch(self.images, self.labels, rng, self.options)
         columns = np.column_stack([self.labels, self.weights])
         images, columns = augment_batch(self.images, columns, rng, self.options)
-        return images, columns[:, :-1], columns[:, -1]
+        return images, columns[:, :-1], columns[:, -1]  # type: ignore[index]
 
 
 SHOWN = {  # what each row of the figure does, strong enough to be seen
@@ -276,13 +276,13 @@ def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, 
 
     rows, n = len(SHOWN), 8 * draws
     figure = Figure(figsize=(1.02 * (draws + 1) + 1.45, 1.02 * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)  # type: ignore[call-arg]
     grid = figure.subplots(rows, draws + 1)
     mine = np.arange(n) % 2
     pair, labels = np.stack([image, partner])[mine], np.eye(2, dtype="float32")[mine]
     for row, (name, options) in enumerate(SHOWN.items()):
-        drawn, targets = augment_batch(pair, labels, np.random.default_rng([seed, row]), options)
-        other = targets[:, 1]
+        drawn, targets = augment_batch(pair, labels, np.random.default_rng([seed, row]), options)  # type: ignore[arg-type]
+        other = targets[:, 1]  # type: ignore[index]
         mixing = name in ("MixUp", "CutMix")  # a tiny share, or a mixture with itself, would show nothing
         picked = [i for i in range(0, n, 2) if not mixing or 0.1 < other[i] < 0.8][:draws]
         for ax, i in zip(grid[row], [None, *picked]):

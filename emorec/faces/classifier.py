@@ -215,7 +215,7 @@ class FaceClassifier(SceneReader, Classifier):
                 file. DataCorrupt: a file that is no picture, or is truncated.
         """
         how = dict(views=views, detect=detect, colour_order=colour_order, errors=errors)
-        return self._probabilities(self.logits(inputs, **how))
+        return self._probabilities(self.logits(inputs, **how))  # type: ignore[arg-type]
 
     def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""

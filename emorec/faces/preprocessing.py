@@ -75,7 +75,7 @@ class FacePreprocessing:
     def __call__(
         self, inputs: Values, *, detect: str | Sequence[Box] | None = None, colour_order: str = "rgb",
         errors: str = "raise",
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    ) -> Any:  # fmt: skip
         """Encodes N pictures.
 
         Args:

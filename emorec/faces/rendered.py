@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from emorec.types import Numbers, Values
 
 def sample_faces(
     path: str | Path | None = None, *, n_identities: int = 300, per_identity: int = 4, seed: int = 0, size: int = 48,
-    difficulty: str = "medium", grey: bool = False, jobs: int = 1, crop: float | None = None,
+    difficulty: str = "medium", grey: bool = False, jobs: int = 1,
+    crop: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Dataset:  # fmt: skip
     """Faces rendered from action units, split by person: nobody in one split appears in another.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, video
 from emorec.faces.preprocessing import is_bgr, notice_blank
+from emorec.labels import LabelSet
 from emorec.types import FilePath, Picture
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class SceneReader:
     NaN for boxes that were handed in), ``label``, ``confidence`` and the probability of every class. A face with
     landmarks is turned upright before it is classified.
     """
+
+    label_set_: LabelSet
+    _check_fitted: Callable[[], Any]
 
     def predict_faces(
         self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb"

@@ -137,14 +137,14 @@ class VideoFile:
 
     def add(self, frame: np.ndarray) -> None:
         if self.writer is None:
-            code = cv2.VideoWriter_fourcc(*("mp4v" if self.path.suffix == ".mp4" else "MJPG"))
+            code = cv2.VideoWriter_fourcc(*("mp4v" if self.path.suffix == ".mp4" else "MJPG"))  # type: ignore[attr-defined]
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, frame.shape[1::-1])
-            if not self.writer.isOpened():
+            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, frame.shape[1::-1])  # type: ignore[assignment]
+            if not self.writer.isOpened():  # type: ignore[attr-defined]
                 raise BadInput(
                     f"This OpenCV cannot write {self.path.suffix} files; try {self.path.with_suffix('.avi')}."
                 )
-        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))  # type: ignore[attr-defined]
 
     def close(self) -> None:
         if self.writer is not None:

@@ -19,14 +19,14 @@ def pair(y_true: Values, y_pred: Values) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_pred
 
 
-def check_groups(groups: Values, n: int) -> np.ndarray:
+def check_groups(groups: Values | None, n: int) -> Any:
     groups = np.arange(n) if groups is None else np.asarray(groups)
     if groups.shape != (n,):
         raise BadInput(f"groups must hold one name for each of the {n} examples, not shape {groups.shape}.")
     return groups.astype(str) if groups.dtype == object else groups
 
 
-def check_probabilities(values: Any, n: int, classes: int, rows_sum_to_one: bool = False) -> np.ndarray:
+def check_probabilities(values: Any, n: int, classes: int | None, rows_sum_to_one: bool = False) -> np.ndarray:
     values = np.asarray(values, dtype="float64")
     if values.ndim != 2 or len(values) != n or (classes is not None and values.shape[1] != classes):
         raise BadInput(f"Probabilities must have shape ({n}, {classes or 'C'}), not {values.shape}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,14 +72,14 @@ class Evaluation(_Shown):
     def to_dict(self) -> dict:
         """Ready for ``json.dumps``: n, metrics (a float, or [value, low, high]), majority, labels, per_class,
         confusion."""
-        metrics = {"accuracy": [self.accuracy, *self.accuracy_interval],
+        metrics: dict[str, Any] = {"accuracy": [self.accuracy, *self.accuracy_interval],
                    "macro_f1": [self.macro_f1, *self.macro_f1_interval],
                    "macro_recall": [self.macro_recall, *self.macro_recall_interval],
                    "weighted_f1": [self.weighted_f1, *self.weighted_f1_interval]}  # fmt: skip
         if self.log_loss is not None:
             metrics |= {"log_loss": self.log_loss, "ece": self.ece}
         return {"n": self.n, "level": self.level, "metrics": metrics, "majority": self.majority,
-                "labels": list(self.label_set), "per_class": _per_class_dict(self.per_class),
+                "labels": list(self.label_set), "per_class": _per_class_dict(self.per_class),  # type: ignore[call-overload]
                 "confusion": self.confusion.tolist()}  # fmt: skip
 
     def summary(self) -> pd.DataFrame:
@@ -232,9 +232,9 @@ class MultilabelEvaluation(_Shown):
         called), thresholds, per_class."""
         scores = {"macro_f1": (self.macro_f1, *self.macro_f1_interval),
                   "micro_f1": (self.micro_f1, *self.micro_f1_interval)}  # fmt: skip
-        metrics = {name: None if np.isnan(score[0]) else list(score) for name, score in scores.items()}
+        metrics: dict[str, Any] = {name: None if np.isnan(score[0]) else list(score) for name, score in scores.items()}
         metrics["exact_match"] = self.exact_match
-        thresholds = dict(zip(self.label_set, self.thresholds.tolist()))
+        thresholds = dict(zip(self.label_set, self.thresholds.tolist()))  # type: ignore[call-overload]
         return {"n": self.n, "level": self.level, "metrics": metrics, "thresholds": thresholds,
                 "per_class": _per_class_dict(self.per_class)}  # fmt: skip
 

@@ -115,7 +115,7 @@ def bootstrap_interval(
     return percentiles(drawn, level)
 
 
-def resampled_sums(table: np.ndarray, groups: Values, samples: int, rng: np.random.Generator) -> np.ndarray:
+def resampled_sums(table: np.ndarray, groups: Values | None, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Column sums of bootstrap samples of the rows (or groups of rows) of ``table`` (N, K): (samples, K)."""
     if groups is None:
         # Rows with equal contents are exchangeable: draw how many of each kind, which costs nothing in N.

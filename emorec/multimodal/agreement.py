@@ -48,7 +48,7 @@ def together(said: dict, names: Sequence[str]) -> dict[str, np.ndarray]:
     presence = np.stack([there for there, _ in said.values()], axis=1)
     arrays = [p for _, p in said.values()]
     some = presence.any(axis=1)
-    fused = np.full((len(some), len(names)), np.nan)
+    fused = np.full((len(some), len(names)), np.nan)  # type: ignore[arg-type]
     if some.any():
         fused[some] = decisions.product([p[some] for p in arrays], presence[some])
     winner = np.nan_to_num(fused).argmax(axis=1)

@@ -45,7 +45,9 @@ class Fusion(keras.layers.Layer):
         BadInput: Fewer than two modalities, mixed or wrong ranks, a presence of the wrong shape.
     """
 
-    options = ()  # constructor arguments; each is an attribute of the same name and goes into the config
+    options: tuple[
+        str, ...
+    ] = ()  # constructor arguments; each is an attribute of the same name and goes into the config
     least = 2  # modalities
 
     def __init__(self, **kwargs: Any) -> None:

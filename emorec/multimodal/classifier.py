@@ -277,7 +277,7 @@ class MultimodalClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, images=images, texts=texts, sounds=sounds))
 
-    def predict(
+    def predict(  # type: ignore[override]
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
     ) -> np.ndarray:  # fmt: skip

@@ -59,7 +59,7 @@ class Dialogues(Batches):
         """Dialogues a step that hold about ``batch_size`` utterances."""
         return max(1, round(batch_size * len(self.rows) / len(self)))
 
-    def pad(self, dialogues: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def pad(self, dialogues: Values) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """Model inputs of these dialogues: the modalities (B, T, D_m), ``presence`` (B, T, M), ``mask`` (B, T), and
         ``speaker`` (B, T, P) where speakers are known."""
         lengths = np.array([len(self.rows[d]) for d in dialogues])
@@ -88,7 +88,8 @@ class Dialogues(Batches):
 
     def predict(self, model: keras.Model, batch_size: int) -> np.ndarray:
         """Logits, float32 (N, C), in the order of the utterances."""
-        size, logits = self.per_step(batch_size), None
+        size = self.per_step(batch_size)
+        logits: Any = None
         for start in range(0, len(self.rows), size):
             x, mask, rows = self.pad(range(start, min(start + size, len(self.rows))))
             out = np.asarray(model.predict_on_batch(x), dtype="float32")[mask]
@@ -198,7 +199,7 @@ class DialogueRNNCell(keras.layers.Layer):
         self.emotion.build((None, self.units))
         self.ask.build((None, features))
 
-    def call(self, inputs: Sequence[Tensor], states: Sequence[Tensor], training: bool | None = None) -> Tensor:
+    def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool | None = None) -> Tensor:
         world, parties, emotion, past, count = states
         said, speaker = inputs[:, : -self.parties], inputs[:, -self.parties :, None]
         parties = ops.reshape(parties, (-1, self.parties, self.units))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from emorec.datasets.decoding import decode
 from emorec.errors import BadInput, DataCorrupt, DataMissing
@@ -25,7 +25,7 @@ class Cue(NamedTuple):
     speaker: str | None = None
 
 
-def read_subtitles(source: object) -> list[Cue]:
+def read_subtitles(source: Any) -> list[Cue]:
     """Cues in the order of their start.
 
     Args:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf
+from typing import Any
 
 import numpy as np
 
 from emorec.datasets.base import Dataset, Split, objects
 from emorec.errors import BadInput
 from emorec.labels import POLARITY
+from emorec.types import Values
 
 MODALITIES = ("first", "second")
 
@@ -97,7 +99,7 @@ class Regime:
             inputs, labels = self.draw(n, seed)
             splits.append(Split(name, inputs, labels, objects(f"{name}-{i:05d}" for i in range(n))))
         protocol = f"drawn from a known distribution; best possible accuracy {100 * self.bayes:.1f} %"
-        return Dataset(self.kind, *splits, POLARITY, protocol=protocol)
+        return Dataset(self.kind, *splits, POLARITY, protocol=protocol)  # type: ignore[arg-type, call-arg, misc]
 
 
 REGIMES = {
@@ -114,7 +116,7 @@ def regime(name: str) -> Regime:
     return REGIMES[name]
 
 
-def emap(predict: Callable[[np.ndarray], np.ndarray], first: str, second: str, batch: int = 4096) -> np.ndarray:
+def emap(predict: Callable[..., Any], first: Values, second: Values, batch: int = 4096) -> np.ndarray:
     """Empirical multimodally-additive projection (Hessel & Lee 2020): a model without its interactions.
 
     ``f(x_i, y_i)`` becomes ``mean_j f(x_i, y_j) + mean_j f(x_j, y_i) - mean_jk f(x_j, y_k)``, the closest function of

@@ -58,7 +58,7 @@ class ModelCard:
     by_class: tuple = ()
     base: str = ""
     cite: str = ""
-    path: Path = field(default=None, repr=False)
+    path: Path = field(default=FOLDER, repr=False)
 
     @property
     def megabytes(self) -> float:
@@ -96,7 +96,7 @@ def cards() -> dict[str, ModelCard]:
         name: ModelCard(
             name=name,
             path=FOLDER / row["file"],
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()},
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()},  # type: ignore[arg-type]
         )
         for name, row in table.items()
     }

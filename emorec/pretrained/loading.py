@@ -52,7 +52,7 @@ def load(name: FilePath) -> Any:
             f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})",
             f"emorec.load takes one of {', '.join(cards())}, which come along.",
         )  # fmt: skip
-    card(name)  # raises, and names what there is
+    card(str(name))  # raises, and names what there is
 
 
 def _load_named(model):

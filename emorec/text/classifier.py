@@ -195,7 +195,7 @@ class TextClassifier(Classifier):
         """Whether the network has so many positions and no more."""
         return self.encoder == "mlp" and self.attention == "none"
 
-    def read(self, texts: Sequence[str] | Encoded) -> Encoded:
+    def read(self, texts: Strings | Encoded) -> Encoded:
         """Texts as the network reads them, each tokenised once.
 
         Args:
@@ -296,7 +296,7 @@ class TextClassifier(Classifier):
         encoded.notify()
         return super().logits(encoded)
 
-    def proba_without_each(self, tokens: Strings, batch: int = 256) -> np.ndarray:
+    def proba_without_each(self, tokens: list[str], batch: int = 256) -> np.ndarray:
         """Probabilities (T, C) of T tokens without the first, without the second, and so on."""
         if self._tfidf:
             rows = self.encoding_.without_each(tokens)

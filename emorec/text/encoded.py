@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from emorec.errors import BadInput
-from emorec.types import Numbers, Strings
+from emorec.types import Numbers, Strings, Values
 
 LARGE_SHARE = 1 / 3  # of a text's words unknown: worth a notice
 
@@ -82,7 +83,7 @@ class Encoded:
             return np.zeros((0, *[1] * len(limits or "T")), dtype="int32")
         longest = np.maximum(1, np.max([row.shape for row in self.rows], axis=0))
         rounded = -(-longest // step) * step
-        most = [np.inf if limit is None else limit for limit in limits or [None] * len(longest)]
+        most = [np.inf if limit is None else limit for limit in limits or [np.inf] * len(longest)]
         shape = np.maximum(longest, np.minimum(rounded, most)).astype(int)
         ids = np.zeros((len(self.rows), *shape), dtype="int32")
         for target, row in zip(ids, self.rows):
@@ -121,7 +122,7 @@ class Encoded:
                 # Without a file name and line number: they would tell the reader nothing.
                 warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
 
-    def unknown_count(self, i: int) -> str:
+    def unknown_count(self, i: Any) -> str:
         """For people: ``1 of 3 words unknown: angry``."""
         return unknown_count(self.tokens[i], self.unknown[i])
 
@@ -130,7 +131,7 @@ class Encoded:
         return f"Text {i} ({text if len(text) <= 40 else text[:37] + '...'!r})"
 
 
-def unknown_count(tokens: Strings, unknown: Sequence[bool], most: int = 5) -> str:
+def unknown_count(tokens: Strings, unknown: Values, most: int = 5) -> str:
     """``1 of 3 words unknown: angry`` of T tokens and bool (T,); empty where every word is known."""
     missing = [t for t, u in zip(tokens, unknown) if u and is_word(t)]
     if not missing:
@@ -151,7 +152,7 @@ class TextReader:
     A subclass implements ``split(text) -> tokens`` and ``read_tokens(token lists, training) -> Encoded``.
     """
 
-    limits = None  # see `Encoded.inputs`
+    limits: Any = None  # see `Encoded.inputs`
 
     def split(self, text: str) -> list[str]:
         """All tokens of one text, before cutting."""
@@ -164,7 +165,7 @@ class TextReader:
     def read(self, texts: Strings, training: bool = False) -> Encoded:
         """Texts to `Encoded`, each tokenised once; ``training`` also cuts what only training needs to be short."""
         encoded = self.read_tokens([self.split(text) for text in texts], training)
-        encoded.texts = texts
+        encoded.texts = texts  # type: ignore[assignment]
         return encoded
 
     def tokenise(self, text: str) -> list[str]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from emorec.datasets.base import Split
 
 BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
 WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
@@ -201,7 +200,7 @@ def _bars_html(probabilities):
     return f'<div style="margin:4px 0">{rows}' + (f"… and {more} more classes" if more > 0 else "") + "</div>"
 
 
-def cases(clf: Any, split: Split, longest: int = 30, **how: Any) -> list:
+def cases(clf: Any, split: Any, longest: int = 30, **how: Any) -> list:
     """Three examples of a split, chosen by rule instead of by hand, each explained beside its true label.
 
     The rule takes the right answer with the highest probability, the right answer with the lowest, and the wrong
@@ -305,7 +304,7 @@ def integrated_gradients(clf: Any, text: str, target: str | None = None, steps: 
     return result
 
 
-def random_attribution(clf: Any, text: str, target: str | None = None, seed: int = 0) -> Explanation:
+def random_attribution(clf: Any, text: str, target: str | None = None, seed: int | list[int] = 0) -> Explanation:
     """Random weights in [0, 1): what any method has to beat."""
     tokens, row, c = _predict(clf, text, target)
     return _explanation(clf, tokens, row, c, np.random.default_rng(seed).random(len(tokens)), "random")
@@ -437,7 +436,7 @@ def rank_agreement(first: Any, second: Any) -> float:
 
 def compare_explanations(
     clf: Any, texts: Strings, *, methods: Mapping[str, Callable] = METHODS, seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """How faithful the methods are on the same texts, beside random and uniform weights.
 

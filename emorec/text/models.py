@@ -147,7 +147,7 @@ def build_text_model(
         if layer is not None:
             states, *_ = layer(states, mask=mask, return_attention_scores=True)
         if flat:
-            states = FixedLengthFlatten(max_length, name="pooling")(states, mask=mask)
+            states = FixedLengthFlatten(max_length, name="pooling")(states, mask=mask)  # type: ignore[arg-type]
             for number in range(1, layers + 1):
                 states = keras.layers.Dense(units, activation="relu", name=f"dense_{number}")(states)
         elif attention in ("none", "self"):

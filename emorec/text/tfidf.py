@@ -34,8 +34,8 @@ class TfidfEncoder(TextReader):
         for name, value in {"max_features": max_features, "min_count": min_count, "ngrams": ngrams}.items():
             if value < 1:
                 raise BadInput(f"{name} must be at least 1; received {value}.")
-            setattr(self, name, operator.index(value))
-        self.lowercase, self.tweets = lowercase, tweets
+        self.max_features, self.min_count = operator.index(max_features), operator.index(min_count)
+        self.ngrams, self.lowercase, self.tweets = operator.index(ngrams), lowercase, tweets
         self.words = []
 
     @property

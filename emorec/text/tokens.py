@@ -116,10 +116,11 @@ class TextEncoder(TextReader):
         for name, value in {"max_length": max_length, "max_sentences": max_sentences}.items():
             if value is not None and value < 1:
                 raise BadInput(f"{name} must be at least 1 or None; received {value}.")
-            setattr(self, name, None if value is None else operator.index(value))
         if max_length == 1 and max_sentences:
             raise BadInput("max_length=1 would leave of a sentence its end mark alone; give at least 2, or None.")
         self.max_words, self.min_count = operator.index(max_words), operator.index(min_count)
+        self.max_length = None if max_length is None else operator.index(max_length)
+        self.max_sentences = None if max_sentences is None else operator.index(max_sentences)
         self.lowercase, self.keep, self.tweets, self.limit = lowercase, keep, tweets, self.max_length
         self.fixed = False  # whether the network has so many positions and no more: then `limit` cuts always
         self.words = list(SPECIAL)
@@ -217,7 +218,7 @@ class TextEncoder(TextReader):
         return row
 
     @property
-    def limits(self) -> tuple[int, ...]:
+    def limits(self) -> tuple[int | None, ...]:
         """Beyond which no padding is added: (T,) or (S, T)."""
         return (self.limit,) if self.max_sentences is None else (self.max_sentences, self.limit)
 

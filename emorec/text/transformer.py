@@ -87,7 +87,7 @@ class TransformerBlock(keras.layers.Layer):
         return self.outer_norm(states + self.drop(summand, training=training))
 
     def _attend(self, states, mask):
-        batch, steps, size = *ops.shape(states)[:2], states.shape[-1]
+        (batch, steps), size = ops.shape(states)[:2], states.shape[-1]
         part = size // self.heads
         together = ops.reshape(self.query_key_value(states), (batch, steps, 3, self.heads, part))
         query, key, value = (ops.transpose(together[:, :, i], (0, 2, 1, 3)) for i in range(3))  # (B, heads, T, part)

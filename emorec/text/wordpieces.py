@@ -73,7 +73,7 @@ class WordPieces(TextReader):
         if self.limit < 3:
             raise BadInput(f"limit must leave room for a word between the two marks; received {limit}.")
         self.unknown_id, self.start_id, self.end_id = (self._ids[piece] for piece in (UNKNOWN, START, END))
-        self._tokenizer = None
+        self._tokenizer: Any = None
         self._of_word = {}
 
     @property
@@ -170,7 +170,7 @@ class WordPieces(TextReader):
         return cls(**config)
 
 
-def tokenizer(ids: Mapping[str, int]) -> Tokenizer:
+def tokenizer(ids: dict[str, int]) -> Tokenizer:
     """The library's tokenizer over piece -> id, which lower-cases and splits as BERT does."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 

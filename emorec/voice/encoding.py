@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,8 @@ class VoiceEncoding:
             if value not in known:
                 raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")
         self.kind, self.normalise, self.levelled = kind, normalise, bool(levelled)
-        self.mean = self.spread = None
+        self.mean: Any = None
+        self.spread: Any = None
 
     def fit(self, utterances: list[Utterance]) -> VoiceEncoding:
         """Learns mean and spread of the training data; in speakers, where it is normalised by speaker."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy import fft, ndimage, signal
@@ -61,7 +62,7 @@ def power_spectrum(samples: np.ndarray) -> np.ndarray:
     return (spectrum.real**2 + spectrum.imag**2).astype("float32")
 
 
-def mel(frequency: np.ndarray) -> np.ndarray:
+def mel(frequency: float | np.ndarray) -> Any:
     """Hertz to mels on Slaney's scale (Auditory Toolbox, 1998): 200/3 Hz a mel up to 1 kHz, logarithmic above."""
     frequency = np.asarray(frequency, dtype="float64")
     above = 15 + np.log(np.maximum(frequency, 1000) / 1000) * 27 / np.log(6.4)

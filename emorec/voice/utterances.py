@@ -102,7 +102,7 @@ def spoken(inputs: object, speakers: object = None) -> list[Utterance]:
         utterances = [Utterance(sound) for sound in check_sounds(inputs)]
     if speakers is None:
         return utterances
-    speakers = [speakers] if isinstance(speakers, str) else list(speakers)
+    speakers = [speakers] if isinstance(speakers, str) else list(speakers)  # type: ignore[call-overload]
     if len(speakers) != len(utterances):
         raise BadInput(f"{len(utterances)} sounds, but {len(speakers)} speakers: name one for each sound.")
     for utterance, speaker in zip(utterances, speakers):

@@ -137,7 +137,7 @@ def _of_seven(name):
     return part.take(np.isin(part.labels.astype(str), EMOTIONS7.names))
 
 
-def face_classifier(state: dict[str, np.ndarray], width: int, outputs: slice) -> FaceClassifier:
+def face_classifier(state: dict[str, np.ndarray], width: Any, outputs: slice) -> FaceClassifier:
     """A fitted `emorec.FaceClassifier` from the arrays of `faces.Vgg`, with a slice of its outputs."""
     classifier = emorec.FaceClassifier("vgg", width=width)
     model = build_face_model("vgg", (48, 48, 1), len(EMOTIONS7), width=width)

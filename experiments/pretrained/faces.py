@@ -60,7 +60,7 @@ def labelled_targets(labels: Strings) -> np.ndarray:
 class Vgg(nn.Module):
     """`emorec.faces.models` ``vgg`` in PyTorch: four stages of two convolutions, averaged, a linear layer."""
 
-    def __init__(self, width: int, dropout: float, outputs: int) -> None:
+    def __init__(self, width: Any, dropout: float, outputs: int) -> None:
         super().__init__()
         stages, channels = [], 1
         for stage in range(4):
@@ -141,7 +141,7 @@ def train(
         torch.manual_seed(1000 * seed + epoch)
         loss = _epoch(model, optimizer, schedule, changed, soft, np.random.default_rng([seed, epoch]))
         row = {"epoch": epoch + 1, "loss": loss, **check(model), "cpu_seconds": time.process_time() - began}
-        progress(json.dumps(row))
+        progress(json.dumps(row))  # type: ignore[misc]
         torch.save({k: v.state_dict() for k, v in parts.items()} | {"epoch": epoch + 1}, file.with_suffix(".writing"))
         os.replace(file.with_suffix(".writing"), file)
         with open(folder / f"{name}.jsonl", "a") as log:

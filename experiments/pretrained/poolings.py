@@ -18,7 +18,7 @@ from experiments.pretrained.network import WIDTH, Encoder, rates
 from experiments.pretrained.text import batches, padded
 
 if TYPE_CHECKING:
-    from emorec.text.tokens import TextEncoder
+    pass
 
 UNITS, HOPS = 64, 4
 HIDDEN = -1e9  # the score of padding
@@ -33,7 +33,7 @@ class Pooled(nn.Module):
         classes: Number of logits.
     """
 
-    def __init__(self, encoder: TextEncoder, attention: str, classes: int) -> None:
+    def __init__(self, encoder: torch.nn.Module, attention: str, classes: int) -> None:
         super().__init__()
         self.encoder, self.attention = encoder, attention
         hops = {"global": 1, "structured": HOPS}.get(attention, 0)

@@ -33,7 +33,7 @@ SHARE = 0.7  # of the teacher's probabilities in the targets; the rest are the l
 def examples(split: str, times: int) -> tuple[list[str], list]:
     """Texts and labels of GoEmotions and of the bundled sentences."""
     parts = [goemotions7(split), *[sentences(split)] * times]
-    return tuple([x for part in parts for x in part[i]] for i in (0, 1))
+    return tuple([x for part in parts for x in part[i]] for i in (0, 1))  # type: ignore[return-value]
 
 
 def main(progress: Callable[[str], None] | None = print) -> None:

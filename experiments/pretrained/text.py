@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +97,7 @@ def encode(rows: Sequence[Row], pieces: WordPieces) -> list[tuple]:
     return [(pieces.pieces(tokenise(row.text)).ids[:LONGEST], row) for row in rows]
 
 
-def batches(examples: Values, rng: np.random.Generator) -> Iterator[list]:
+def batches(examples: Values, rng: np.random.Generator) -> list[list]:
     """Lists of examples of similar length in random order."""
     order, chunk, cut = rng.permutation(len(examples)), 40 * BATCH, []
     for start in range(0, len(order), chunk):
@@ -125,7 +125,7 @@ def loss(logits: dict[str, torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
             total = total - WEIGHTS[name] * (truth * logits[name][known].log_softmax(1)).sum() / len(rows)
     known = [i for i, row in enumerate(rows) if row.fine is not None]
     if known:
-        truth = torch.as_tensor(np.stack([rows[i].fine for i in known]))
+        truth = torch.as_tensor(np.stack([rows[i].fine for i in known]))  # type: ignore[misc]
         each = F.binary_cross_entropy_with_logits(logits["goemotions"][known], truth, reduction="none")
         total = total + WEIGHTS["goemotions"] * each.mean(1).sum() / len(rows)
     return total
@@ -152,7 +152,7 @@ def train(network: Any, examples: Values, stage: Any, progress: Callable[[str], 
             step += 1
             losses.append(value.item())
             if step % 100 == 0:
-                progress(f"{stage.name} {step}/{steps}: loss {np.mean(losses[-100:]):.4f}")
+                progress(f"{stage.name} {step}/{steps}: loss {np.mean(losses[-100:]):.4f}")  # type: ignore[misc]
     return {"loss": float(np.mean(losses)), "cpu_seconds": time.process_time() - started}
 
 

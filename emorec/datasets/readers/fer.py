@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ _NO_TEST_LABELS = (
 
 def fer2013(
     path: str | Path, *, skip_corrupt: bool = False, size: int | None = None, grey: bool = False,
-    crop: float | None = None,
+    crop: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Rows:  # fmt: skip
     """FER-2013 from fer2013.csv, its .gz or .tar.gz, icml_face_data.csv, or folders of pictures.
 

@@ -101,7 +101,7 @@ def by_class(
     return items, unknown
 
 
-def with_test(items: Values) -> tuple[list, tuple[str, ...]]:
+def with_test(items: list) -> tuple[list, tuple[str, ...]]:
     """Items with a test split, for which a validation folder serves where there is none; and a note if it does."""
     found = {item.split for item in items}
     if None in found and len(found) > 1:
@@ -149,7 +149,7 @@ def _read(item, size, grey, crop):
 
 def rows(
     items: Values, label_set: LabelSet, what: str, notes: Strings = (), *, size: int | None = None, grey: bool = False,
-    crop: float | None = None, **extra: Any,
+    crop: Callable[[np.ndarray], np.ndarray] | None = None, **extra: Any,
 ) -> Rows:  # fmt: skip
     """`Rows` of pictures in files; ids that repeat and pictures that cannot be read are left out, and noted.
 
@@ -196,7 +196,7 @@ def stacked(read: Values) -> np.ndarray:
     """One array where all pictures are of one size (RGB if any of them is), else an object array of pictures."""
     if len({picture.ndim for picture in read}) > 1:
         read = [pictures.to_rgb(picture) for picture in read]
-    return np.stack(read) if len({picture.shape for picture in read}) == 1 else objects(read)
+    return np.stack(read) if len({picture.shape for picture in read}) == 1 else objects(read)  # type: ignore[arg-type]
 
 
 def fingerprint(picture: np.ndarray) -> str:
@@ -210,8 +210,9 @@ def fingerprint(picture: np.ndarray) -> str:
 
 def from_folder(
     path: str | Path, *, label_set: LabelSet | None = None, subject: Callable[[str], str] | None = None,
-    skip_unknown: bool = False, size: int | None = None, grey: bool = False, crop: float | None = None,
-    name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0, validation: float = 0.1,
+    skip_unknown: bool = False, size: int | None = None, grey: bool = False,
+    crop: Callable[[np.ndarray], np.ndarray] | None = None, name: str | None = None, fold: int = 0, folds: int = 10,
+    seed: int = 0, validation: float = 0.1,
 ) -> Dataset:  # fmt: skip
     """A dataset from folders of pictures, ``class/picture.png`` or ``train/class/picture.png``.
 
@@ -255,7 +256,7 @@ def from_folder(
         items = [item._replace(group=_subject(subject, item.id)) for item in items]
     notes = (*left_out(unknown, "in folders of no class"), *notes)
     how = {"size": size, "grey": grey, "crop": crop, "protocol": "the folders' own split"}
-    made = rows(items, label_set, str(path), notes, **how)
+    made = rows(items, label_set, str(path), notes, **how)  # type: ignore[arg-type]
     return assemble(name, made, fold=fold, folds=folds, seed=seed, validation=validation)
 
 

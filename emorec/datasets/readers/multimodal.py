@@ -208,9 +208,7 @@ def _numbers(path, pattern):
 # --- the other data of the family
 
 
-def unimodal(
-    content: Mapping[str, np.ndarray], name: str, names: Strings, label_set: LabelSet, prefix: str = "", **more: Any
-) -> Rows:
+def unimodal(content: Any, name: str, names: Strings, label_set: LabelSet, prefix: str = "", **more: Any) -> Rows:
     """Rows from a dict of padded features by dialogue: ``unimodal_*.pickle`` of Poria et al.
 
     Args:

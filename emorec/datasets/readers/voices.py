@@ -108,7 +108,7 @@ def emodb_perception(path: FilePath) -> dict[str, tuple[float, float]]:
             heard[found[1]] = tuple(float(number.replace(",", ".")) for number in (found[2], found[3]))
     if not heard:
         raise DataCorrupt(f"{name} holds no line like '1  03a01Ab.wav  65,00  35,00': get it again.")
-    return heard
+    return heard  # type: ignore[return-value]
 
 
 # --- RAVDESS

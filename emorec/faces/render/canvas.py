@@ -39,7 +39,7 @@ def hills(size: int, rows: np.ndarray) -> np.ndarray:
     # The far tails are held at exp(-30): smaller numbers leave float32's normal range, where arithmetic is slow.
     gx = np.exp(-np.minimum(0.5 * ((x[None] - rows[:, 0:1]) / rows[:, 2:3]) ** 2, 30))
     gy = np.exp(-np.minimum(0.5 * ((y[None] - rows[:, 1:2]) / rows[:, 3:4]) ** 2, 30))
-    return cv2.gemm(gy * rows[:, 4:5], gx, 1.0, None, 0.0, flags=cv2.GEMM_1_T)
+    return cv2.gemm(gy * rows[:, 4:5], gx, 1.0, None, 0.0, flags=cv2.GEMM_1_T)  # type: ignore[call-overload]
 
 
 def to_pixels(points: np.ndarray, size: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def fill(image: np.ndarray, points: np.ndarray, colour: Any) -> None:
     cv2.fillPoly(image, [fixed(points, image.shape[0])], np.asarray(colour).tolist(), cv2.LINE_AA, SHIFT)
 
 
-def strokes(image: np.ndarray, curves: Sequence[np.ndarray], colour: Any, width: float) -> None:
+def strokes(image: np.ndarray, curves: Sequence, colour: Any, width: float) -> None:
     """Draws open curves; ``width`` in face units."""
     size = image.shape[0]
     points = [fixed(c, size) for c in curves]

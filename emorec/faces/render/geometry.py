@@ -16,6 +16,7 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from emorec.errors import BadInput
+from emorec.types import Values
 
 if TYPE_CHECKING:
     from emorec.faces.render.identity import Identity
@@ -44,7 +45,7 @@ def check_units(action_units: Mapping[int, float]) -> dict[int, float]:
     return checked
 
 
-def check_limits(settings, **limits: tuple[float, float]):
+def check_limits(settings: object, **limits: tuple[float, float]) -> None:
     """Refuses attributes of ``settings`` outside their (lowest, highest); NaN lies outside too."""
     for name, (low, high) in limits.items():
         if not low <= getattr(settings, name) <= high:
@@ -75,12 +76,12 @@ def _spline_basis(k: int, n: int) -> np.ndarray:
     return CubicHermiteSpline(np.arange(k), points, np.gradient(points, axis=0))(np.linspace(0, k - 1, n))
 
 
-def spline(points: np.ndarray, n: int = 24) -> np.ndarray:
+def spline(points: Values, n: int = 24) -> np.ndarray:
     """A smooth curve (n, 2) through the given points (k, 2), k >= 2."""
     return _spline_basis(len(points), n) @ np.asarray(points, dtype="float64")
 
 
-def mirrored(points: np.ndarray) -> np.ndarray:
+def mirrored(points: Values) -> np.ndarray:
     """Points on one side of the middle, then the same ones on the other side in reverse: a path across the face."""
     points = np.asarray(points, dtype="float64")
     return np.concatenate([points, points[::-1] * (-1, 1)])

@@ -100,7 +100,7 @@ def random_face(
     emotion, level = EMOTIONS7.names[EMOTIONS7.index(emotion)], _level(difficulty)
     seed = [int(s) for s in np.atleast_1d(seed)]
     identity = identity or Identity.from_seed(seed)
-    rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 303])
+    rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 303])  # type: ignore[arg-type]
     units = sample_units(emotion, rng, difficulty)
     pose = tuple(float(np.clip(rng.normal(0, a / 2), -a, a)) for a in level["pose"])
     lamp = Light(
@@ -141,7 +141,7 @@ def portrait(emotion: str, seed: int | Numbers = 0, identity: Identity | None = 
     emotion = EMOTIONS7.names[EMOTIONS7.index(emotion)]
     seed = [int(s) for s in np.atleast_1d(seed)]
     identity, sad = identity or Identity.from_seed(seed), emotion == "sadness"
-    rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 606])
+    rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 606])  # type: ignore[arg-type]
     yaw, pitch, roll, azimuth = rng.uniform(-1, 1, 4) * (6, 3, 4, 40)
     light = Light(azimuth=float(azimuth), elevation=25, strength=0.45)
     nuisance = Nuisance(

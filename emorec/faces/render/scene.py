@@ -136,7 +136,7 @@ def render(
     depth = height(identity, au, geo, layer.lift)
     head = shine(identity, au, geo, layer, depth, light, camera.rotation, nuisance.gaze)
     grid = camera.lookup(depth)
-    head, alpha = (cv2.remap(a, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for a in (head, layer.alpha))
+    head, alpha = (cv2.remap(a, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for a in (head, layer.alpha))  # type: ignore[call-overload]
     image = _surroundings(identity, geo, camera, light, nuisance, rng)
     blend(image, head, alpha)
     for _ in range(nuisance.occlusions):
