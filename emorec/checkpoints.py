@@ -94,7 +94,7 @@ class Checkpoint:
             cuts_itself = hasattr(values, "predict")  # see `training.Batches`
             for array in keras.tree.flatten(vars(values) if cuts_itself else values):
                 if array is not None:
-                    digest.update(np.ascontiguousarray(array))
+                    digest.update(np.ascontiguousarray(array))  # type: ignore[arg-type]
         self.fingerprint = digest.hexdigest()
 
     def find(self, progress: Callable[[str], None] | None) -> Progress:

@@ -49,5 +49,5 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
                 if not _busy():
                     register()
 
-            spec.loader.exec_module = execute_and_register
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

@@ -311,7 +311,7 @@ def fit(
     data = train(0) if callable(train) else train
     steps = -(-len(data[1]) // options.batch_size)  # of an epoch
     weight = None if class_weight is None else np.asarray(class_weight, dtype="float32")
-    checkpoint = Checkpoint(checkpoint, model)
+    checkpoint = Checkpoint(checkpoint, model)  # type: ignore[arg-type]
     facts = {"multi_label": multi_label, "class_weight": None if weight is None else weight.tolist()}
     facts["stages"] = [[stage.epochs, stage.rate] for stage in stages]
     facts["factors"] = factors and factors()

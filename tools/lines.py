@@ -75,7 +75,9 @@ def upward(graph: dict[str, set[str]]) -> list[str]:
     Args:
         graph: As `imports` gives it.
     """
-    place = {name: i for i, name in enumerate(ORDER)} | {"": ORDER.index("registration")}  # what emorec itself may import
+    place = {name: i for i, name in enumerate(ORDER)} | {
+        "": ORDER.index("registration")
+    }  # what emorec itself may import
     wrong = []
     for module, others in graph.items():
         for other in sorted(others):

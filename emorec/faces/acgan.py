@@ -55,7 +55,9 @@ class ACGAN:
             )
         self.size, self.channels, self.latent, self.width = size, channels, latent, width
         self.batch_size, self.learning_rate, self.real, self.seed = batch_size, learning_rate, real, seed
-        self.label_set, self.history, self._steps = None, [], 0
+        self.label_set: Any = None
+        self.history: list[dict] = []
+        self._steps = 0
 
     def fit(
         self, images: np.ndarray, labels: Strings, label_set: LabelSet | None = None, *, epochs: int = 60,

@@ -74,8 +74,8 @@ def enlarged(split: Split, rows: Numbers, size: int = 144) -> list[np.ndarray]:
         >>> plots.images(enlarged(data.train, [0, 1]), titles=data.train.labels[:2])  # doctest: +SKIP
     """
     if split.source != "rendered":
-        return [split.inputs[i] for i in rows]
-    return [render.face_from_id(split.ids[i], size=size).image for i in rows]
+        return [split.inputs[i] for i in rows]  # type: ignore[index]
+    return [render.face_from_id(split.ids[i], size=size).image for i in rows]  # type: ignore[arg-type, index]
 
 
 def faces(ids: Values, size: int = 48, grey: bool = False, jobs: int = 1) -> np.ndarray:

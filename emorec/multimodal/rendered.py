@@ -94,7 +94,7 @@ def _pictures(who, emotion, count, rate, size, seed):
 def _write(av, path, frames, samples, rate):
     with av.open(str(path), "w") as film:
         picture, sound = film.add_stream("mpeg4", rate=rate), film.add_stream("aac", rate=RATE, layout="mono")
-        picture.height, picture.width, picture.pix_fmt, picture.bit_rate = *frames[0].shape[:2], "yuv420p", 1_500_000
+        picture.height, picture.width, picture.pix_fmt, picture.bit_rate = *frames[0].shape[:2], "yuv420p", 1_500_000  # type: ignore[misc]
         for frame in frames:
             film.mux(picture.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         film.mux(picture.encode())

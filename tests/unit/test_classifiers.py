@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from emorec import FaceClassifier, MultimodalClassifier, TextClassifier
+from emorec import FaceClassifier, MultimodalClassifier, TextClassifier, training
 from emorec import classifier as base
-from emorec import training
 from emorec.datasets.base import Split, objects
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
