@@ -409,12 +409,8 @@ def problems(name: str) -> list[str]:
     if not path.exists():
         return [*found, f"{path.name} is not built: run `python -m tools notebooks build {name}`"]
     built = nbformat.read(path, as_version=4)
-    stamp = built.metadata.get("emorec", {})
-    version = stamp.get("versions", {}).get("emorec")
-    if stamp.get("source_sha256") != digest(name):
+    if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
         found.append(f"{path.name} is stale: run `python -m tools notebooks build {name}`")
-    elif version != reporting.__version__:
-        found.append(f"{path.name} was built with emorec {version}: run `python -m tools notebooks build {name}`")
     elif [c.source for c in built.cells] != [c.source for c in source.cells]:
         found.append(f"{path.name} and its script hold different text: run `python -m tools notebooks sync`")
     if "jupytext" in built.metadata:
@@ -426,6 +422,14 @@ def problems(name: str) -> list[str]:
     if path.stat().st_size > SIZE_LIMIT:
         found.append(f"{path.name} has {path.stat().st_size:,} bytes; the limit is {SIZE_LIMIT:,}")
     return found
+
+
+def built_with(name: str) -> str | None:
+    """The version of emorec that a notebook's outputs come from; None where it is not built, or its stamp is older
+    than that entry. Outputs of an earlier version may differ from what the code gives today."""
+    path = script(name).with_suffix(".ipynb")
+    stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("emorec", {}) if path.exists() else {}
+    return stamp.get("versions", {}).get("emorec")
 
 
 def sync() -> list:
@@ -567,5 +571,7 @@ def _notebooks_command(options):
             sync()
         found = problems(name) if options.action != "list" else []
         failed += bool(found)
-        print(f"{name}: " + ("; ".join(found) or "ok") if options.action != "list" else name, file=sys.stdout)
+        version = built_with(name)
+        old = "" if version == reporting.__version__ else f" (outputs of emorec {version or 'unknown'}: build it anew)"
+        print(f"{name}: " + ("; ".join(found) or "ok") + old if options.action != "list" else name, file=sys.stdout)
     return int(failed > 0)
