@@ -78,7 +78,7 @@ def many_sentences(repeats: int = 5, n: int = 100_000, alone: int = 200):
 
 # Word vectors
 
-COUNT, NEEDED, WIDTH = 300_000, 8_000, 100
+COUNT, NEEDED, WIDTH = 300_000, 8_000, 300
 
 _OURS = """
 import sys
@@ -109,7 +109,7 @@ def _vector_file(path):
             file.write(b"".join(b"word%d " % (start + i) + row.tobytes() + b"\n" for i, row in enumerate(rows)))
 
 
-def vectors(repeats: int = 5):
+def vectors(repeats: int = 3):
     """The rows that a vocabulary needs of a file of 300,000 vectors, against loading the file with gensim."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vectors.bin"

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 from scipy.special import log_softmax
 
-from emorec import optimizers
+from emorec import devices, optimizers
 from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
 from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
@@ -224,7 +224,12 @@ def compile_model(
     momentum = {"momentum": 0.9, "nesterov": True} if options.optimizer == "sgd" else {}
     kind = kinds[options.optimizer]
     if factors is not None:
+        if devices.present() > 1 and options.weight_decay:
+            raise BadInput(
+                "Rates by layer with weight_decay train on one device: leave one of the two, or devices, out."
+            )
         kind = optimizers.scaled(kind, factors)
+    kind = devices.added_up(kind)
     clip = {"clipnorm": 1.0} if options.clip is None else {"global_clipnorm": options.clip}
     optimizer = kind(learning_rate, weight_decay=options.weight_decay or None, **clip, **momentum)
     if options.weight_decay:
@@ -311,6 +316,7 @@ def fit(
     data = train(0) if callable(train) else train
     steps = -(-len(data[1]) // options.batch_size)  # of an epoch
     weight = None if class_weight is None else np.asarray(class_weight, dtype="float32")
+    original, model = model, devices.mirrored(model)
     checkpoint = Checkpoint(checkpoint, model)  # type: ignore[arg-type]
     facts = {"multi_label": multi_label, "class_weight": None if weight is None else weight.tolist()}
     facts["stages"] = [[stage.epochs, stage.rate] for stage in stages]
@@ -318,25 +324,40 @@ def fit(
     checkpoint.sign(asdict(options) | facts, data, validation)
     run = checkpoint.find(progress)
     for number, stage in enumerate(stages):
-        if stage.before is not None:
-            stage.before(model)
+        for one in dict.fromkeys((original, model)) if stage.before is not None else ():
+            stage.before(one)
         if number < run.stage:
             continue
-        compile_model(
-            model, options, steps=stage.epochs * steps, rate=stage.rate, multi_label=multi_label, class_weight=weight,
-            factors=factors and factors(),
-        )  # fmt: skip
+        with devices.scope():
+            compile_model(
+                model, options, steps=stage.epochs * steps, rate=stage.rate, multi_label=multi_label,
+                class_weight=weight, factors=factors and factors(),
+            )  # fmt: skip
         if number > run.stage:
             run.stage, run.first = number, len(run.history.epochs)
         checkpoint.restore(run, progress)
         try:
-            _one_stage(model, train, validation, options, stage.epochs, weight, multi_label, run, checkpoint, progress)
+            _one_stage(
+                model,
+                original,
+                train,
+                validation,
+                options,
+                stage.epochs,
+                weight,
+                multi_label,
+                run,
+                checkpoint,
+                progress,
+            )
         except KeyboardInterrupt as error:
             _keep_best(model, run, progress)
-            raise Interrupted(model, run.history) from error
+            _hand_over(model, original)
+            raise Interrupted(original, run.history) from error
         if run.best is not None:
             model.set_weights(run.best)
     checkpoint.done()
+    _hand_over(model, original)
     return run.history
 
 
@@ -348,6 +369,12 @@ def _keep_best(model, run, progress):
             best, epochs = run.history.best_epoch + 1, len(run.history.epochs)
             with contextlib.suppress(KeyboardInterrupt):
                 progress(f"interrupted after epoch {epochs}: the best weights so far are kept, those of epoch {best}")
+
+
+def _hand_over(model, original):
+    """The weights of a model on several devices to the one that it was copied from, which lies on one."""
+    if original is not model:
+        original.set_weights(model.get_weights())
 
 
 def _options(options, settings):
@@ -368,7 +395,9 @@ def _check_stages(stages, epochs):
     return [stage for stage in stages if stage.epochs]
 
 
-def _one_stage(model, train, validation, options, epochs, class_weight, multi_label, run, checkpoint, progress):
+def _one_stage(
+    model, original, train, validation, options, epochs, class_weight, multi_label, run, checkpoint, progress
+):
     """The epochs of a stage that are left; ``run`` and the checkpoint follow."""
     history, sign = run.history, MONITORS[options.monitor]
     class_weight = None if multi_label else class_weight
@@ -382,7 +411,8 @@ def _one_stage(model, train, validation, options, epochs, class_weight, multi_la
             "loss": _one_epoch(model, x, y, options.batch_size, weights, np.random.default_rng([options.seed, epoch]))
         }
         if validation is not None:
-            scores = validation_scores(validation[1], predict(model, validation[0]), multi_label)
+            _hand_over(model, original)
+            scores = validation_scores(validation[1], predict(original, validation[0]), multi_label)
             row |= {f"val_{name}": value for name, value in scores.items()}
         row["seconds"] = time.perf_counter() - started
         history.epochs.append(row)
@@ -468,11 +498,14 @@ def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
 def _one_epoch(model, x, y, batch_size, weights, rng):
     limit = EXPLODED * max(1.0, 1.0 if weights is None else float(np.mean(weights)))
     with memory_named(batch_size):
-        if isinstance(x, Batches):
+        if isinstance(x, Batches) and devices.present() == 1:
             return _finite(x.train(model, y, weights, batch_size, rng), model, limit)
+        if isinstance(x, Batches):  # equal parts of a batch are of equal length
+            x = x.pad(np.arange(len(y)))
         order = rng.permutation(len(y))
         y, weights = y[order], None if weights is None else weights[order]
         x = {k: v[order] for k, v in x.items()} if isinstance(x, dict) else x[order]
+        x, y, weights = devices.whole_batches(x, y, weights, batch_size)
         log = model.fit(x, y, sample_weight=weights, batch_size=batch_size, shuffle=False, verbose=0)
     return _finite(log.history["loss"][-1], model, limit)
 

@@ -90,14 +90,14 @@ def environment(threads: dict) -> dict[str, str]:
 def largest_difference(first, second, name: str = "") -> tuple[float, str]:
     """The largest difference between numbers of two nested outcomes, and the name of the number that has it.
 
-    A number that only one of them has counts as infinitely far.
+    A number that the second lacks counts as infinitely far; what it has besides the first is left out.
 
     Example:
         >>> largest_difference({"accuracy": [0.5, 0.4, 0.6], "ece": 0.1}, {"accuracy": [0.5, 0.4, 0.75], "ece": 0.1})
         (0.15000000000000002, 'accuracy')
     """
     if isinstance(first, dict) and isinstance(second, dict):
-        parts = [largest_difference(first.get(key), second.get(key), name or key) for key in {**first, **second}]
+        parts = [largest_difference(first.get(key), second.get(key), name or key) for key in first]
     elif isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)) and len(first) == len(second):
         parts = [largest_difference(a, b, name) for a, b in zip(first, second)]
     elif first is None and second is None:

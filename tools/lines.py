@@ -15,15 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # not in the wheel.
 ORDER = (
     "version", "registration", "types", "errors", "labels", "checks", "files", "images", "weights", "attention",
-    "datasets", "metrics", "gradients", "plots", "reporting", "checkpoints", "optimizers", "training", "exports",
-    "classifier", "pretrained", "text", "faces", "voice", "multimodal", "scoring", "__main__", "experiments",
+    "datasets", "metrics", "gradients", "plots", "reporting", "checkpoints", "optimizers", "devices", "training",
+    "exports", "classifier", "pretrained", "text", "faces", "voice", "multimodal", "scoring", "__main__", "experiments",
     "tools",
 )  # fmt: skip
 
 # The renderer could be a package of its own.
 RENDERER = ("types", "errors", "labels")
 
-_SHARED = ("attention", "checkpoints", "optimizers", "training", "classifier", "labels", "errors", "metrics")
+_SHARED = ("attention", "checkpoints", "optimizers", "devices", "training", "classifier", "labels", "errors", "metrics")
 PATHS = {
     "text": ("text", *_SHARED),
     "faces": ("faces", "images", *_SHARED),

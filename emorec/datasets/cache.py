@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,10 +78,12 @@ def of_file(
         The dict.
     """
     file = Path(file)
+    size, content = 0, 0  # a checksum tells a changed file from the same one in a fifth of the time of a hash
     with open(file, "rb") as opened:
-        content = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+        while block := opened.read(1 << 20):
+            size, content = size + len(block), zlib.crc32(block, content)
     where = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{content}", make)
+    return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{size:x}-{content:08x}", make)
 
 
 def arrays(

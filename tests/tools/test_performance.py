@@ -56,8 +56,9 @@ def test_growth_is_a_figure_and_an_exponent():
 
 def test_records_that_come_again_and_those_that_do_not():
     run = {"dataset": "data", "model": "m", "fold": 0, "seed": 1}
-    entries = {"a": {"run": run, "equal": True, "largest": 0.00001, "metric": "accuracy", "differs": []},
-               "b": {"run": run | {"fold": None}, "equal": False, "largest": None, "differs": ["DataMissing"]}}  # fmt: skip
+    equal = {"run": run, "equal": True, "largest": 0.00001, "metric": "accuracy", "differs": []}
+    absent = {"run": run | {"fold": None}, "equal": False, "largest": None, "differs": ["DataMissing"]}
+    entries = {"a": equal, "b": absent}
     page = performance.page(content(), entries)
     assert "| a | m, data, fold 0, seed 1 | equal: 0.00001 (accuracy) | – |" in page
     assert "| b | m, data, seed 1 | not done anew | DataMissing |" in page

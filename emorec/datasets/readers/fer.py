@@ -24,8 +24,10 @@ from emorec.types import Values
 
 _USAGE = {b"training": 0, b"publictest": 1, b"privatetest": 2}
 _TABLES = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz", "fer2013*.tar.gz")
-TABLE_VERSION = 2  # of what `_parse` returns: another number makes cached tables anew
+TABLE_VERSION = 3  # of what `_parse` returns: another number makes cached tables anew
 _PROTOCOL = "Training to train, PublicTest to validate, PrivateTest to test"
+TOGETHER = 16  # rows of a table whose numbers are read at once: what they need stays in the processor's cache
+
 _NO_TEST_LABELS = (
     "{} is the competition's train.csv or test.csv: it has no column Usage, and no labels for the test pictures. "
     "Get fer2013.tar.gz (fer2013.csv) or icml_face_data.csv from the same Kaggle page; both are complete."
@@ -70,7 +72,7 @@ def fer2013(
         ids=[f"fer{row:07d}" for row in table["row"].tolist()],
         label_set=sets.EMOTIONS7,
         splits=objects(SPLITS)[table["split"]].tolist(),
-        content=[folders.fingerprint(image) for image in table["pixels"]],
+        content=table["content"].tolist(),
         notes=tuple(f"left out: {reason}" for reason in corrupt),
         protocol=_PROTOCOL,
     )
@@ -111,19 +113,34 @@ def _parse(data, name):
         raise BadInput(_NO_TEST_LABELS.format(name))
     order = [columns.index(column) for column in (b"emotion", b"pixels", b"usage")]
     good, pixels, corrupt = [], [], []
-    for row, line in enumerate(lines):
-        if line.strip():
+    for first in range(0, len(lines), TOGETHER):
+        there, texts = [], []
+        for row, line in enumerate(lines[first : first + TOGETHER], start=first):
+            if line.strip():
+                try:
+                    emotion, values, split = _cells(line, order, len(columns))
+                    there.append((emotion, split, row))
+                    texts.append(values)
+                except ValueError as problem:
+                    corrupt.append(f"line {row + 2}: {problem}")
+        if (together := _numbers_together(texts)) is not None:
+            good += there
+            pixels.append(together)
+            continue
+        for (emotion, split, row), values in zip(there, texts):  # what is wrong has to be said of a line
             try:
-                emotion, values, split = _cells(line, order, len(columns))
-                pixels.append(_numbers(values))
+                pixels.append(_numbers(values)[None])
                 good.append((emotion, split, row))
             except ValueError as problem:
                 corrupt.append(f"line {row + 2}: {problem}")
     if not good:
         raise DataCorrupt(f"{name} has no usable row ({corrupt[0] if corrupt else 'it ends early'}). Get it again.")
     emotion, split, row = np.array(good, dtype="int32").T
-    pixels = np.stack(pixels).reshape(-1, 48, 48)
-    return {"pixels": pixels, "emotion": emotion, "split": split, "row": row, "corrupt": np.array(corrupt, dtype=str)}
+    corrupt.sort(key=lambda problem: int(problem.split(":")[0].removeprefix("line ")))
+    pixels = np.concatenate(pixels).reshape(-1, 48, 48)
+    numbers = {"pixels": pixels, "emotion": emotion, "split": split, "row": row}
+    content = np.array([folders.fingerprint(image) for image in pixels])
+    return numbers | {"content": content, "corrupt": np.array(corrupt, dtype=str)}
 
 
 def _cells(line, order, n):
@@ -140,6 +157,25 @@ def _cells(line, order, n):
 
 def _shown(value):
     return repr(value[:20].decode("ascii", "replace"))
+
+
+def _numbers_together(texts):
+    """The numbers of several rows, uint8 (rows, 2304), at a third of the cost of `_numbers`; None unless each row is
+    2,304 numbers to 255 with single spaces between them, and nothing else."""
+    if not texts or any(text.count(b" ") != 2303 for text in texts):
+        return None
+    letters = np.frombuffer(b"   " + b" ".join(texts) + b" ", dtype="uint8")
+    blank = letters == 32
+    if not (blank | (letters - np.uint8(48) < 10)).all():
+        return None
+    ends = np.flatnonzero(blank)[3:]
+    length = np.diff(ends, prepend=2)
+    digits = letters & 15  # of a space: 0
+    hundreds = np.where(blank[ends - 2], np.uint8(0), digits[ends - 3]).astype("uint16")
+    number = digits[ends - 1] + digits[ends - 2].astype("uint16") * 10 + hundreds * 100
+    if length.min() < 2 or length.max() > 4 or number.max() > 255:
+        return None
+    return number.astype("uint8").reshape(len(texts), 2304)
 
 
 def _numbers(text):
