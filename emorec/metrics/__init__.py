@@ -24,6 +24,7 @@ from emorec.metrics.evaluation import (
     evaluate_multilabel,
     macro_f1,
 )
+from emorec.metrics.intensity import Intensity, intensity
 from emorec.metrics.intervals import (
     Estimate,
     bootstrap_interval,
@@ -36,6 +37,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Evaluation",
+    "Intensity",
     "McNemar",
     "MultilabelEvaluation",
     "balanced_weights",
@@ -48,6 +50,7 @@ __all__ = [
     "fit_temperature",
     "gains",
     "holm",
+    "intensity",
     "macro_f1",
     "mcnemar",
     "mean_interval",

@@ -342,3 +342,48 @@ def test_gains_by_hand():
     assert table.low["better"] < 50 < table.high["better"] and table.low["same"] == table.high["same"] == 0
     with pytest.raises(BadInput, match="another classifier"):
         metrics.gains(truth, {"plain": truth}, "plain")
+
+
+# --- scores of sentiment, -3 to 3
+
+
+def test_intensity_by_hand():
+    true, predicted = [-2.0, -0.4, 0.0, 1.0, 3.0], [-1.0, 0.2, -0.2, 1.4, 2.0]
+    found = metrics.intensity(true, predicted)
+    assert found.mae == pytest.approx((1 + 0.6 + 0.2 + 0.4 + 1) / 5)
+    # Deviations from the means 0.32 and 0.48: -2.32 -0.72 -0.32 0.68 2.68, and -1.48 -0.28 -0.68 0.92 1.52
+    top = 3.4336 + 0.2016 + 0.2176 + 0.6256 + 4.0736
+    assert found.correlation == pytest.approx(top / np.sqrt(13.648 * 5.888), abs=1e-6)
+    assert found.acc7 == pytest.approx(3 / 5)  # -0.4 and 0.2 are both 0, 0.0 and -0.2 both 0, 1.0 and 1.4 both 1
+    assert found.acc5 == pytest.approx(4 / 5)  # 3.0 counts as 2
+    # Not negative: true 0 0 1 1 1, predicted 0 1 0 1 1. F1 of 0: 2 * 1 / (2 + 2), of 1: 2 * 2 / (3 + 3)
+    assert found.acc2_non_negative == pytest.approx(3 / 5)
+    assert found.f1_non_negative == pytest.approx(2 / 5 * 1 / 2 + 3 / 5 * 2 / 3)
+    # Without the zero: true 0 0 1 1, predicted 0 1 1 1. F1 of 0: 2 / (2 + 1), of 1: 4 / (2 + 3)
+    assert found.acc2_positive == pytest.approx(3 / 4) and found.n_not_zero == 4
+    assert found.f1_positive == pytest.approx(1 / 2 * 2 / 3 + 1 / 2 * 4 / 5)
+
+
+def test_intensity_of_a_constant_and_of_nothing():
+    flat = metrics.intensity([0.0, 0.0], [0.0, 0.1])
+    assert np.isnan(flat.correlation) and np.isnan(flat.acc2_positive) and np.isnan(flat.f1_positive)
+    assert flat.acc7 == 1 and flat.n_not_zero == 0
+    for wrong in (([1.0], [1.0, 2.0]), ([], []), ([np.nan], [0.0]), ([0.0], [np.inf])):
+        with pytest.raises(BadInput):
+            metrics.intensity(*wrong)
+
+
+def test_f1_is_weighted_by_the_true_labels_not_by_the_predicted_ones():
+    true, predicted = [1.0, 1.0, 1.0, -1.0], [1.0, -1.0, -1.0, -1.0]
+    f1_negative, f1_positive = 2 * 1 / (1 + 3), 2 * 1 / (3 + 1)
+    assert metrics.intensity(true, predicted).f1_positive == pytest.approx(f1_negative / 4 + 3 * f1_positive / 4)
+    true, predicted = [1.0, 1.0, -1.0, -1.0, -1.0], [1.0, 1.0, 1.0, 1.0, -1.0]
+    swapped = 4 / 5 * (2 * 2 / 6) + 1 / 5 * (2 * 1 / 4)
+    right = 2 / 5 * (2 * 2 / 6) + 3 / 5 * (2 * 1 / 4)
+    assert metrics.intensity(true, predicted).f1_positive == pytest.approx(right) != pytest.approx(swapped)
+
+
+def test_unweighted_average_recall_by_hand():
+    names = LabelSet("three", ("a", "b", "c"))
+    found = metrics.evaluate(["a", "a", "a", "b", "b", "c"], ["a", "a", "b", "b", "c", "c"], names)
+    assert found.macro_recall == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)

@@ -333,3 +333,73 @@ def test_real_meld(real):
     assert len(data.train) == 9989 and len(set(data.test.groups)) == 280
     first = data.train.groups == data.train.groups[0]
     assert list(data.train.inputs["speaker"][first][:2]) == ["Chandler", "The Interviewer"]
+
+
+# --- forms that were once read wrongly, or refused with the wrong advice
+
+
+def stack(folder, columns, scores=(1.0, -2.0)):
+    """`X_train.h5` and its like with so many columns, each holding its own number."""
+    h5py = pytest.importorskip("h5py")
+    for name in ("train", "valid", "test"):
+        for kind, data in (("X", np.tile(np.arange(1.0, columns + 1), (2, 3, 1))), ("y", np.array(scores))):
+            with h5py.File(folder / f"{kind}_{name}.h5", "w") as opened:
+                opened["data"] = data
+
+
+def test_covarep_and_facet_side_by_side_are_told_apart(tmp_path):
+    stack(tmp_path, 300 + 74 + 35)
+    inputs = aligned.read(tmp_path)[0]
+    assert inputs["audio"].shape[2] == 74 and inputs["video"].shape[2] == 35
+    assert inputs["audio"][0, 0, 0] == 301 and inputs["video"][0, 0, 0] == 375
+    stack(tmp_path, 300 + 50)
+    with pytest.raises(DataCorrupt, match="350"):
+        aligned.read(tmp_path)
+
+
+def test_a_segment_without_a_score_is_left_out_and_said(tmp_path):
+    stack(tmp_path, 325, (np.nan, -2.0))
+    with pytest.warns(UserWarning, match="3 segments without a score were left out"):
+        _, scores, ids, _, _ = aligned.read(tmp_path)
+    assert scores.tolist() == [-2.0] * 3 and len(ids) == 3
+
+
+@pytest.mark.parametrize("how", ["text_bert", "text_lengths"])
+def test_masks_and_lengths_of_mmsa_are_followed(tmp_path, how):
+    content = aligned_content(["2iD-tVS8NPw$_$0", "8d-gEyoeBzc$_$3"], [1.0, -1.5])
+    for split in content.values():
+        n, steps = split["text"].shape[:2]
+        split["text"] = np.ones_like(split["text"])  # a BERT writes something into the padding, too
+        if how == "text_bert":
+            split[how] = np.stack([np.ones((n, steps)), np.arange(steps) < [[2], [1]], np.zeros((n, steps))], axis=1)
+        else:
+            split[how] = np.array([2, 1])
+    dump(tmp_path, "mosi_data.pkl", content)
+    assert aligned.read(tmp_path)[0]["mask"].sum(axis=1).tolist() == [2, 1] * 3
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(POINTER, "pointer of Git LFS"), (b"<!DOCTYPE html><html>404</html>", "page"), (b"\x89HDF\r\n\x1a\n\0", ".")],
+)
+@pytest.mark.parametrize("name", ["X_train.h5", "mosi_data.pkl"])
+def test_files_that_are_no_data_are_named(tmp_path, name, data, words):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises((DataCorrupt, BadInput), match=words):
+        aligned.read(tmp_path)
+
+
+def test_tuples_of_misa_get_the_right_advice(tmp_path):
+    part = [((np.zeros((3, 1)), np.zeros((3, 47)), np.zeros((3, 74)), ["a"]), np.array([[1.0]]), "2iD-tVS8NPw[0]")]
+    dump(tmp_path, "mosi.pkl", {"train": part, "dev": part, "test": part})
+    with pytest.raises(BadInput, match="MISA and MAG-BERT are lists of tuples.*MulT or MMSA"):
+        aligned.read(tmp_path)
+
+
+def test_aligned_mosi_alone_is_pointed_to_its_split(tmp_path):
+    dump(tmp_path, "mosi_data.pkl", aligned_content(["2iD-tVS8NPw[0]", "8d-gEyoeBzc[3]"], [0.0, -1.5]))
+    with pytest.raises(BadInput, match="split='mosi-cmu'"):
+        datasets.load("mosi", path=tmp_path)
