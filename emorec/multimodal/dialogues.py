@@ -82,7 +82,7 @@ class Dialogues(Batches):
             # Keras divides by all steps, padded ones too: undone here, so that the loss is a mean over utterances.
             weight = _spread((weight * mask.size / len(rows)).astype("float32"), mask)
             model.reset_metrics()
-            loss = model.train_on_batch(x, _spread(y[rows], mask), weight, return_dict=True)["loss"]
+            loss = model.train_on_batch(_asked(model, x), _spread(y[rows], mask), weight, return_dict=True)["loss"]
             total += float(loss) * len(rows)
         return total / len(self)
 
@@ -92,10 +92,15 @@ class Dialogues(Batches):
         logits: Any = None
         for start in range(0, len(self.rows), size):
             x, mask, rows = self.pad(range(start, min(start + size, len(self.rows))))
-            out = np.asarray(model.predict_on_batch(x), dtype="float32")[mask]
+            out = np.asarray(model.predict_on_batch(_asked(model, x)), dtype="float32")[mask]
             logits = np.empty((len(self), out.shape[1]), "float32") if logits is None else logits
             logits[rows] = out
         return logits
+
+
+def _asked(model, x):
+    """The inputs that a model has: Keras would take one too many, such as speakers, for another."""
+    return {name: value for name, value in x.items() if name in model.input}
 
 
 def _spread(values, mask):

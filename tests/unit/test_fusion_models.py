@@ -329,3 +329,10 @@ def test_every_weight_of_every_model_trains():
             model.train_on_batch(x, target)
         still = [w.path for w, b in zip(model.trainable_weights, before) if not np.abs(numpy(w) - b).max() > 1e-7]
         assert not still, (name, still)
+
+
+def test_speakers_that_a_context_does_not_ask_for_change_nothing():
+    x, groups = {"text": np.random.default_rng(0).normal(size=(6, 4)).astype("float32")}, ["a"] * 4 + ["b"] * 2
+    model = build_dialogue_model({"text": 4}, 3, context="bilstm", encoder="none", units=3)
+    known = Dialogues(x, groups, speakers=["u", "v"] * 3)
+    assert np.array_equal(training.predict(model, known), training.predict(model, Dialogues(x, groups)))
