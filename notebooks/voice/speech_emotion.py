@@ -317,4 +317,24 @@ emorec.reporting.publish(
 # in a copy of the Berlin database that is cut to two seconds. Each speaker is the test once:
 #
 # <!-- results: emodb-2s -->
+# | data | model | accuracy, % [95 %] | macro-recall, % [95 %] | runs |
+# |---|---|---|---|---|
+# | emodb-2s | *majority class* | 23.7 [21.1, 26.3] | 14.3 | 1 |
+# | emodb-2s | *prosody + logistic regression* | 65.2 [61.4, 69.0] | 66.2 [62.6, 69.9] | 1 |
+# | emodb-2s | *statistics + SVM* | 72.7 [67.8, 77.6] | 71.1 [66.4, 75.9] | 1 |
+# | emodb-2s | CNN + global attention | 54.6 [47.4, 61.7] | 53.7 [45.9, 61.4] | 1 |
+# | emodb-2s | CNN | 57.6 [51.0, 64.1] | 57.0 [49.6, 64.3] | 1 |
+# | emodb-2s | CNN + global attention, by speaker | 67.7 [63.2, 72.1] | 67.1 [62.2, 72.1] | 1 |
+# | emodb-2s | BiLSTM + global attention, by speaker | 69.2 [64.6, 73.7] | 68.5 [63.1, 73.9] | 1 |
+# | emodb-2s | discriminant, without other speeds | 73.6 [68.9, 78.3] | 73.3 [69.3, 77.4] | 1 |
+# | emodb-2s | discriminant, levelled | 75.0 [70.4, 79.5] | 75.3 [71.5, 79.2] | 1 |
+# | emodb-2s | discriminant | 75.3 [70.8, 79.8] | 75.6 [71.6, 79.5] | 1 |
+# | emodb-2s | SVM | 77.4 [73.5, 81.2] | 76.4 [72.9, 79.9] | 1 |
+# | emodb-2s | discriminant, random folds | 82.8 [79.1, 86.5] | 83.0 [79.9, 86.1] | 1 |
+# | emodb-2s | discriminant, by speaker | 84.9 [82.8, 86.9] | 85.4 [83.3, 87.6] | 1 |
+# | emodb-2s | SVM, by speaker | 85.2 [83.8, 86.6] | 84.6 [82.8, 86.5] | 1 |
+#
+# emodb-2s: leave one speaker out; answers of all folds together, intervals over whole speakers.
+# emodb-2s: leave one speaker out; features normalised by each speaker's own utterances, those of the test speaker too, without labels; answers of all folds together, intervals over whole speakers.
+# emodb-2s: 10 random folds that share speakers and sentences: no measure of people never heard; answers of all folds together, intervals over whole speakers.
 # <!-- /results -->
