@@ -88,7 +88,7 @@ def _limits(rows, limits):
     """A paragraph for every row that misses its target: the limit, and why."""
     for row in rows:
         if not row["met"]:
-            why = limits.get(row["name"], "No profile is written yet: `python -m cProfile` of the benchmark tells.")
+            why = limits.get(row["name"], "missed in this run, and not explained yet.")
             yield f"**{row['what']}**: {why.strip()}"
 
 
