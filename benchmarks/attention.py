@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import ops
@@ -79,7 +81,7 @@ def _steps(models, repeats, batches=10):
     return interleaved({name: lambda model=model: train(model) for name, model in models.items()}, repeats)
 
 
-def pooling(repeats: int = 21):
+def pooling(repeats: int = 21) -> Iterator[Row]:
     """Global attention in a training step of a BiLSTM, against the mean of the states and against the naive layer."""
     keras.utils.set_random_seed(0)
     seconds = _steps(
@@ -103,7 +105,7 @@ def pooling(repeats: int = 21):
     )  # fmt: skip
 
 
-def layers(repeats: int = 7):
+def layers(repeats: int = 7) -> Iterator[Row]:
     """SelfAttention against Keras' MultiHeadAttention, StructuredSelfAttention against one hop after the other."""
     keras.utils.set_random_seed(0)
     states = keras.random.normal((32, 64, 128), seed=0)
@@ -180,7 +182,7 @@ def _same_weights(ours, theirs, few):
         raise AssertionError(f"the networks differ by {gap}")
 
 
-def hierarchical(repeats: int = 5):
+def hierarchical(repeats: int = 5) -> Iterator[Row]:
     """An epoch of the hierarchical attention network, against the same network through TimeDistributed."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
@@ -200,7 +202,7 @@ def hierarchical(repeats: int = 5):
     )  # fmt: skip
 
 
-def buckets(repeats: int = 5):
+def buckets(repeats: int = 5) -> Iterator[Row]:
     """An epoch of texts as long as film reviews in length buckets, against batches padded to the longest."""
     rng, n, limit = np.random.default_rng(0), 512, 400
     lengths = np.clip(rng.lognormal(np.log(180), 0.6, n), 10, limit).astype(int)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -41,7 +42,7 @@ def _table(path, n):
             file.write(f"{i % 7},{' '.join(map(str, pixels))},{usage}\n")
 
 
-def naive_table(path):
+def naive_table(path: Path) -> tuple[np.ndarray, list[int]]:
     """The table as it is read in most notebooks: int() of each pixel."""
     with open(path) as file:
         next(file)
@@ -50,7 +51,7 @@ def naive_table(path):
     return np.array(pictures, dtype="uint8").reshape(-1, 48, 48), [int(emotion) for emotion, _, _ in rows]
 
 
-def table(repeats: int = 5):
+def table(repeats: int = 5) -> Iterator[Row]:
     """FER-2013's table parsed, and read again from the cache, against int() of each pixel."""
     with tempfile.TemporaryDirectory() as folder:
         before, os.environ["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME"), folder
@@ -75,7 +76,7 @@ def table(repeats: int = 5):
     yield times_as_fast("table-cache", f"{what}, read again from the cache", "int() of each pixel", cached, target=50)
 
 
-def augment(repeats: int = 9):
+def augment(repeats: int = 9) -> Iterator[Row]:
     """Pictures turned, moved, scaled, sheared and mirrored, against Keras' ImageDataGenerator."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
@@ -97,7 +98,7 @@ def augment(repeats: int = 9):
     )  # fmt: skip
 
 
-def rendered(repeats: int = 5, n: int = 60):
+def rendered(repeats: int = 5, n: int = 60) -> Iterator[Row]:
     """Faces that one core renders in a second, as `sample-faces` has them."""
     emotions = ("anger", "happiness", "surprise", "sadness")
     numbers = iter(range(10**6))
@@ -116,7 +117,7 @@ def rendered(repeats: int = 5, n: int = 60):
     )
 
 
-def reading(repeats: int = 5):
+def reading(repeats: int = 5) -> Iterator[Row]:
     """Finding a face in a picture, classifying it, and a second of film."""
     model, picture = emorec.load("face-emotion"), scene(3, edge=140)
     face = cv2.resize(picture[4:144, 4:144], (48, 48))
@@ -137,7 +138,7 @@ def reading(repeats: int = 5):
     yield at_most("faces", f"predict_faces of the picture of {size}", 1e3 * seconds["faces"], "ms")
 
 
-def film(repeats: int = 3, seconds_of_film: int = 2):
+def film(repeats: int = 3, seconds_of_film: int = 2) -> Iterator[Row]:
     """A second of film, its faces followed and read."""
     from emorec.faces.video import VideoFile
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.reporting import quiet
+
 
 @dataclass(frozen=True)
 class Row:
@@ -69,7 +71,7 @@ def interleaved(ways: dict[str, Callable[[], object]], repeats: int, warm: int =
     return {name: np.array(times) for name, times in seconds.items()}
 
 
-def spread(values) -> dict[str, float]:
+def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     """``value``, ``low`` and ``high``: median and quartiles."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return {"value": float(middle), "low": float(low), "high": float(high)}
@@ -96,7 +98,7 @@ def times_as_fast(
     return Row(name, what, against, "x", **spread(ratio), target=target, costs=costs(seconds, share))
 
 
-def at_most(name: str, what: str, values, unit: str, target: float | None = None) -> Row:
+def at_most(name: str, what: str, values: Sequence[float] | np.ndarray, unit: str, target: float | None = None) -> Row:
     """A row of a cost: median and quartiles of numbers in the unit."""
     return Row(name, what, "", unit, **spread(values), target=target, least=False)
 
@@ -146,7 +148,9 @@ def in_child(code: str, *arguments: str) -> list[float]:
 def measure_group(group: str, repeats: int | None) -> tuple[dict, dict]:
     """Runs the benchmarks of a module; (rows, curves) by name. A child process calls it."""
     rows, curves = {}, {}
-    for benchmark in import_module(f"benchmarks.{group}").BENCHMARKS:
+    with quiet():
+        benchmarks = import_module(f"benchmarks.{group}").BENCHMARKS
+    for benchmark in benchmarks:
         started = time.perf_counter()
         for row in benchmark(*(() if repeats is None else (repeats,))):
             if isinstance(row, dict):

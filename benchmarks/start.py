@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ print(time.perf_counter() - start)
 """
 
 
-def cold(repeats: int = 3):
+def cold(repeats: int = 3) -> Iterator[Row]:
     """Seconds in a fresh Python, the files of the libraries in memory, as the first call of each is left out."""
     times = {"import": [], "text-emotion-small": [], "text-emotion": []}
     for turn in range(repeats + 1):
@@ -37,7 +38,7 @@ def cold(repeats: int = 3):
         yield at_most(f"cold-{name}", what, times[name], "s")
 
 
-def collection(repeats: int = 1):
+def collection(repeats: int = 1) -> Iterator[Row]:
     """CPU minutes of all notebooks and the most memory that one of them took, as their builds recorded them."""
     stamps = [json.loads(path.read_text(encoding="utf-8"))["metadata"].get("emorec", {})
               for path in sorted(NOTEBOOKS.rglob("*.ipynb"))]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from emorec import datasets
 SENTENCE = "I can't believe how beautifully this day began, and how it ended."
 
 
-def one_sentence(repeats: int = 9):
+def one_sentence(repeats: int = 9) -> Iterator[Row]:
     """One sentence through a loaded model, in a loop as a user types them."""
     small, large = emorec.load("text-emotion-small"), emorec.load("text-emotion")
 
@@ -49,7 +50,7 @@ def one_sentence(repeats: int = 9):
     )  # fmt: skip
 
 
-def many_sentences(repeats: int = 5, n: int = 100_000, alone: int = 200):
+def many_sentences(repeats: int = 5, n: int = 100_000, alone: int = 200) -> Iterator[Row]:
     """100,000 sentences at once, in as many parts as turns, against a loop over sentences."""
     data = datasets.load("sample-sentences")
     texts = [*data.train.inputs, *data.validation.inputs, *data.test.inputs]
@@ -109,7 +110,7 @@ def _vector_file(path):
             file.write(b"".join(b"word%d " % (start + i) + row.tobytes() + b"\n" for i, row in enumerate(rows)))
 
 
-def vectors(repeats: int = 3):
+def vectors(repeats: int = 3) -> Iterator[Row]:
     """The rows that a vocabulary needs of a file of 300,000 vectors, against loading the file with gensim."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vectors.bin"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 import emorec
-from benchmarks.measure import at_most, interleaved
+from benchmarks.measure import Row, at_most, interleaved
 from emorec.voice.sound import Sound
 from emorec.voice.synthesis import voice
 
@@ -17,7 +19,7 @@ def speech(seconds: float) -> Sound:
     return Sound(samples, sound.rate)
 
 
-def second(repeats: int = 7, length: int = 4):
+def second(repeats: int = 7, length: int = 4) -> Iterator[Row]:
     """A second of speech, of utterances of four seconds."""
     model, sound = emorec.load("voice-emotion"), speech(length)
     seconds = interleaved({"voice": lambda: model.predict_proba([sound])}, repeats)["voice"]

@@ -13,7 +13,7 @@ from experiments import schedule, verify
 COMMANDS = ("run", "list", "verify", "-h", "--help")
 
 
-def add_parsers(subparsers) -> None:
+def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``run``, ``list`` and ``verify`` to the command line."""
     parser = subparsers.add_parser("run", help="run a declared experiment; resumes run by run")
     _add_choice(parser)

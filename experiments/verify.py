@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from emorec.errors import BadInput, EmorecError
 from emorec.files import write_text
+from emorec.types import FilePath
 from experiments.runs import Run, compute, recorded, results_folder
 
 TOLERANCE = 1e-4
@@ -18,7 +20,7 @@ TOLERANCE = 1e-4
 VARIABLES = {"blas": ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "tensorflow": ("TF_NUM_INTRAOP_THREADS",)}
 
 
-def verify(name: str, runs: Sequence[Run], folder=None) -> dict:
+def verify(name: str, runs: Sequence[Run], folder: FilePath | None = None) -> dict[str, Any]:
     """Does a recorded run anew in a process of its own, under the threads of its record, and compares the metrics.
 
     Args:
@@ -87,7 +89,7 @@ def environment(threads: dict) -> dict[str, str]:
     return chosen | {name: str(threads[name]) for name in known if threads.get(name)}
 
 
-def largest_difference(first, second, name: str = "") -> tuple[float, str]:
+def largest_difference(first: Any, second: Any, name: str = "") -> tuple[float, str]:
     """The largest difference between numbers of two nested outcomes, and the name of the number that has it.
 
     A number that the second lacks counts as infinitely far; what it has besides the first is left out.
@@ -126,12 +128,12 @@ def differences(record: dict, again: dict) -> list[str]:
     return phrases
 
 
-def verified_file(folder=None) -> Path:
+def verified_file(folder: FilePath | None = None) -> Path:
     """``verified.json`` beside the records."""
     return Path(folder or results_folder()) / "verified.json"
 
 
-def load_verified(folder=None) -> dict[str, dict]:
+def load_verified(folder: FilePath | None = None) -> dict[str, dict]:
     """Experiment to the entry of its last verification, in alphabetical order."""
     path = verified_file(folder)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.datasets import cards
+from emorec.files import write_text
 from tools import diagrams, notebooks, overview, performance, results
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def write(pairs: Iterable[tuple[Path, Callable[[str], str]]] | None = None) -> l
     changed = []
     for path, text, new in _texts(documents() if pairs is None else pairs):
         if text != new:
-            path.write_text(new, encoding="utf-8")
+            write_text(path, new)
             changed.append(path)
     return changed
 
