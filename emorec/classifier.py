@@ -17,11 +17,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from emorec import devices as several
-from emorec import metrics, training, weights
+from emorec import metrics, sealed, training, weights
 from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import split_validation
-from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
+from emorec.errors import BadInput, DataMissing, LabelMismatch
 from emorec.files import replacing
 from emorec.labels import LabelSet
 from emorec.types import FilePath, Numbers, Values
@@ -386,6 +386,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             raise BadInput(f"{str(path)!r} is a folder: give the name of a file, such as 'model.emorec'.")
         config = {
             "format": FORMAT if precision == "float32" else PACKED_FORMAT,
+            "sealed": True,
             "class": type(self).__name__,
             "emorec": __version__,
             "params": _json(self.get_params(deep=False)),
@@ -405,6 +406,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 else:
                     file.writestr("network.json", self.model_.to_json(), zipfile.ZIP_DEFLATED)
                     file.writestr("weights.npz", weights.pack_model(self.model_, precision))
+                file.comment = sealed.COMMENT
+            sealed.seal(archive)
         return path
 
     @classmethod
@@ -422,21 +425,35 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})"
             )
         try:
-            with zipfile.ZipFile(path) as file, TemporaryDirectory() as folder:
-                config = json.loads(file.read("config.json"))
-                if config["class"] != cls.__name__:
-                    raise BadInput(f"{path} holds a {config['class']}: load it with emorec.{config['class']}.load.")
-                if config["format"] > PACKED_FORMAT:
-                    raise BadInput(f"{path} was written by emorec {config['emorec']}; this is {__version__}: upgrade.")
-                model = _read_network(file, folder)
-        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
-            raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
+            return cls._read(path)
+        except Exception as error:  # a foreign or damaged file fails in any place, and in any way
+            raise sealed.foreign(path, error) from error
+
+    @classmethod
+    def _read(cls, path):
+        is_sealed = sealed.check_seal(path)
+        with zipfile.ZipFile(path) as file, TemporaryDirectory() as folder:
+            config = json.loads(file.read("config.json"))
+            if config["class"] != cls.__name__:
+                raise BadInput(f"{path} holds a {config['class']}: load it with emorec.{config['class']}.load.")
+            if config["format"] > PACKED_FORMAT:
+                raise BadInput(f"{path} was written by emorec {config['emorec']}; this is {__version__}: upgrade.")
+            sealed.need(is_sealed or not config.get("sealed"), path, "its seal is missing")  # older files have none
+            model = _read_network(file, folder)
+        sealed.check_answers(config, model.output_shape[-1], path)
+        sealed.check_weights(model, path)
         classifier = cls(**_from_json(config["params"]))
         classifier.label_set_, classifier.classes_ = _classes_of(LabelSet(**config["label_set"]), config.get("classes"))
-        classifier.temperature_, classifier.thresholds_ = config["temperature"], config["thresholds"]
+        thresholds = config["thresholds"]
+        classifier.temperature_ = config["temperature"]
+        classifier.thresholds_ = None if thresholds is None else np.array(thresholds, dtype="float64")
         classifier.model_ = model
         classifier._restore(config["state"])
+        classifier._check_restored(path)
         return classifier
+
+    def _check_restored(self, path):
+        """Raises `DataCorrupt` where the encoding does not fit the network."""
 
 
 def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:

@@ -25,6 +25,7 @@ from emorec.errors import BadInput, EmorecError
 from emorec.files import write_text
 from emorec.types import FilePath
 from tools.formulas import put_back, set_aside
+from tools.markup import without_script_links
 
 if TYPE_CHECKING:
     import argparse
@@ -362,7 +363,7 @@ def to_html(notebook: NotebookNode, title: str) -> str:
         if cell.cell_type == "markdown":
             cell.source = set_aside(cell.source, formulas)
     page = HTMLExporter(embed_images=True).from_notebook_node(notebook, {"metadata": {"name": title}})[0]
-    return put_back(page, formulas)
+    return put_back(without_script_links(page), formulas)
 
 
 # Static checks, in seconds

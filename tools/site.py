@@ -24,6 +24,7 @@ from emorec.errors import BadInput, DataMissing  # noqa: E402
 from emorec.types import FilePath  # noqa: E402
 from tools import notebooks, overview  # noqa: E402
 from tools.formulas import put_back, set_aside  # noqa: E402
+from tools.markup import still  # noqa: E402
 
 if TYPE_CHECKING:
     import argparse
@@ -167,13 +168,6 @@ def _output(output, section, picture, files):
     if "image/svg+xml" in data:
         return still(data["image/svg+xml"])
     return f"<pre>{escape(data['text/plain'])}</pre>" if data.get("text/plain") else ""
-
-
-def still(html: str) -> str:
-    """HTML without scripts and event handlers, which scikit-learn's displays of a model bring along."""
-    html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL | re.IGNORECASE)
-    handler = re.compile(r"""\son\w+\s*=\s*("[^"]*"|'[^']*')""")
-    return re.sub(r"<[a-zA-Z][^<>]*>", lambda tag: handler.sub("", tag[0]), html)
 
 
 def _facts(name, notebook):

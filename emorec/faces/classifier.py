@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emorec import training
+from emorec import sealed, training
 from emorec.classifier import Classifier
 from emorec.errors import BadInput
 from emorec.faces import explain
@@ -159,6 +159,10 @@ class FaceClassifier(SceneReader, Classifier):
         self.encoding_ = FacePreprocessing(
             **{"align": False} | state["encoding"]
         )  # version 0.1 cut faces out as they lay
+
+    def _check_restored(self, path):
+        shape, wanted = self.encoding_.shape, tuple(self.model_.input_shape[1:])
+        sealed.need(shape == wanted, path, f"pictures of {shape} for a network that reads {wanted}")
 
     # Scoring
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from emorec import sealed
 from emorec.errors import DataCorrupt, DataMissing
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
@@ -84,8 +85,8 @@ def _config(path):
     try:
         with zipfile.ZipFile(path) as file:
             config = json.loads(file.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataCorrupt(f"{path} is not a complete classifier file ({error}); save it again.") from error
+    except Exception as error:  # a foreign or damaged file fails in any way
+        raise sealed.foreign(path, error) from error
     if not isinstance(config, dict):
         raise DataCorrupt(f"{path} is not a classifier file: its config.json holds no table.")
     return config
@@ -132,8 +133,10 @@ def with_head(classifier: Any, path: FilePath) -> Any:
         with zipfile.ZipFile(path) as file, np.load(io.BytesIO(file.read("head.npz")), allow_pickle=False) as arrays:
             kernel, bias = arrays["kernel"], arrays["bias"]
         label_set = LabelSet(**config["label_set"])
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
-        raise DataCorrupt(f"{path} is not a complete head ({error}).") from error
+        sealed.check_answers(config, len(bias), path)
+        sealed.need(bool(np.isfinite(kernel).all() and np.isfinite(bias).all()), path, "a weight is not finite")
+    except Exception as error:
+        raise sealed.foreign(path, error) from error
     before = classifier.model_.get_layer("logits")
     if kernel.shape != (before.kernel.shape[0], len(label_set)) or bias.shape != (len(label_set),):
         raise DataCorrupt(

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from emorec import training
+from emorec import sealed, training
 from emorec.checks import positive_int
 from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
@@ -411,6 +412,24 @@ class TextClassifier(Classifier):
             from emorec.text.vectors import Coverage
 
             self.coverage_ = Coverage(**state["coverage"])
+
+    def _check_restored(self, path):
+        words = list(self.encoding_.vocabulary) if self._transformer else self.encoding_.words
+        if self._tfidf:
+            rows = self.model_.input_shape[-1]
+            sealed.check_numbers(self.encoding_.get_config()["idf"], len(words), path, "the weights of its words")
+        else:
+            rows = _embedding_rows(self.model_)
+        sealed.check_words(words, len(words) if rows is None else rows, path)
+        limit = getattr(self.encoding_, "limit", None)
+        whole = limit is None or (isinstance(limit, int) and limit > 0)
+        sealed.need(whole, path, f"the length of its texts is {limit!r}")
+
+
+def _embedding_rows(model):
+    """Rows of a network's table of words; None where it has none."""
+    tables = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding))
+    return next((table.input_dim for table in tables), None)
 
 
 def _thaw(model):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ OOV = ("normal", "zeros", "subword")
 HOMES = "word2vec: https://code.google.com/archive/p/word2vec/; GloVe: https://nlp.stanford.edu/projects/glove/"
 
 _BLOCK = 1 << 20  # bytes read at a time
+_MOST_DIMENSIONS = 10_000
+_HEAD = 50  # rows that tell how many numbers a row has
 _LONGEST_WORD = 1 << 16  # bytes; more without a space is no word
 _GENSIM_LIMIT = 10_000  # gensim drops what follows in a longer text, silently
 
@@ -255,7 +257,7 @@ def read_vectors(
                         best[name] = rank
                         if name in keep:
                             vectors[name] = values
-    except (EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise DataCorrupt(f"{path} is no complete file of word vectors: {error}. Download it again.") from error
     return vectors, best.keys()
 
@@ -303,11 +305,13 @@ def _rows(path, file, wanted):
     if dim < 1 or (binary and not header):
         expected = "the number of rows and of dimensions" if binary else "a word and its vector"
         raise ValueError(f"it begins with {first[:40]!r}, not with {expected}")
+    if dim > _MOST_DIMENSIONS:
+        raise ValueError(f"it announces vectors of {dim:,} numbers")
     return _binary_rows(file, count, dim, wanted) if binary else _text_rows(file, first, count, dim, wanted)
 
 
 def _binary_rows(file, count, dim, wanted):
-    size, buffer, at = 4 * dim, b"", 0
+    size, buffer, at, garbled = 4 * dim, b"", 0, 0
     for row in range(1, count + 1):
         space = buffer.find(b" ", at)
         while space < 0 or len(buffer) < space + 1 + size:
@@ -320,14 +324,33 @@ def _binary_rows(file, count, dim, wanted):
             space = buffer.find(b" ")
         word = buffer[at:space].lstrip(b"\n")
         at = space + 1 + size
+        garbled += _garbled(word)
+        if garbled > 10 + row // 20:  # a word that was cut is no UTF-8; pieces of numbers are none all the time
+            raise ValueError(f"most of its words are none by row {row:,}: are its vectors longer than {dim}?")
         if word in wanted:
             yield word, _finite(np.frombuffer(buffer, "<f4", dim, space + 1).astype("float32"), row)
+    if garbled > count // 2 or (buffer[at:] + file.read(_BLOCK)).strip():
+        raise ValueError(f"it goes on after the {count:,} rows of {dim} numbers that it announces")
+
+
+def _garbled(word):
+    """Whether the bytes of a word are no text."""
+    try:
+        return not word.decode().isprintable()
+    except UnicodeDecodeError:
+        return True
 
 
 def _text_rows(file, first, count, dim, wanted):
     row, line = 0, b""
     rest = iter(partial(file.readline, _BLOCK), b"")
-    for row, line in enumerate(rest if count else chain([first], rest), 1):
+    lines = rest if count is not None else chain([first], rest)
+    head = list(islice(lines, _HEAD))
+    usual = Counter(len(line.split()) - 1 for line in head).most_common(1)[0] if head else (dim, 0)
+    if usual[0] != dim and usual[1] > 1:
+        announced = "it announces" if count is not None else "its first row has"
+        raise ValueError(f"{announced} {dim} numbers, and most of the rows that follow have {usual[0]}")
+    for row, line in enumerate(chain(head, lines), 1):
         if len(line) == _BLOCK:
             raise ValueError(f"row {row:,} has no end")
         word, _, values = line.partition(b" ")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emorec import metrics, training
+from emorec import metrics, sealed, training
 from emorec.checks import choice, positive_int, real_number
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split, objects
@@ -376,6 +376,11 @@ class VoiceClassifier(Classifier):
 
     def _restore(self, state):
         self.encoding_ = VoiceEncoding.from_config(state["encoding"])
+
+    def _check_restored(self, path):
+        n = self.model_.input_shape[-1]
+        for name in ("mean", "spread"):
+            sealed.check_numbers(getattr(self.encoding_, name), n, path, f"the {name} of its features")
 
 
 def _share(speech, start, window):
