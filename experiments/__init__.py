@@ -26,10 +26,23 @@ __all__ = [
 
 def _experiments():
     with quiet():
-        from experiments import attention, faces, multimodal, pairs, pooling, text, vectors, voice
+        from experiments import attention, faces, minilm, multimodal, pairs, pooling, text, vectors, voice
         from experiments.pretrained import evaluate, evaluate_faces, tilt
 
-    modules = (text, attention, pooling, vectors, faces, multimodal, pairs, voice, evaluate, evaluate_faces, tilt)
+    modules = (
+        text,
+        attention,
+        pooling,
+        vectors,
+        faces,
+        multimodal,
+        minilm,
+        pairs,
+        voice,
+        evaluate,
+        evaluate_faces,
+        tilt,
+    )
     return {name: runs for module in modules for name, runs in module.EXPERIMENTS.items()}
 
 
