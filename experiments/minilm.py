@@ -16,7 +16,6 @@ import numpy as np
 
 from emorec import training
 from emorec.datasets import cards, store
-from emorec.datasets.base import Split
 from emorec.datasets.decoding import decode
 from emorec.errors import DataCorrupt
 from emorec.text import minilm
@@ -52,8 +51,9 @@ def _network():
 
 
 def _standardised(train, *others):
-    """Vectors (N, D) with the training split's mean 0 and deviation 1."""
+    """Vectors (N, D) with the training split's mean 0 and deviation 1; one of MiniLM's numbers never changes."""
     mean, deviation = train.mean(axis=0), train.std(axis=0)
+    deviation[deviation == 0] = 1
     return [(x - mean) / deviation for x in (train, *others)]
 
 
@@ -101,12 +101,15 @@ def run_mosi(run: Run) -> dict:
 REACHES, POWERS, SHRINKAGE = (0, 2, 3), (0.3, 0.4, 0.5), (0.02, 0.05)
 
 
-def opinions(splits: dict[str, Split], y: np.ndarray) -> dict[str, np.ndarray]:
+@cache
+def opinions() -> dict[str, np.ndarray]:
     """What MiniLM's vectors tell of each utterance alone: centred log-probabilities (N, 7) by split, those of the
     training split made out of fold, dialogue by dialogue."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
+    data, _ = meld_parts()
+    splits, y = {s.name: s for s in (data.train, data.validation, data.test)}, data.label_set.encode(data.train.labels)
     dense = dict(zip(splits, _standardised(*(vectors(split.inputs["text"]) for split in splits.values()))))
     model = LogisticRegression(C=0.003, max_iter=200, tol=1e-3)
     groups = splits["train"].groups
@@ -126,7 +129,7 @@ def run_meld(run: Run) -> dict:
     data, views = meld_parts()
     splits, label_set = {s.name: s for s in (data.train, data.validation, data.test)}, data.label_set
     y = {name: label_set.encode(split.labels) for name, split in splits.items()}
-    own = opinions(splits, y["train"])
+    own = opinions()
     both = {name: np.concatenate([views[name]["opinion"], own[name]], axis=1) for name in splits}
     tried = []
     for reach in REACHES if run.options["context"] else (0,):
