@@ -213,7 +213,9 @@ class TextClassifier(Classifier):
         return self._batches(self.read(texts))
 
     def _encode_to_train(self, texts):
-        return self._batches(self.encoding_.read(texts, training=True))
+        encoded = self.encoding_.read(texts, training=True)
+        encoded.notify_training()
+        return self._batches(encoded)
 
     def _batches(self, encoded):
         if self._tfidf or not self.bucketing or not len(encoded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,15 @@ from emorec.errors import BadInput
 from emorec.types import Numbers, Strings, Values
 
 LARGE_SHARE = 1 / 3  # of a text's words unknown: worth a notice
+# Letters of scripts that are written without spaces, and how many of them a word has at most, on average.
+_UNSPACED = (
+    (re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"), 3),  # Chinese, Japanese
+    (re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]"), 10),  # Thai, Lao, Tibetan, Burmese, Khmer
+)
+_SPACES_FIRST = (
+    "so a whole clause is read as one word. Put spaces between the words first, with a library for the language "
+    "(jieba, janome, pythainlp)."
+)
 
 
 class TextNotice(UserWarning):
@@ -101,13 +111,16 @@ class Encoded:
         return np.array([len(self.unknown_words(i)) / max(n, 1) for i, n in enumerate(words)])
 
     def notify(self) -> None:
-        """Warns (`TextNotice`) of texts that were cut, or of whose words the model does not know a third or more.
+        """Warns (`TextNotice`) of texts that were cut, that have no spaces between their words, or of whose words the
+        model does not know a third or more.
 
         One line for each kind, however many texts there are. Strange words in fewer than one of twenty texts are no
         news: every test split has some.
         """
-        cut, strange = [], []
+        cut, strange, clauses = [], [], []
         for i, (tokens, lost, unknown) in enumerate(zip(self.tokens, self.cut, self.unknown)):
+            if unspaced(tokens):
+                clauses.append(f"{self._shown(i)} is in a language without spaces, {_SPACES_FIRST}")
             if lost:
                 cut.append(f"{self._shown(i)} has {len(tokens) + lost} tokens; only {len(tokens)} of them were read.")
             if len(tokens) and unknown.all():
@@ -116,13 +129,20 @@ class Encoded:
         strange += [f"{self._shown(i)}: {self.unknown_count(i)}." for i in np.flatnonzero(shares >= LARGE_SHARE)
                     if not self.unknown[i].all()]  # fmt: skip
         strange = [] if 20 * len(strange) < len(self) else strange
-        for lines in (cut, strange):
+        for lines in (cut, strange, clauses):
             more = f" And so with {len(lines) - 1} more of {len(self)} texts." if len(lines) > 1 else ""
             if lines:
                 # Without a file name and line number: they would tell the reader nothing.
                 warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
 
-    def unknown_count(self, i: Any) -> str:
+    def notify_training(self) -> None:
+        """Warns (`TextNotice`) where a tenth of the texts or more have no spaces between their words."""
+        clauses = sum(map(unspaced, self.tokens))
+        if clauses and clauses >= len(self) / 10:
+            line = f"{clauses} of {len(self)} texts are in a language without spaces, {_SPACES_FIRST}"
+            warnings.warn_explicit(line, TextNotice, "emorec", 1)
+
+    def unknown_count(self, i: int) -> str:
         """For people: ``1 of 3 words unknown: angry``."""
         return unknown_count(self.tokens[i], self.unknown[i])
 
@@ -139,6 +159,20 @@ def unknown_count(tokens: Strings, unknown: Values, most: int = 5) -> str:
     different = [*dict.fromkeys(missing)]
     named = ", ".join(different[:most]) + (", …" if len(different) > most else "")
     return f"{len(missing)} of {sum(map(is_word, tokens))} words unknown: {named}"
+
+
+def unspaced(tokens: Sequence[str]) -> bool:
+    """Whether tokens are clauses rather than words: of a language written without spaces, and not split before.
+
+    Example:
+        >>> unspaced(["这部电影很好"]), unspaced(["这", "部", "电影", "很", "好"]), unspaced(["a", "film"])
+        (True, False, False)
+    """
+    for letters, most in _UNSPACED:
+        counts = [n for token in tokens if not token.isascii() and (n := len(letters.findall(token)))]
+        if sum(counts) > most * len(counts):
+            return True
+    return False
 
 
 def is_word(token: str) -> bool:

@@ -114,6 +114,25 @@ def test_frozen_vectors_stay_and_bad_ones_are_refused():
         TextEncoder(shared="glove-300")
 
 
+@pytest.mark.parametrize("clause, words", [
+    ("这部电影很好", "这 部 电影 很 好"), ("我很高兴", "我 很 高兴"),
+    ("とても良い映画でした", "とても 良い 映画 でし た"),
+    ("ภาพยนตร์เรื่องนี้ดีมาก", "ภาพยนตร์ เรื่อง นี้ ดี มาก"),
+])  # fmt: skip
+def test_a_language_without_spaces_is_noticed_at_fit_and_at_score(clause, words, with_glove):
+    def learn(texts):
+        model = TextClassifier("none", "uniform", units=8, epochs=1, min_count=1)
+        return model.fit(texts, ["good", "bad"] * 10, validation=(texts[:2], ["good", "bad"]), progress=None)
+
+    with pytest.warns(TextNotice, match="20 of 20 texts are in a language without spaces, .*jieba"):
+        learn([clause + sign for sign in "!?" * 10])
+    with pytest.warns(TextNotice, match="Text 1 .* is in a language without spaces"):
+        with_glove.predict(["a warm film", clause])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*without spaces")
+        learn([f"{words} {sign}" for sign in "!?" * 10]).predict([words, "naïve café, 정말 좋은 영화, хороший фильм"])
+
+
 # ------------------------------------------------------------------------------------------------- own text, whole
 
 
