@@ -111,7 +111,7 @@ def examples(repeats: int = 2) -> Iterator[dict]:
         texts = [data[i % len(data)] for i in range(int(count))]
         return lambda: small.predict_proba(texts)
 
-    yield curve("training: an epoch", "examples", (512, 1024, 2048, 4096), train, repeats, 1.0)
+    yield curve("training: an epoch", "examples", (500, 1000, 2000, 4000), train, repeats, 1.0)
     yield curve("scoring: text-emotion-small", "examples", (1000, 2000, 4000, 8000, 16000), score, repeats, 1.0)
 
 

@@ -154,7 +154,8 @@ def _drawn(of, curves):
         for axes, title in ((left, "time, seconds"), (right, "memory at the peak, MB")):
             axes.set_xlabel(of)
             axes.set_title(title)
-            axes.set_xticks(curves[0]["x"], [f"{x:,.0f}" for x in curves[0]["x"]])
+            ticks = sorted({x for curve in curves for x in curve["x"]})
+            axes.set_xticks(ticks, [f"{x:,.0f}" for x in ticks])
             axes.minorticks_off()
             axes.set_ylim(top=axes.get_ylim()[1] * 12)  # room for the legend
             axes.legend(fontsize=8.5, frameon=False, loc="upper left")
