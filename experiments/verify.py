@@ -92,7 +92,8 @@ def environment(threads: dict) -> dict[str, str]:
 def largest_difference(first: Any, second: Any, name: str = "") -> tuple[float, str]:
     """The largest difference between numbers of two nested outcomes, and the name of the number that has it.
 
-    A number that the second lacks counts as infinitely far; what it has besides the first is left out.
+    A number that the second lacks counts as infinitely far; what it has besides the first is left out, such as the
+    interval of a number that had none when it was recorded.
 
     Example:
         >>> largest_difference({"accuracy": [0.5, 0.4, 0.6], "ece": 0.1}, {"accuracy": [0.5, 0.4, 0.75], "ece": 0.1})
@@ -102,6 +103,8 @@ def largest_difference(first: Any, second: Any, name: str = "") -> tuple[float, 
         parts = [largest_difference(first.get(key), second.get(key), name or key) for key in first]
     elif isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)) and len(first) == len(second):
         parts = [largest_difference(a, b, name) for a, b in zip(first, second)]
+    elif isinstance(first, (int, float)) and isinstance(second, (list, tuple)) and second:
+        return largest_difference(first, second[0], name)
     elif first is None and second is None:
         return 0.0, name
     elif isinstance(first, (int, float)) and isinstance(second, (int, float)):

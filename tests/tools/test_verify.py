@@ -49,6 +49,7 @@ def test_numbers_are_compared_however_deep_they_lie():
     assert verify.largest_difference(first, first | {"ece": 0.3}) == (pytest.approx(0.2), "ece")
     assert verify.largest_difference(first, {"accuracy": [0.5, 0.4, 0.6], "nothing": None})[0] == float("inf")
     assert verify.largest_difference([1.0, 2.0], [1.0])[0] == float("inf")
+    assert verify.largest_difference({"f1": 0.5}, {"f1": [0.75, 0.7, 0.8]}) == (0.25, "f1")
 
 
 def test_threads_come_back_from_new_records_and_old_ones():
