@@ -243,8 +243,9 @@ emorec.reporting.publish(
 # %% [markdown]
 # **What we learnt.** A film becomes a table in a few seconds: a row for each stretch of time, what face, voice and words
 # say, and all together. Where the three agree, the joint answer is surer than each alone. Where they contradict each
-# other, the joint answer follows whoever is surest, which need not be whoever is right; the column `disagree` says
-# that a person should look.
+# other, the joint answer follows whoever is surest, which need not be whoever is right. The column `disagree` says that a
+# person should look. It speaks up only where two parts are *sure* of different emotions, so it flags one of the two
+# contradictions of this film and passes over the other.
 #
 # **What we did not learn.** A film of eight moments is an example, no measurement. Its faces and voices are rendered, and
 # easy. In real films the person in the picture is often not the one who speaks, several people are in view, and music
