@@ -33,6 +33,11 @@ class History:
             ``val_macro_f1`` (fractions, 0 to 1).
         best_epoch: Index of the epoch whose weights the model holds; the last one without validation data.
         best_value: Its monitored value.
+
+    Example:
+        >>> history = History(epochs=[{"loss": 1.2}, {"loss": 0.9}], best_epoch=1)
+        >>> history["loss"]
+        [1.2, 0.9]
     """
 
     epochs: list = field(default_factory=list)
@@ -57,6 +62,10 @@ class Progress:
         best: Weights of the best epoch so far; None without validation data, or before the first epoch.
         stage: Number of the stage at hand.
         first: Number of epochs before this stage.
+
+    Example:
+        >>> Progress().first
+        0
     """
 
     history: History = field(default_factory=History)
@@ -74,6 +83,10 @@ class Checkpoint:
     Args:
         folder: Path, or None.
         model: The Keras model that is trained.
+
+    Example:
+        >>> Checkpoint(None, keras.Sequential()).find(None).stage  # without a folder there is nothing to go on from
+        0
     """
 
     def __init__(self, folder: str | Path | None, model: keras.Model) -> None:

@@ -45,6 +45,10 @@ class Examples:
         inputs: N raw inputs.
         targets: float32 (N, C): one-hot, or 0 and 1 for each of several labels.
         weights: float64 (N,), or None where all weigh the same.
+
+    Example:
+        >>> Examples(["good", "bad"], np.eye(2)).take(np.array([True, False])).inputs
+        ['good']
     """
 
     inputs: list
@@ -75,6 +79,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         thresholds_: float64 (C,) of a multi-label task after `calibrate`, else None.
 
     There is no ``n_features_in_``: a text or a picture is one input, of no fixed width.
+
+    Example:
+        >>> import emorec
+        >>> isinstance(emorec.TextClassifier(), Classifier)
+        True
     """
 
     def __sklearn_tags__(self):

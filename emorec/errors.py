@@ -6,19 +6,51 @@ from emorec.types import Values
 
 
 class EmorecError(Exception):
-    """Base of every error raised on purpose by this package."""
+    """Base of every error raised on purpose by this package.
+
+    Example:
+        >>> issubclass(BadInput, EmorecError)
+        True
+    """
 
 
 class BadInput(EmorecError, ValueError):
-    """A value that cannot be used: wrong type, shape, range or name."""
+    """A value that cannot be used: wrong type, shape, range or name.
+
+    Example:
+        >>> from emorec.labels import EMOTIONS7
+        >>> try:
+        ...     EMOTIONS7.index("hapiness")
+        ... except BadInput as error:
+        ...     print("hapiness" in str(error))
+        True
+    """
 
 
 class LabelMismatch(BadInput):
-    """Labels that do not belong to the label set at hand."""
+    """Labels that do not belong to the label set at hand.
+
+    Example:
+        >>> from emorec.labels import EMOTIONS7, POLARITY
+        >>> try:
+        ...     EMOTIONS7.check_same(POLARITY)
+        ... except LabelMismatch:
+        ...     print("another label set")
+        another label set
+    """
 
 
 class DataCorrupt(EmorecError):
-    """A file that is there but is not what it should be: wrong checksum, truncated, HTML instead of data."""
+    """A file that is there but is not what it should be: wrong checksum, truncated, HTML instead of data.
+
+    Example:
+        >>> from emorec.images import as_picture
+        >>> try:
+        ...     as_picture(b"no picture")
+        ... except DataCorrupt:
+        ...     print("not a picture")
+        not a picture
+    """
 
 
 class DataMissing(EmorecError, FileNotFoundError):
@@ -29,6 +61,10 @@ class DataMissing(EmorecError, FileNotFoundError):
         looked_in: Every path that was looked at.
         how_to_get: The exact command, or the page with the form and where to put the file.
         instead: How to go on without it; the bundled sample unless told otherwise.
+
+    Example:
+        >>> str(DataMissing("the dataset 'jaffe'", ["/data/jaffe"], "write to its authors")).split(".")[0]
+        "the dataset 'jaffe' is not on this machine"
     """
 
     def __init__(self, what: str, looked_in: Values = (), how_to_get: str = "", instead: str = "") -> None:

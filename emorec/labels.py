@@ -30,6 +30,11 @@ class LabelSet:
         name: The set's own name.
         names: Class names; position is the class index of every model trained on the set.
         multi_label: Whether an example may carry several of them, or none.
+
+    Example:
+        >>> emotions = LabelSet("two", ("happiness", "anger"))
+        >>> emotions.index("happy"), emotions.decode([1]).tolist()
+        (0, ['anger'])
     """
 
     name: str

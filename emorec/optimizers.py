@@ -19,6 +19,10 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         steps: Number of steps in all.
         warmup: Number of them in which the rate rises.
         decay: Whether it falls to 0 at the last step afterwards.
+
+    Example:
+        >>> float(WarmUp(rate=1.0, steps=10, warmup=4)(1))
+        0.5
     """
 
     def __init__(self, rate: float, steps: int, warmup: int, decay: bool = True) -> None:

@@ -134,6 +134,10 @@ class Stage:
         epochs: Its share of the run's epochs; a stage of 0 epochs is left out.
         rate: Times the learning rate.
         before: Called with the model when the stage begins, e.g. to make layers trainable.
+
+    Example:
+        >>> Stage(epochs=2, rate=0.1).rate
+        0.1
     """
 
     epochs: int
@@ -168,7 +172,13 @@ def refuse_test_split(split: Any) -> None:
 
 @runtime_checkable
 class Batches(Protocol):
-    """Inputs that cut themselves into batches, such as length buckets: anything with these two methods."""
+    """Inputs that cut themselves into batches, such as length buckets: anything with these two methods.
+
+    Example:
+        >>> from emorec.text.buckets import BucketedIds
+        >>> all(hasattr(BucketedIds, name) for name in ("train", "predict"))
+        True
+    """
 
     def train(
         self, model: keras.Model, y: np.ndarray, weights: np.ndarray | None, batch_size: int, rng: np.random.Generator

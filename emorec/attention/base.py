@@ -47,6 +47,11 @@ class AttentionPooling(keras.layers.Layer):
         mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
         return_attention_scores: Also return the weights.
         training: Whether dropout is on.
+
+    Example:
+        >>> from emorec.attention import UniformAttention
+        >>> isinstance(UniformAttention(), AttentionPooling)
+        True
     """
 
     rows: int | None = None  # sums per sequence; None: a single one, without an axis of its own

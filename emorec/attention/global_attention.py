@@ -43,6 +43,11 @@ class GlobalAttention(AttentionPooling):
 
     Raises:
         BadInput: ``units`` or ``dropout`` out of range; states not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> context, weights = GlobalAttention(units=8)(ops.ones((2, 5, 3)), return_attention_scores=True)
+        >>> tuple(context.shape), tuple(weights.shape)
+        ((2, 3), (2, 5))
     """
 
     def __init__(

@@ -61,6 +61,11 @@ class HierarchicalAttention(keras.layers.Layer):
     Raises:
         BadInput: ``units``, ``encoder_units`` or an encoder's name out of range; an encoder that does not
             return one state a step; words not of rank 4; a mask that does not fit.
+
+    Example:
+        >>> documents = ops.ones((2, 3, 5, 4))  # 2 of 3 sentences of 5 words
+        >>> tuple(HierarchicalAttention(units=8)(documents).shape)
+        (2, 16)
     """
 
     def __init__(

@@ -58,6 +58,11 @@ class SelfAttention(keras.layers.Layer):
     Raises:
         BadInput: ``units``, ``heads``, ``scoring``, ``dropout`` or ``window`` out of range; states not of rank 3; a
             mask that does not fit.
+
+    Example:
+        >>> states, weights = SelfAttention(units=8, heads=2)(ops.ones((2, 5, 3)), return_attention_scores=True)
+        >>> tuple(states.shape), tuple(weights.shape)
+        ((2, 5, 3), (2, 2, 5, 5))
     """
 
     def __init__(

@@ -42,6 +42,10 @@ class StructuredSelfAttention(AttentionPooling):
     Raises:
         BadInput: ``units``, ``hops``, ``penalty`` or ``dropout`` out of range; states not of rank 3; a mask
             that does not fit.
+
+    Example:
+        >>> tuple(StructuredSelfAttention(units=8, hops=4)(ops.ones((2, 5, 3))).shape)
+        (2, 4, 3)
     """
 
     def __init__(

@@ -30,6 +30,11 @@ class UniformAttention(AttentionPooling):
 
     Raises:
         BadInput: ``dropout`` out of range; states not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> context, weights = UniformAttention()(keras.ops.ones((1, 4, 3)), return_attention_scores=True)
+        >>> keras.ops.convert_to_numpy(weights[0]).tolist()
+        [0.25, 0.25, 0.25, 0.25]
     """
 
     def attend(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -65,6 +65,9 @@ class Bound:
     Args:
         path: Of the file, for the message.
         size: Its bytes.
+
+    Example:
+        >>> Bound("data.zip", 1000).count(10)  # small enough: nothing is raised
     """
 
     def __init__(self, path: FilePath, size: int) -> None:

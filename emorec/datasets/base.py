@@ -33,6 +33,11 @@ class Split:
         ids: Object array of N strings, unique in the dataset and stable between releases of this package.
         groups: Object array of N strings that must not be split (subject, video, document), or None.
         source: ``rendered`` where pictures were rendered by this package, else empty.
+
+    Example:
+        >>> split = Split("train", np.array(["good", "bad"]), np.array(["pos", "neg"]), np.array(["a", "b"]))
+        >>> len(split), split.take([1]).labels.tolist()
+        (2, ['neg'])
     """
 
     name: str
@@ -83,6 +88,11 @@ class Dataset:
         card: Its `emorec.datasets.cards.Card`, or None for a reader's own data.
         protocol: How the splits were made, in words that go beside every number.
         notes: What reading it met: duplicates, skipped rows, repaired lines.
+
+    Example:
+        >>> from emorec import datasets
+        >>> datasets.load("sample-sentences").label_set.names[:2]
+        ('anger', 'disgust')
     """
 
     name: str

@@ -54,6 +54,10 @@ class Card:
         beside: Another dataset whose files it needs.
         bundled: Whether it travels with the package.
         drawn: Whether it is drawn when it is loaded; its reader then takes the seed.
+
+    Example:
+        >>> get("fer2013").modality
+        'faces'
     """
 
     name: str

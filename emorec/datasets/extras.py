@@ -25,6 +25,11 @@ class Extra:
         folders, beside, expected, reader: As of a card; empty.
         get: How to get it by hand, or how the bundled file was made.
         bundled: Whether it comes along.
+
+    Example:
+        >>> import emorec.datasets.extras as extras
+        >>> extras.EXTRAS["glove-6b-50d"].bundled
+        True
     """
 
     name: str

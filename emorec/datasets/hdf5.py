@@ -20,6 +20,10 @@ class Group:
         group: Of h5py.
         file: Its path, for messages.
         bound: What may still be read of the file.
+
+    Example:
+        >>> with opened(path) as group:  # doctest: +SKIP
+        ...     sorted(group)
     """
 
     def __init__(self, group: Any, file: Path, bound: Bound):

@@ -64,6 +64,11 @@ class Probe:
         repeats: Share of test pictures whose nearest training picture is a near repeat.
         pairs: The 20 closest pairs, as (correlation, test id, training id).
         n_train, n_test: Pictures compared.
+
+    Example:
+        >>> from emorec import datasets
+        >>> probe(datasets.load("sample-faces", n_identities=3), size=8).n_test
+        28
     """
 
     accuracy: float
@@ -148,6 +153,10 @@ class FeatureLeak:
         test: The same on the test split, trained on all of the training split.
         margin: How far ``inside`` may lie above ``test`` without suspicion.
         leaked: Whether it lies farther.
+
+    Example:
+        >>> FeatureLeak(inside=0.99, test=0.75, margin=0.05, leaked=True).leaked
+        True
     """
 
     inside: float

@@ -41,6 +41,11 @@ class Rows:
         notes: What reading met.
         expected: Published counts by split or class name, where they differ from the card's.
         protocol: A word on the official split, where the card's does not do.
+
+    Example:
+        >>> from emorec.labels import POLARITY
+        >>> len(Rows(["good", "bad"], ["positive", "negative"], ["a", "b"], POLARITY).ids)
+        2
     """
 
     inputs: np.ndarray | dict

@@ -43,6 +43,10 @@ class Table:
         unit: What ``lines`` count: ``line`` or ``row``.
         notes: What was decided or repaired.
         orders: Values in their order, by column, of columns that have one (ordered categories).
+
+    Example:
+        >>> Table(["text", "label"], [("good", "pos")], [2]).rows
+        [('good', 'pos')]
     """
 
     columns: list

@@ -43,6 +43,11 @@ class ACGAN:
     Attributes:
         average: The generator that `sample` uses: a running mean of the weights of training, whose pictures are less
             noisy than those of any one step (Karras et al. 2018, arXiv:1710.10196, section 6.1).
+
+    Example:
+        >>> gan = ACGAN(size=16, width=4, batch_size=4)
+        >>> gan.latent
+        64
     """
 
     def __init__(

@@ -34,6 +34,10 @@ class Augmentation:
         mixup: Alpha of the Beta distribution of MixUp's weights (Zhang et al. 2018, arXiv:1710.09412).
         cutmix: Alpha of the Beta distribution of CutMix's areas (Yun et al. 2019, arXiv:1905.04899).
         mix: Share of pictures that are mixed; with both kinds on, half of them each. (The Keras layers mix all.)
+
+    Example:
+        >>> Augmentation(rotation=10).geometric
+        True
     """
 
     rotation: float = 0.0
@@ -224,6 +228,11 @@ class Augmenter:
 
     Returns:
         ``(images, labels)`` as of `augment_batch`, and with weights ``(images, labels, weights)``.
+
+    Example:
+        >>> pictures, targets = Augmenter(np.zeros((4, 48, 48), "uint8"), np.eye(4))(0)
+        >>> pictures.shape, targets.shape
+        ((4, 48, 48), (4, 4))
     """
 
     def __init__(

@@ -64,6 +64,12 @@ class FaceClassifier(SceneReader, Classifier):
             3e-3 where the network starts from random weights.
         class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         seed: Of weights, dropout, augmentation and the order of examples.
+
+    Example:
+        >>> import emorec
+        >>> pictures = emorec.datasets.load("sample-faces", n_identities=3).test.inputs[:2]
+        >>> emorec.load("face-emotion").predict(pictures).shape
+        (2,)
     """
 
     def __init__(

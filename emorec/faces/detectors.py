@@ -39,6 +39,10 @@ class Face:
         score: How sure the detector is, 0 to 1; NaN where it does not say, as of boxes that were handed in.
         landmarks: float (5, 2), x and y in pixels of the eye on the left of the picture, that on the right, the nose,
             and the corners of the mouth on the left and on the right; None where the detector has none.
+
+    Example:
+        >>> Face((10, 20, 64, 64), score=0.99).tilt
+        0.0
     """
 
     box: tuple

@@ -35,6 +35,11 @@ class FaceExplanation:
         probabilities: Class name to probability.
         target: The class that the heat is about.
         method: ``grad-cam``, ``occlusion`` or ``attention``.
+
+    Example:
+        >>> picture, heat = np.zeros((48, 48), "uint8"), np.zeros((48, 48))
+        >>> FaceExplanation(picture, heat, "fear", {"fear": 0.9, "anger": 0.1}, "fear", "occlusion").overlay().shape
+        (48, 48, 3)
     """
 
     image: np.ndarray

@@ -24,6 +24,10 @@ class Standardise(keras.layers.Layer):
 
     Light and contrast of the picture drop out, whatever its range; a flat picture becomes 0. Float tensor
     (B, H, W, C) to the same shape. Computed in float32.
+
+    Example:
+        >>> tuple(Standardise()(ops.ones((2, 48, 48, 1))).shape)
+        (2, 48, 48, 1)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -47,6 +51,10 @@ class ImageNetScaling(keras.layers.Layer):
     Args:
         mode: ``caffe`` (VGG16, ResNet50: BGR minus the mean colour) or ``tf`` (Inception: -1 to 1), as in
             `keras.applications`.
+
+    Example:
+        >>> tuple(ImageNetScaling("tf")(ops.ones((1, 8, 8, 1))).shape)
+        (1, 8, 8, 3)
     """
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
@@ -100,6 +108,11 @@ class AffineSampling(keras.layers.Layer):
 
     Returns:
         Maps (B, H, W, C).
+
+    Example:
+        >>> same = ops.convert_to_tensor([[1.0, 0, 0, 0, 1, 0]])
+        >>> tuple(AffineSampling()([ops.ones((1, 8, 8, 3)), same]).shape)
+        (1, 8, 8, 3)
     """
 
     def build(self, shapes: Sequence[Shape]) -> None:
@@ -143,6 +156,10 @@ class SelfAttention2D(keras.layers.Layer):
 
     Returns:
         Maps (B, H, W, D), or (maps, weights) with weights (B, heads, H W, H W), rows summing to 1.
+
+    Example:
+        >>> tuple(SelfAttention2D(units=8, heads=2)(ops.ones((1, 6, 6, 4))).shape)
+        (1, 6, 6, 4)
     """
 
     def __init__(self, units: int = 32, heads: int = 4, **kwargs: Any) -> None:

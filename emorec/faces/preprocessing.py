@@ -39,6 +39,10 @@ class FacePreprocessing:
         edge: Longer edge of the pictures it was trained on (95th percentile), None before training.
         align: Whether a face that was detected with its eyes is turned until they lie level.
         source: How the pictures it was trained on came to be: ``rendered``, or empty.
+
+    Example:
+        >>> FacePreprocessing(size=48)([np.zeros((100, 80, 3), "uint8")]).shape
+        (1, 48, 48, 1)
     """
 
     size: int = 48

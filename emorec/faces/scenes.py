@@ -29,6 +29,11 @@ class SceneReader:
     A row of their tables is a face: ``x``, ``y``, ``w``, ``h`` in pixels, ``score`` (how sure the detector is, 0 to 1;
     NaN for boxes that were handed in), ``label``, ``confidence`` and the probability of every class. A face with
     landmarks is turned upright before it is classified.
+
+    Example:
+        >>> import emorec
+        >>> issubclass(emorec.FaceClassifier, SceneReader)
+        True
     """
 
     label_set_: LabelSet

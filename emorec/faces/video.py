@@ -26,6 +26,11 @@ class FaceTracks:
         smoothing: Weight of the past in the exponential mean, 0 (none) to below 1.
         overlap: Least intersection over union of the boxes of one face in two frames.
         patience: Frames for which a face may be gone and keep its number.
+
+    Example:
+        >>> [(number, _)] = FaceTracks().update([(0, 0, 9, 9)], np.array([[0.2, 0.8]]))
+        >>> number
+        0
     """
 
     def __init__(self, smoothing: float = 0.6, overlap: float = 0.3, patience: int = 15) -> None:
@@ -80,6 +85,10 @@ class VideoFrames:
 
     Raises:
         DataMissing: No such file. DataCorrupt: OpenCV cannot read a frame from it.
+
+    Example:
+        >>> for frame in VideoFrames("party.mp4"):  # doctest: +SKIP
+        ...     frame.shape
     """
 
     def __init__(self, path: FilePath) -> None:
@@ -128,7 +137,11 @@ class VideoFrames:
 
 
 class VideoFile:
-    """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one."""
+    """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one.
+
+    Example:
+        >>> film = VideoFile("annotated.mp4")  # doctest: +SKIP
+    """
 
     def __init__(self, path: FilePath, rate: float = 25.0) -> None:
         self.path, self.rate, self.writer = Path(os.path.expanduser(path)), rate, None

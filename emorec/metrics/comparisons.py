@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 class Comparison(NamedTuple):
-    """A mean difference with its interval, t statistic, degrees of freedom and two-sided p."""
+    """A mean difference with its interval, t statistic, degrees of freedom and two-sided p.
+
+    Example:
+        >>> corrected_t_test([0.01, 0.02, 0.015], test_fraction_ratio=1 / 9).df
+        2
+    """
 
     difference: float
     low: float
@@ -26,7 +31,12 @@ class Comparison(NamedTuple):
 
 
 class McNemar(NamedTuple):
-    """Examples that only the first, only the second classifier got right, and the two-sided p."""
+    """Examples that only the first, only the second classifier got right, and the two-sided p.
+
+    Example:
+        >>> mcnemar(["a"] * 4, ["a", "a", "a", "b"], ["b", "b", "a", "a"]).only_first
+        2
+    """
 
     only_first: int
     only_second: int

@@ -50,6 +50,11 @@ class Evaluation(_Shown):
         majority: What always naming the commonest class of ``y_true`` scores: label, accuracy, macro_f1, macro_recall.
         log_loss, ece: Of the probabilities, or None where none were given.
         level: Coverage of the intervals.
+
+    Example:
+        >>> from emorec.labels import POLARITY
+        >>> evaluate(["positive", "negative"], ["positive", "positive"], POLARITY).accuracy
+        0.5
     """
 
     label_set: object
@@ -214,6 +219,12 @@ class MultilabelEvaluation(_Shown):
         thresholds: float64 (C,), a class is predicted where its probability reaches its threshold.
         per_class: DataFrame indexed by class name: precision, recall, f1, n.
         level: Coverage of the intervals.
+
+    Example:
+        >>> from emorec.labels import LabelSet
+        >>> tags = LabelSet("tags", ("joy", "fear"), multi_label=True)
+        >>> evaluate_multilabel([("joy",), ()], np.array([[0.9, 0.1], [0.2, 0.3]]), 0.5, tags).exact_match
+        1.0
     """
 
     label_set: object

@@ -25,6 +25,10 @@ class Intensity:
         acc2_positive, f1_positive: Negative against positive, without examples whose true score is 0 (Tsai et al.
             2019). A prediction of exactly 0 counts as negative, as in their code.
         n, n_not_zero: Examples, and those whose true score is not 0.
+
+    Example:
+        >>> intensity([-1.0, 2.0], [-0.4, 1.0]).acc2_positive
+        1.0
     """
 
     mae: float

@@ -13,7 +13,12 @@ from emorec.types import Numbers, Values
 
 
 class Estimate(NamedTuple):
-    """A mean with its interval."""
+    """A mean with its interval.
+
+    Example:
+        >>> mean_interval([0.7, 0.8]).value
+        0.75
+    """
 
     value: float
     low: float

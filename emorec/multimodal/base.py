@@ -43,6 +43,11 @@ class Fusion(keras.layers.Layer):
 
     Raises:
         BadInput: Fewer than two modalities, mixed or wrong ranks, a presence of the wrong shape.
+
+    Example:
+        >>> from emorec.multimodal import fusion_layer
+        >>> isinstance(fusion_layer("concatenation"), Fusion)
+        True
     """
 
     options: tuple[

@@ -463,6 +463,10 @@ class MultimodalExplanation:
         image: `emorec.faces.explain.FaceExplanation`, or None.
         text: `emorec.text.explain.Explanation`, or None.
         sound: `emorec.voice.explain.VoiceExplanation`, or None.
+
+    Example:
+        >>> MultimodalExplanation("fear", {"fear": 0.9}, "fear", {"image": 0.4, "text": 0.1}).target
+        'fear'
     """
 
     label: str

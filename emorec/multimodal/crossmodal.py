@@ -49,6 +49,10 @@ class AttentionBlock(keras.layers.Layer):
 
     Returns:
         (B, T, units), and with ``return_attention_scores=True`` also (B, heads, T, S + 1), the slot last.
+
+    Example:
+        >>> tuple(AttentionBlock(8, heads=2)(ops.ones((2, 5, 8))).shape)
+        (2, 5, 8)
     """
 
     def __init__(self, units: int, heads: int = 4, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -109,7 +113,12 @@ class AttentionBlock(keras.layers.Layer):
 
 
 class TokenFusion(Fusion):
-    """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences."""
+    """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences.
+
+    Example:
+        >>> issubclass(BottleneckFusion, TokenFusion)
+        True
+    """
 
     def project_all(
         self, inputs: Sequence[Tensor], presence: Tensor, mask: Tensor
@@ -149,6 +158,10 @@ class CrossModalAttention(TokenFusion):
         (B, T, pairs * units), or (B, pairs * units) for vectors; pairs is M (M - 1), or M - 1 with a
         ``target``. With ``return_attention_scores=True`` also a list over pairs, ordered by target and
         source, of the first block's (B, heads, T_target, T_source + 1), the empty slot last.
+
+    Example:
+        >>> tuple(CrossModalAttention(units=8, heads=2)([ops.ones((2, 5, 3)), ops.ones((2, 5, 4))]).shape)
+        (2, 5, 16)
     """
 
     options = ("units", "heads", "layers", "dropout", "target")
@@ -222,6 +235,10 @@ class BottleneckFusion(TokenFusion):
 
     Returns:
         (B, T, units), or (B, units) for vectors.
+
+    Example:
+        >>> tuple(BottleneckFusion(units=8, heads=2)([ops.ones((2, 5, 3)), ops.ones((2, 5, 4))]).shape)
+        (2, 5, 8)
     """
 
     options = ("units", "tokens", "layers", "heads", "dropout")
@@ -284,7 +301,12 @@ class BottleneckFusion(TokenFusion):
 
 @register
 class MemoryFusionCell(keras.layers.Layer):
-    """One step of `MemoryFusion`; takes the modalities' features and presence, concatenated."""
+    """One step of `MemoryFusion`; takes the modalities' features and presence, concatenated.
+
+    Example:
+        >>> MemoryFusionCell(units=4, memory=3, sizes=[2, 5]).state_size
+        [13, 8, 8, 3]
+    """
 
     def __init__(self, units: int, memory: int, sizes: Numbers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -356,6 +378,10 @@ class MemoryFusion(Fusion):
     Returns:
         (B, T, M * units + memory): all ``h_m`` and ``u``; padded steps repeat the last real one, so that the
         last step is the state at the end. For vectors (B, M * units + memory).
+
+    Example:
+        >>> tuple(MemoryFusion(units=4, memory=3)([ops.ones((2, 5, 3)), ops.ones((2, 5, 4))]).shape)
+        (2, 5, 11)
     """
 
     options = ("units", "memory", "repeats")

@@ -176,6 +176,12 @@ class Stacking:
 
     After `fit`: ``classes_``, ``temperatures_`` by modality, ``out_of_fold_`` (uncalibrated (N, C) by
     modality, NaN where missing), ``top_``, the logistic regression.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> x, y = {"face": np.arange(20.0)[:, None], "text": np.ones((20, 1))}, ["low"] * 10 + ["up"] * 10
+        >>> Stacking({name: LogisticRegression() for name in x}, folds=2).fit(x, y).predict(x)[[0, -1]].tolist()
+        ['low', 'up']
     """
 
     def __init__(

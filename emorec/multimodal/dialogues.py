@@ -27,6 +27,10 @@ class Dialogues(Batches):
         presence: (N, M) of 0/1, or None where every utterance has every modality.
         speakers: (N,) names, or None. Inside each dialogue they are numbered in order of appearance.
         parties: Number of speaker slots; speakers beyond share the last one.
+
+    Example:
+        >>> len(Dialogues({"text": np.ones((3, 2), "float32")}, ["a", "a", "b"]))
+        3
     """
 
     def __init__(
@@ -129,6 +133,10 @@ class UtteranceAttention(keras.layers.Layer):
 
     Returns:
         (B, T, units), and with ``return_attention_scores=True`` also float32 (B, T, T), rows that sum to 1.
+
+    Example:
+        >>> tuple(UtteranceAttention(units=4)(ops.ones((2, 5, 3))).shape)
+        (2, 5, 4)
     """
 
     def __init__(self, units: int = 64, **kwargs: Any) -> None:
@@ -179,6 +187,10 @@ class DialogueRNNCell(keras.layers.Layer):
 
     Call arguments:
         inputs: (B, D + parties): the utterance, and its speaker as one-hot.
+
+    Example:
+        >>> DialogueRNNCell(units=4, parties=2).output_size
+        4
     """
 
     def __init__(self, units: int, parties: int, window: int = 64, **kwargs: Any) -> None:

@@ -22,6 +22,10 @@ class Concatenation(Fusion):
 
     Returns:
         (B, sum of D_m), or (B, T, sum of D_m).
+
+    Example:
+        >>> tuple(Concatenation()([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 7)
     """
 
     def build(self, input_shape: Sequence[Shape]) -> None:
@@ -40,6 +44,10 @@ class WeightedSum(Fusion):
 
     Args:
         units: Size of the projections, and of the output.
+
+    Example:
+        >>> tuple(WeightedSum(units=8)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units",)
@@ -76,6 +84,10 @@ class Hadamard(Fusion):
     Args:
         units: Size of the output.
         rank: Size of the projections that are multiplied; None takes ``units``.
+
+    Example:
+        >>> tuple(Hadamard(units=8)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units", "rank")
@@ -112,6 +124,10 @@ class GatedMultimodalUnit(Fusion):
 
     Args:
         units: Size of the output.
+
+    Example:
+        >>> tuple(GatedMultimodalUnit(units=8)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units",)
@@ -154,6 +170,10 @@ class ModalityAttention(Fusion):
 
     Args:
         units: Size of the projections, and of the output.
+
+    Example:
+        >>> tuple(ModalityAttention(units=8)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units",)
@@ -192,6 +212,10 @@ class TensorFusion(Fusion):
     Args:
         units: Size of each ``z_m``. The output grows as ``(units + 1) ** M``: 4,913 for 16 and three
         modalities.
+
+    Example:
+        >>> tuple(TensorFusion(units=2)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 9)
     """
 
     options = ("units",)
@@ -237,6 +261,10 @@ class LowRankFusion(Fusion):
     Args:
         units: Size of the output.
         rank: Rank of the weight tensor.
+
+    Example:
+        >>> tuple(LowRankFusion(units=8, rank=2)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units", "rank")
@@ -282,6 +310,10 @@ class FiLM(Fusion):
     Args:
         units: Size of the output.
         target: Position of the modality that is modulated.
+
+    Example:
+        >>> tuple(FiLM(units=8)([ops.ones((2, 3)), ops.ones((2, 4))]).shape)
+        (2, 8)
     """
 
     options = ("units", "target")
@@ -321,6 +353,12 @@ class ModalityDropout(Fusion):
         rate: Probability of hiding each modality of each sample; where that would hide all, one of those
             present is kept, drawn at random. With ``presence`` (B, T, M) every step is drawn anew.
         seed: Seed of the draws.
+
+    Example:
+        >>> layer = ModalityDropout(0.5, seed=0)
+        >>> (face, text), presence = layer([ops.ones((2, 3)), ops.ones((2, 4))], training=True)
+        >>> tuple(presence.shape)
+        (2, 2)
     """
 
     options = ("rate", "seed")

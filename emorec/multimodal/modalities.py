@@ -24,7 +24,12 @@ from emorec.voice.utterances import COLUMNS, read, spoken
 
 
 class Row(NamedTuple):
-    """One example: a picture, a sentence and a sound, each None where it is missing."""
+    """One example: a picture, a sentence and a sound, each None where it is missing.
+
+    Example:
+        >>> Row(text="What a day!").image is None
+        True
+    """
 
     image: object = None
     text: object = None
@@ -39,6 +44,10 @@ class Modality:
         argument: Of `predict_proba`.
         what: In messages.
         kind: The class of its classifiers. settings: Of the one that is trained where none was handed in.
+
+    Example:
+        >>> [modality.argument for modality in MODALITIES.values()]
+        ['images', 'texts', 'sounds']
     """
 
     name = argument = what = ""
@@ -74,7 +83,12 @@ class Modality:
 
 
 class Pictures(Modality):
-    """Faces."""
+    """Faces.
+
+    Example:
+        >>> len(Pictures().check([np.zeros((48, 48), "uint8"), None]))
+        2
+    """
 
     name, argument, what, kind = "image", "images", "a picture", FaceClassifier
     settings = {"model": "lenet", "width": 8, "augment": "light", "epochs": 25, "batch_size": 32, "learning_rate": 2e-3}
@@ -105,7 +119,12 @@ class Pictures(Modality):
 
 
 class Sentences(Modality):
-    """Texts."""
+    """Texts.
+
+    Example:
+        >>> Sentences().check(["What a day!", None])
+        ['What a day!', None]
+    """
 
     name, argument, what, kind = "text", "texts", "a sentence", TextClassifier
     settings = {"encoder": "none", "attention": "none", "dropout": 0.5, "embedding_dim": 64, "learning_rate": 5e-3,
@@ -140,7 +159,12 @@ class Sentences(Modality):
 
 
 class Sounds(Modality):
-    """Voices."""
+    """Voices.
+
+    Example:
+        >>> len(Sounds().check([(np.zeros(16000, "float32"), 16000), None]))
+        2
+    """
 
     name, argument, what, kind = "sound", "sounds", "a sound", VoiceClassifier
     settings = {"encoder": "lda", "speeds": ()}

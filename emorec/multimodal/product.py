@@ -40,8 +40,9 @@ class ProductClassifier:
         label_set_, classes_: The classes in common.
 
     Example:
-        >>> both = ProductClassifier(image="face-emotion", text="text-emotion")  # doctest: +SKIP
-        >>> both.contributions(texts=["What a day."], images=["me.jpg"])  # doctest: +SKIP
+        >>> both = ProductClassifier(image="face-emotion-small", text="text-emotion-small")
+        >>> both.predict_proba(texts=["What a day!"]).shape
+        (1, 7)
     """
 
     def __init__(self, *, image: Any = None, text: Any = None, sound: Any = None):

@@ -17,7 +17,12 @@ _NAME = re.compile(r"([A-ZÀ-Þ][A-ZÀ-Þ'. ]{1,24}):\s+(?=\S)")  # "ANNA: I am 
 
 
 class Cue(NamedTuple):
-    """What is said from ``start`` to ``end`` (seconds), and who says it, where that is known."""
+    """What is said from ``start`` to ``end`` (seconds), and who says it, where that is known.
+
+    Example:
+        >>> Cue(0.5, 2.0, "Hello there.").text
+        'Hello there.'
+    """
 
     start: float
     end: float

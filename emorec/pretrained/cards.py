@@ -39,6 +39,10 @@ class ModelCard:
         cost: CPU minutes of the training and the device.
         command: The command that makes it again.
         cite: What to cite.
+
+    Example:
+        >>> card("text-emotion").classes[0]
+        'anger'
     """
 
     name: str

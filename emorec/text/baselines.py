@@ -36,6 +36,12 @@ class NBSVM(ClassifierMixin, BaseEstimator):
         C: Inverse regularisation of the SVM.
         alpha: Smoothing of the counts.
         beta: Share of the SVM in the interpolation; 1 is a plain SVM on scaled features.
+
+    Example:
+        >>> from sklearn.feature_extraction.text import CountVectorizer
+        >>> x = CountVectorizer().fit_transform(["good film", "bad film", "good", "bad"])
+        >>> NBSVM().fit(x, np.array(["pos", "neg", "pos", "neg"])).predict(x).tolist()
+        ['pos', 'neg', 'pos', 'neg']
     """
 
     def __init__(self, C: float = 0.1, alpha: float = 1.0, beta: float = 0.25) -> None:

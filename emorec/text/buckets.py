@@ -23,6 +23,10 @@ class BucketedIds:
 
     Args:
         rows: N integer arrays of ids, (T,) or (S, T), padded on the right or not: a list, or (N, T), (N, S, T).
+
+    Example:
+        >>> BucketedIds([[5, 6], [7], [8, 9, 4]]).pad([0, 1]).shape
+        (2, 3)
     """
 
     def __init__(self, rows: Values) -> None:

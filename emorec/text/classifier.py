@@ -78,6 +78,12 @@ class TextClassifier(Classifier):
         bucketing: Whether texts of similar length share a batch (`emorec.text.buckets.BucketedIds`), which
             saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.
+
+    Example:
+        >>> texts, labels = ["good film", "bad film"] * 10, ["positive", "negative"] * 10
+        >>> classifier = TextClassifier("none", "none", epochs=1).fit(texts, labels, progress=None)
+        >>> classifier.predict_proba(["a good one"]).shape
+        (1, 2)
     """
 
     def __init__(

@@ -38,6 +38,11 @@ class EncodingReport:
         cut_texts, cut_tokens: How many texts were longer than the limit, and how many tokens that cost.
         unknown_tokens, unknown_types: Tokens (and distinct words) that became the unknown id.
         types: Distinct words.
+
+    Example:
+        >>> from emorec.text.tokens import TextEncoder
+        >>> TextEncoder(min_count=1).fit(["good film"]).report(["bad film"]).unknown_tokens
+        1
     """
 
     texts: int
@@ -69,6 +74,11 @@ class Encoded:
         token_of: For each text int32 (T,), the position in ``tokens`` of the token that a step belongs to, -1 at marks
             that are no token; None where each token is one step.
         texts: The texts as they came, where they came as texts.
+
+    Example:
+        >>> from emorec.text.tokens import TextEncoder
+        >>> TextEncoder(min_count=1).fit(["good film"]).read(["bad film"]).unknown_words(0)
+        ['bad']
     """
 
     tokens: list
@@ -184,6 +194,11 @@ class TextReader:
     """Base of what turns texts into a network's input.
 
     A subclass implements ``split(text) -> tokens`` and ``read_tokens(token lists, training) -> Encoded``.
+
+    Example:
+        >>> from emorec.text.tokens import TextEncoder
+        >>> issubclass(TextEncoder, TextReader)
+        True
     """
 
     limits: Any = None  # see `Encoded.inputs`

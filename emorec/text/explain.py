@@ -55,6 +55,10 @@ class Explanation:
         case: Why this example is shown, e.g. ``"wrong and sure"``; see `cases`.
         gap: Integrated gradients only: difference of the output minus the sum of the weights; near 0 if there were
             enough steps.
+
+    Example:
+        >>> Explanation(["a", "fine", "film"], np.array([0.1, 0.7, 0.2]), "positive", {"positive": 0.9}).top(1)
+        [('fine', 0.7)]
     """
 
     tokens: list

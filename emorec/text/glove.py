@@ -36,6 +36,10 @@ class WordVectors:
 
     Attributes:
         words, dim: As above.
+
+    Example:
+        >>> load().vectors(["happy"])["happy"].shape
+        (50,)
     """
 
     def __init__(self, words: Strings, codes: np.ndarray, scales: np.ndarray) -> None:

@@ -20,7 +20,12 @@ from emorec.types import Numbers, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="emorec")
 class PaddingMask(keras.layers.Layer):
-    """Integer ids (..., T) to booleans of the same shape: ``True`` at words, ``False`` where the id is 0."""
+    """Integer ids (..., T) to booleans of the same shape: ``True`` at words, ``False`` where the id is 0.
+
+    Example:
+        >>> keras.ops.convert_to_numpy(PaddingMask()(keras.ops.convert_to_tensor([[5, 3, 0]]))).tolist()
+        [[True, True, False]]
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})
@@ -52,6 +57,11 @@ class SharedEmbedding(keras.layers.Embedding):
 
     Returns:
         Float tensor (..., output_dim).
+
+    Example:
+        >>> layer = SharedEmbedding.from_config(SharedEmbedding(5, 50, name="embedding").get_config())
+        >>> layer.output_dim
+        50
     """
 
     def build(self, input_shape: Any = None) -> None:
@@ -80,6 +90,10 @@ class MaskedPooling(keras.layers.Layer):
 
     Raises:
         BadInput: States not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> issubclass(MaskedMean, MaskedPooling)
+        True
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -106,7 +120,13 @@ class MaskedPooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="emorec")
 class MaskedMean(MaskedPooling):
-    """Mean of the real steps: (B, T, D) to (B, D)."""
+    """Mean of the real steps: (B, T, D) to (B, D).
+
+    Example:
+        >>> states = ops.convert_to_tensor([[[2.0], [4.0], [9.0]]])
+        >>> float(MaskedMean()(states, mask=ops.convert_to_tensor([[True, True, False]]))[0, 0])
+        3.0
+    """
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         return ops.squeeze(ops.matmul(uniform_weights(states, mask)[:, None, :], states), 1)
@@ -114,7 +134,12 @@ class MaskedMean(MaskedPooling):
 
 @keras.saving.register_keras_serializable(package="emorec")
 class MaskedMax(MaskedPooling):
-    """Largest value of each feature over the real steps: (B, T, D) to (B, D)."""
+    """Largest value of each feature over the real steps: (B, T, D) to (B, D).
+
+    Example:
+        >>> float(MaskedMax()(ops.convert_to_tensor([[[2.0], [4.0]]]))[0, 0])
+        4.0
+    """
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         if mask is None:
@@ -131,6 +156,11 @@ class MaskedLast(MaskedPooling):
     Args:
         bidirectional: The second half of the features was read backwards, so its last state is at the first
             real step (the states of ``keras.layers.Bidirectional`` with ``return_sequences=True``).
+
+    Example:
+        >>> states = ops.convert_to_tensor([[[2.0], [4.0], [9.0]]])
+        >>> float(MaskedLast()(states, mask=ops.convert_to_tensor([[True, True, False]]))[0, 0])
+        4.0
     """
 
     def __init__(self, bidirectional: bool = False, **kwargs: Any) -> None:
@@ -167,6 +197,10 @@ class FixedLengthFlatten(MaskedPooling):
 
     Raises:
         BadInput: ``length`` out of range, and as `MaskedPooling`.
+
+    Example:
+        >>> tuple(FixedLengthFlatten(4)(ops.ones((2, 3, 5))).shape)
+        (2, 20)
     """
 
     def __init__(self, length: int, **kwargs: Any) -> None:
@@ -201,6 +235,10 @@ class MultiplicativeLSTMCell(keras.layers.LSTMCell):
 
     Returns:
         Hidden state (B, units), and the list of the new hidden state and carry.
+
+    Example:
+        >>> tuple(keras.layers.RNN(MultiplicativeLSTMCell(4))(ops.ones((2, 3, 5))).shape)
+        (2, 4)
     """
 
     def build(self, input_shape: Any) -> None:
@@ -241,6 +279,10 @@ class MaskedConv1D(keras.layers.Layer):
 
     Raises:
         BadInput: ``filters`` or a width out of range; states not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> tuple(MaskedConv1D(8, (3, 5))(ops.ones((2, 7, 4))).shape)
+        (2, 7, 16)
     """
 
     def __init__(self, filters: int, kernel_sizes: int | Numbers = 3, activation: str = "relu", **kwargs: Any) -> None:
@@ -305,6 +347,10 @@ class RightPaddedRNN(keras.layers.Layer):
 
     Raises:
         BadInput: A layer that returns its last state alone; states not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> tuple(RightPaddedRNN(keras.layers.GRU(4, return_sequences=True))(ops.ones((2, 3, 5))).shape)
+        (2, 3, 4)
     """
 
     def __init__(self, forward: keras.Layer, backward: keras.Layer | None = None, **kwargs: Any) -> None:
@@ -380,6 +426,10 @@ class SequenceEncoder(keras.layers.Layer):
 
     Raises:
         BadInput: States not of rank 3; a mask that does not fit.
+
+    Example:
+        >>> tuple(SequenceEncoder([keras.layers.Dense(4)])(ops.ones((2, 3, 5))).shape)
+        (2, 3, 4)
     """
 
     def __init__(self, parts: Sequence[keras.Layer], **kwargs: Any) -> None:

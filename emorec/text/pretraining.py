@@ -28,6 +28,10 @@ class Start:
         vectors: float32 (V, D), the vector of each piece; None: at random.
         settings: Arguments of `emorec.text.transformer.TransformerEncoder`, without dropout.
         fill: Puts the weights into a built encoder.
+
+    Example:
+        >>> start(None, ["good film", "bad film"], None).vectors is None  # nothing was trained before
+        True
     """
 
     pieces: WordPieces

@@ -25,6 +25,10 @@ class TfidfEncoder(TextReader):
         ngrams: Longest run of words that counts as a feature; 1 leaves pairs out.
         lowercase: Fold case first.
         tweets: Read user names, links, hashtags and emoticons as `emorec.text.tokens.tokenise` says.
+
+    Example:
+        >>> TfidfEncoder(min_count=1).fit(["good film", "bad film"]).encode(["good"]).shape
+        (1, 5)
     """
 
     def __init__(

@@ -104,6 +104,11 @@ class TextEncoder(TextReader):
         tweets: Read user names, links, hashtags and emoticons as `tokenise` says.
         shared: ``glove-6b-50d``: words outside the vocabulary that the vectors that come along know
             (`emorec.text.glove`) get the ids above it; None has none.
+
+    Example:
+        >>> encoder = TextEncoder(min_count=1).fit(["good film", "bad film"])
+        >>> encoder.encode(["a good film"]).shape, encoder.tokenise("Don't!")
+        ((1, 4), ["don't", '!'])
     """
 
     def __init__(

@@ -46,6 +46,10 @@ class TransformerBlock(keras.layers.Layer):
 
     Raises:
         BadInput: D cannot be divided by ``heads``; states not of rank 3; a number out of range.
+
+    Example:
+        >>> tuple(TransformerBlock(heads=2, units=16)(ops.ones((2, 5, 8))).shape)
+        (2, 5, 8)
     """
 
     def __init__(self, heads: int = 12, units: int = 1536, dropout: float = 0.1, **kwargs: Any) -> None:
@@ -134,7 +138,8 @@ class TransformerEncoder(keras.layers.Layer):
         BadInput: More steps than positions; states not of rank 3; a mask that does not fit; a number out of range.
 
     Example:
-        >>> states = TransformerEncoder(layers=2, heads=4, units=64)(vectors, mask=ids != 0)   # (B, T, D)
+        >>> tuple(TransformerEncoder(layers=2, heads=4, units=64)(ops.ones((2, 5, 8))).shape)
+        (2, 5, 8)
     """
 
     def __init__(
@@ -197,7 +202,12 @@ class TransformerEncoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="emorec")
 class FirstState(MaskedPooling):
-    """The state at the first step, where BERT keeps what it has to say of the whole text: (B, T, D) to (B, D)."""
+    """The state at the first step, where BERT keeps what it has to say of the whole text: (B, T, D) to (B, D).
+
+    Example:
+        >>> tuple(FirstState()(ops.ones((2, 5, 8))).shape)
+        (2, 8)
+    """
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         return states[:, 0]

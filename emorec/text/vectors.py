@@ -44,6 +44,10 @@ class Coverage:
         types, known_types: Distinct words, and those with a vector.
         tokens, known_tokens: Words in running text, and those with a vector.
         oov: What frequent words without a vector have in its place.
+
+    Example:
+        >>> Coverage("glove", 50, types=100, known_types=90, tokens=500, known_tokens=480, oov="normal").type_share
+        0.9
     """
 
     source: str

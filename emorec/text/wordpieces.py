@@ -35,6 +35,11 @@ class Pieces:
         word_of: int32 (T,): the position in ``words`` of the word that a piece belongs to; -1 at both marks.
         unknown: bool (W,): the words with a piece that the vocabulary lacks.
         cut: How many words were cut off.
+
+    Example:
+        >>> pieces = WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##real"]).pieces(["unreal"])
+        >>> pieces.words, pieces.ids.tolist()
+        (['unreal'], [2, 4, 5, 3])
     """
 
     words: list

@@ -23,6 +23,10 @@ class FrameBatches(BucketedIds):
 
     Args:
         rows: N float arrays (T, D) without NaN; a column of ones is put before them, which padding has not.
+
+    Example:
+        >>> FrameBatches([np.ones((3, 2)), np.ones((5, 2))]).pad(np.arange(2)).shape
+        (2, 16, 3)
     """
 
     def __init__(self, rows: Sequence[np.ndarray]) -> None:
@@ -56,6 +60,10 @@ class VoiceEncoding:
             Two utterances with the mean and spread of the training data are counted in, so that a single one is still
             scored.
         levelled: Whether sounds are brought to the same loudness first.
+
+    Example:
+        >>> VoiceEncoding(normalise="speaker").get_config()["normalise"]
+        'speaker'
     """
 
     def __init__(self, kind: str = "statistics", normalise: str = "training", levelled: bool = False) -> None:

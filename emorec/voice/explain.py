@@ -32,6 +32,13 @@ class VoiceExplanation:
         probabilities: Class name to probability.
         target: The class that occlusion is about.
         method: ``global attention`` and the like, or ``occlusion``.
+
+    Example:
+        >>> from emorec.voice.sound import Sound
+        >>> quiet = Sound(np.zeros(16000, "float32"), 16000)
+        >>> times, weights = np.array([0.5]), np.array([1.0])
+        >>> VoiceExplanation(quiet, times, weights, "fear", {"fear": 0.9}, "fear", "occlusion").top(1)
+        [(0.5, 1.0)]
     """
 
     sound: Sound

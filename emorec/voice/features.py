@@ -242,6 +242,10 @@ class Frames:
         periodicity: float32 (T,), 0 to 1.
         level: float32 (T,), dB of full scale.
         voiced: bool (T,), whether the vocal folds swing: periodic, and not silent.
+
+    Example:
+        >>> bool(frames(np.zeros(16000, "float32")).voiced.any())
+        False
     """
 
     spectrum: np.ndarray

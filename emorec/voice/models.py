@@ -26,7 +26,12 @@ ATTENTIONS = ("none", "uniform", "global", "self", "structured")
 
 @keras.saving.register_keras_serializable(package="emorec")
 class PresentFrames(keras.layers.Layer):
-    """Frames (B, T, 1 + D), whose first column is 1 at real frames and 0 at padding, to booleans (B, T)."""
+    """Frames (B, T, 1 + D), whose first column is 1 at real frames and 0 at padding, to booleans (B, T).
+
+    Example:
+        >>> tuple(PresentFrames()(ops.ones((2, 5, 3))).shape)
+        (2, 5)
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})
@@ -131,6 +136,10 @@ class KernelMachine(keras.layers.Layer):
 
     Returns:
         Logits (B, C).
+
+    Example:
+        >>> tuple(KernelMachine(vectors=5, classes=3, gamma=0.1)(ops.ones((2, 4))).shape)
+        (2, 3)
     """
 
     def __init__(self, vectors: int, classes: int, gamma: float, **kwargs: Any) -> None:

@@ -67,6 +67,10 @@ class Speaker:
         pitch: Own mean pitch, Hz.
         offsets: How the speaker's own parameters differ from the usual, in the order and units of ``PARAMETERS``; the
             pitch from what the length of the tract lets one expect.
+
+    Example:
+        >>> Speaker.from_seed(0, 1).name
+        '0-001'
     """
 
     name: str

@@ -173,8 +173,8 @@ def test_published_folds_are_what_the_function_gives(name, folder, real):
 
 
 def test_every_name_of_the_design_has_a_card():
-    expected = """sample-sentences sample-reviews sample-faces sample-voices sample-pairs sample-dialogues movie-polarity
-    movie-subjectivity imdb finegrained-sentiment sst-2 sst-5 semeval-2017-4a emotions goemotions
+    expected = """sample-sentences sample-reviews sample-faces sample-voices sample-pairs sample-dialogues
+    movie-polarity movie-subjectivity imdb finegrained-sentiment sst-2 sst-5 semeval-2017-4a emotions goemotions
     isear meld fer2013 ferplus jaffe ckplus sfew affectnet rafdb kdef mosi mosei iemocap emodb
     ravdess cremad"""
     assert datasets.names() == tuple(expected.split())

@@ -114,6 +114,10 @@ class Layer:
         alpha: uint8 (S, S), what belongs to the head.
         gloss: uint8 (S, S), how much it shines.
         lift: uint8 (S, S), hair and beard that stand off the skin.
+
+    Example:
+        >>> Layer(64, (200, 150, 130)).mask(ellipse((0, 0), 0.5, 0.5)).shape
+        (64, 64)
     """
 
     def __init__(self, size: int, colour: Any) -> None:

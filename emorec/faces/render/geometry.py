@@ -54,7 +54,12 @@ def check_limits(settings: object, **limits: tuple[float, float]) -> None:
 
 
 class Units:
-    """Action-unit intensities of each half of the face, one of the halves weaker by up to ``asymmetry``."""
+    """Action-unit intensities of each half of the face, one of the halves weaker by up to ``asymmetry``.
+
+    Example:
+        >>> Units({12: 0.8})(12)
+        0.8
+    """
 
     def __init__(
         self, action_units: Mapping[int, float], asymmetry: float = 0.0, rng: np.random.Generator | None = None
@@ -99,6 +104,11 @@ class Geometry:
         nose: dict(base, width, tip: (2,), lift).
         drop: How far the jaw has fallen.
         landmarks: (68, 2) in the order of iBUG 300-W (Sagonas et al. 2013).
+
+    Example:
+        >>> from emorec.faces.render.identity import Identity
+        >>> build(Identity.from_seed(0), Units({12: 0.8})).landmarks.shape
+        (68, 2)
     """
 
     outline: np.ndarray

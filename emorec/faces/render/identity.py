@@ -52,6 +52,10 @@ class Identity:
         hair_style, beard: One of `HAIR_STYLES`, `BEARDS`.
         moustache: Whether the upper lip is bearded.
         glasses: 0 none, 1 round, 2 rectangular, 3 rimless.
+
+    Example:
+        >>> Identity.from_seed(0, glasses=1).glasses
+        1
     """
 
     name: str

@@ -29,6 +29,10 @@ class Light:
             right and above.
         strength: 0 (even light from everywhere) to 1 (hard contrast).
         warmth: -1 (blue) to 1 (yellow).
+
+    Example:
+        >>> float(Light(azimuth=0, elevation=0).direction[2])
+        1.0
     """
 
     azimuth: float = -25.0

@@ -36,6 +36,10 @@ class Nuisance:
         noise: Standard deviation of the sensor noise, in grey levels.
         exposure: Factor on the brightness.
         clutter: Contrast of the background, 0 to 1.
+
+    Example:
+        >>> Nuisance(blur=0.5).noise
+        0.0
     """
 
     asymmetry: float = 0.0
@@ -68,6 +72,10 @@ class Face:
         emotion: Name of the emotion that the action units were drawn for, or None.
         pose: Yaw, pitch, roll in degrees.
         polygons: region -> list of float32 (n, 2) contours in pixels, behind `mask`.
+
+    Example:
+        >>> render(Identity.from_seed(0), {12: 0.8}, size=48).image.shape
+        (48, 48, 3)
     """
 
     image: np.ndarray
@@ -149,7 +157,12 @@ def render(
 
 
 class Camera:
-    """Where a point of the head lands in the picture, and back. Orthographic, the head turning about its neck."""
+    """Where a point of the head lands in the picture, and back. Orthographic, the head turning about its neck.
+
+    Example:
+        >>> Camera((20, 0, 0), 96, Nuisance()).rotation.shape
+        (3, 3)
+    """
 
     def __init__(self, pose: Numbers, out: int, nuisance: Nuisance) -> None:
         (cy, cp, cr), (sy, sp, sr) = np.cos(np.deg2rad(pose)), np.sin(np.deg2rad(pose))
