@@ -128,10 +128,10 @@ def reading(repeats: int = 5) -> Iterator[Row]:
         "faces": lambda: model.predict_faces(picture),
     }
     seconds = interleaved(ways, repeats)
-    found = len(detection.detect_faces(picture))
+    count = len(detection.detect_faces(picture))
     size = f"{picture.shape[1]} x {picture.shape[0]}"
     yield at_most(
-        "detection", f"finding the faces in a picture of {size} ({found} faces)", 1e3 * seconds["detect"], "ms"
+        "detection", f"finding the faces in a picture of {size} ({count} faces)", 1e3 * seconds["detect"], "ms"
     )
     yield at_most("face", "one face through face-emotion, one view", 1e3 * seconds["one"], "ms")
     yield at_most("face-views", "one face through face-emotion, its own views", 1e3 * seconds["six"], "ms")

@@ -1,4 +1,4 @@
-"""Records that come again, and those that do not: found, named and kept."""
+"""Records that come again, and those that do not: seen, named and kept."""
 
 import json
 import os

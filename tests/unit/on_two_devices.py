@@ -56,7 +56,7 @@ print(json.dumps({
     "moved": float(np.abs(one.logits(texts) - untrained.logits(texts)).max()),
     "history": [float(abs(a["val_loss"] - b["val_loss"])) for a, b in zip(one.history_.epochs, two.history_.epochs)],
     "plain": len({type(classifier.model_.trainable_variables[0].value) for classifier in (one, two)}) == 1,
-    "odd": refused(2, batch_size=9),
+    "unequal": refused(2, batch_size=9),
     "three": refused(3),
     "named": refused(["GPU:7"]),
 }))  # fmt: skip

@@ -20,13 +20,13 @@ def test_two_devices_train_what_one_trains():
     command = [sys.executable, str(HERE / "on_two_devices.py")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    assert found["apart"] < 1e-5 < 1e-2 < found["moved"]
-    assert max(found["history"]) < 1e-5
-    assert found["plain"]  # what is fitted lies on one device
-    assert "batch_size=9 cannot be shared equally by 2 devices" in found["odd"]
-    assert "devices=3: this machine has CPU:0, CPU:1" in found["three"]
-    assert "devices=['GPU:7']" in found["named"]
+    outcome = json.loads(done.stdout.strip().splitlines()[-1])
+    assert outcome["apart"] < 1e-5 < 1e-2 < outcome["moved"]
+    assert max(outcome["history"]) < 1e-5
+    assert outcome["plain"]  # what is fitted lies on one device
+    assert "batch_size=9 cannot be shared equally by 2 devices" in outcome["unequal"]
+    assert "devices=3: this machine has CPU:0, CPU:1" in outcome["three"]
+    assert "devices=['GPU:7']" in outcome["named"]
 
 
 def test_on_one_device_nothing_changes():
