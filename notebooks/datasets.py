@@ -16,13 +16,13 @@
 #
 # <!-- launch -->
 #
-# A score means little without the data behind it. Were the emotions felt, acted, or guessed by strangers? May the data
-# be used at all? Do training and test set share people, films or whole sentences? This notebook reviews every dataset
-# that the collection can read: what it holds, how its emotions were elicited and labelled, how to get it, what has been
-# published on it under which protocol, and the faults that are known.
+# A score means little without the data behind it. Were the emotions felt, acted, or guessed by strangers? May the data be used at all? Do training and
+# test set share people, films or whole sentences? And how small a difference can the test set show? This notebook reviews every dataset that
+# the collection can read: what it holds, how its emotions were elicited and labelled, how to get it, what has been published on it under
+# which protocol, and which faults are known.
 #
-# Everything below is written from the datasets' cards (`emorec/datasets/cards.toml`), the same ones that the readers
-# and `data/README.md` use. It needs no network; datasets that are not bundled are described, not downloaded.
+# Everything is written from the cards of the datasets (`emorec/datasets/cards.toml`), which the readers and `data/README.md` use as well. It needs no
+# network: datasets that are not bundled are described and not downloaded.
 
 # %% [markdown]
 # ## Set-up
@@ -45,16 +45,16 @@ import emorec; emorec.about(install=True)
 # counted too; nothing is downloaded for it.
 
 # %% tags=["parameters"]
-modality = "all"  # @param ["all", "text", "faces", "multimodal"]
+modality = "all"  # @param ["all", "text", "faces", "voice", "multimodal"]
 count_real = False  # @param {type:"boolean"}
 fast = False  # @param {type:"boolean"}
 
 # %% [markdown]
 # ## Data
 #
-# One row per dataset. *Bundled* ones travel with the package, *automatic* ones are downloaded from their official home
-# when first asked for, and for those *by hand* a form, an account or a signature stands in between. A small helper
-# turns the cards into tables:
+# The tables below have one row for each dataset. *Bundled* ones come along with the package, *automatic* ones are downloaded from their official home
+# when first asked for, and for those *by hand* a form, an account or a signature stands in between. A small
+# function turns the cards into tables.
 
 # %%
 from html import escape
@@ -100,7 +100,7 @@ table(
 #
 # The word *happy* on an example can mean four things: the person felt it (reports of students), acted it (posed faces,
 # drama), wrote a hashtag, or was judged by others to look or sound like it. Numbers on one kind say little about
-# another. The classes, in the order in which a model has them:
+# another. The table lists the classes in the order in which a model has them.
 
 # %%
 table(elicited=lambda c: c.how, classes=lambda c: ", ".join(c.label_set) + " (several at once)" * c.label_set.multi_label)
@@ -108,8 +108,8 @@ table(elicited=lambda c: c.how, classes=lambda c: ", ".join(c.label_set) + " (se
 # %% [markdown]
 # ### Terms, and how to get it
 #
-# Read the terms before you publish anything: several of these sets show identifiable people, and some licences forbid
-# commercial use. An empty cell under *by hand* means that the command `python -m emorec data get NAME` is enough.
+# Several of these sets show identifiable people, and some licences forbid commercial use, so the terms are worth reading before anything is
+# published. An empty cell under *by hand* means that the command `python -m emorec data get NAME` is enough.
 
 # %%
 table(licence=lambda c: c.licence, home=lambda c: c.home, by_hand=lambda c: c.get)
@@ -184,32 +184,32 @@ def at_hand(card):
 loaded = [emorec.datasets.load(card.name, download=False) for card in cards if at_hand(card)]
 
 # %% [markdown]
-# Bars are shares of each part, the numbers beside them counts.
+# Bars are shares of each split, and the numbers beside them are counts.
 
 # %%
 for data in loaded:
     plots.classes(data, title=f"{data.name}: classes")
 
 # %% [markdown]
-# The rendered faces (`sample-faces`) and the pairs (`sample-pairs`) are drawn with equally many faces for each emotion,
-# so there is nothing to count.
+# The rendered faces (`sample-faces`), the pairs (`sample-pairs`) and the synthesised voices (`sample-voices`) have equally many examples of each
+# emotion, so there is nothing to count.
 #
-# What the balance does to a score: answering always with the commonest class is right this often, and has this
-# macro-averaged recall. Accuracy on an unbalanced set flatters a model that ignores the rare classes.
+# The balance of the classes matters for a score. Answering always with the commonest class is right as often as the table says, and has
+# the macro-averaged recall beside it. Accuracy on an unbalanced set flatters a model that ignores the rare classes.
 
 # %%
-def floor(data):
+def commonest(data):
     counts = pd.Series(data.test.labels).explode().value_counts()
     return [data.name, len(data.test), counts.iloc[0] / len(data.test), 1 / len(data.label_set), counts.iloc[0] / counts.iloc[-1]]
 
 
 # %% [markdown]
-# A high value in the third column is a high floor, not a good model:
+# A high value in the third column is a high baseline and no sign of a good model.
 
 # %%
 columns = ["dataset", "test examples", "accuracy of the commonest class", "its macro-recall", "commonest : rarest"]
-floors = pd.DataFrame([floor(data) for data in loaded], columns=columns)
-floors.style.hide(axis="index").format(precision=2)
+baseline = pd.DataFrame([commonest(data) for data in loaded], columns=columns)
+baseline.style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
 # ## Evaluate
@@ -219,8 +219,9 @@ floors.style.hide(axis="index").format(precision=2)
 #
 # $$\pm\, 1.96 \sqrt{p\,(1 - p) / n}$$
 #
-# of the true one. Two models that were scored on the *same* examples can be told apart somewhat better than that, two
-# numbers from two papers cannot. For $p = 0.8$ and the test sets whose size is known:
+# of the true one. Two models that were scored on the *same* examples can be distinguished somewhat better than that, and two numbers from two papers
+# cannot. The figure shows the half-width for $p = 0.8$ and the test sets whose size is known. It is the main figure of this notebook: a new result
+# that is better by less than the bar is no news.
 
 # %%
 n_test = {c.name: c.expected["test"] for c in cards if "test" in c.expected}
@@ -229,7 +230,7 @@ n_test |= {data.name: len(data.test) for data in loaded if data.card.bundled}
 half_width = pd.Series({name: 196 * (0.8 * 0.2 / n) ** 0.5 for name, n in n_test.items()}).sort_values()
 
 # %% [markdown]
-# The smallest test sets come last:
+# The smallest test sets come last.
 
 # %%
 figure, ax = plt.subplots(figsize=(9, 0.8 + 0.32 * len(half_width)), layout="constrained")
@@ -242,7 +243,7 @@ ax.margins(x=0.15)
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: look up one card in full, or read a table of your own. `from_table` takes a CSV, TSV or JSONL file, or a
+# Now it is your turn: look up one card in full, or read a table of your own. `from_table` takes a CSV, TSV or JSONL file, or a
 # data frame as below, finds the classes, keeps copies of a text on one side of the split, and says what it met.
 
 # %% tags=["user-input"]
@@ -252,7 +253,7 @@ facts = {k: escape(lines(v)) for k, v in vars(card).items() if v and k not in ("
 pd.DataFrame({dataset_name: facts}).style.format(hyperlinks="html").set_table_styles(styles)
 
 # %% [markdown]
-# A table of your own; here some of the bundled reviews stand in for it, twenty of them twice:
+# In place of a table of your own, some of the bundled reviews are read here, twenty of them twice.
 
 # %%
 reviews = emorec.datasets.load("sample-reviews").train
@@ -274,10 +275,28 @@ emorec.reporting.publish(
 )
 
 # %% [markdown]
-# **What was learnt.** Most sets have faults that change what a score means: duplicates across the split, people who
-# appear on both sides, labels from a hashtag, features that have seen the labels. Few have more than a few thousand test
-# examples, so differences below one or two points between two papers are within chance. And the emotions in them are
-# rarely felt ones: most were acted, or ascribed by others.
+# ### What was learnt
 #
-# **What was not.** The cards hold what authors published and what we met while reading the files. They do not say how
-# well the labels agree with what people felt, nor whom a dataset leaves out: language, age, skin, culture.
+# Most datasets have faults that change what a score means: duplicates across the split, people who appear on both sides, labels from a hashtag, features
+# that have seen the labels. Few have more than a few thousand test examples, so differences below one or two points between two papers are within
+# chance. And the emotions in them are rarely felt ones: most were acted, or ascribed by others.
+#
+# The cards hold what authors published and what was met while reading the files. They do not say how well the labels agree with what people felt,
+# nor whom a dataset leaves out by language, age, skin or culture.
+#
+# ### Exercises
+#
+# 1. A paper reports 81.2 % on JAFFE, another 79.5 %. How many test pictures would be needed to distinguish the two?
+#    <details><summary>Solution</summary>The half-width must be below about one point: n = 0.8 · 0.2 · (196 / 1)² ≈ 6,100 pictures for each
+#    number, and twice as many for their difference. JAFFE has 213 pictures in all.</details>
+# 2. Which two text datasets could be joined for seven classes without renaming by hand, and what would still differ?
+#    <details><summary>Solution</summary>Look for two rows of the figure of emotions with the same squares. Their labels can come from different
+#    sources, though: see the table of how the emotions were elicited.</details>
+# 3. Why does a split by person matter for faces and voices, and what takes its place for texts?
+#    <details><summary>Solution</summary>A model can recognise the person and remember her label. For texts the same happens with copies of a text,
+#    with one author's style, or with reviews of one film; copies are kept on one side by every reader here.</details>
+#
+# ### Where to go on
+#
+# [emotion_recognition](text/emotion_recognition.ipynb) trains on these label sets, [cross_dataset](faces/cross_dataset.ipynb) trains on one collection and tests on
+# another, and `data/README.md` says how to get each dataset. The readers are described in [emorec.datasets](../docs/api/datasets.md).

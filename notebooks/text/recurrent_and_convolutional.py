@@ -12,18 +12,14 @@
 # ---
 
 # %% [markdown]
-# # Recurrent and convolutional networks: which one reads best?
+# # Recurrent and convolutional networks: who needs the order of words?
 #
 # <!-- launch -->
 #
-# A dozen architectures have been proposed for turning a sentence into a class. Tables that compare them often show one
-# number for each, from one run on one test set, and rank them by tenths of a percent. Here nine of them read the same
-# sentences, each with and without dropout: a multi-layer perceptron (MLP), the same over the average word, SimpleRNN,
-# LSTM, BiLSTM, a stacked LSTM, GRU, the multiplicative LSTM and a convolutional network (CNN). Three questions: which
-# is more accurate, what does it cost, and **how large must a difference be before it means anything?**
-#
-# Out of the box everything runs on a small bundled sample, without a network connection. Numbers on the sample show
-# that the machinery works; they are no benchmark.
+# *The film was good, not bad* and *the film was bad, not good* hold the same words. A network that averages word vectors must
+# read them alike; one that reads word by word need not. This notebook builds nine networks for sentences, from a plain average
+# over recurrent networks to a convolutional one, each with and without dropout. It asks which of them use the order of words,
+# and which differences between nine networks mean anything at all.
 
 # %% [markdown]
 # ## Set-up
@@ -42,11 +38,13 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# With `fast`, three of the nine networks are trained, briefly, on fewer examples.
+# Eighteen networks are trained, so only a part of the training split is used unless `sentences` is raised. With `fast`, three
+# networks are trained, briefly.
 
 # %% tags=["parameters"]
 dataset = "sample-sentences"  # @param ["sample-sentences", "sample-reviews", "movie-polarity", "movie-subjectivity", "imdb", "emotions"]
-embedding = "learned"  # @param ["learned", "skip-gram", "cbow"]
+embedding = "glove"  # @param ["glove", "learned", "skip-gram", "cbow"]
+sentences = 1000  # @param {type:"integer"}
 units = 32  # @param {type:"integer"}
 epochs = 8  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}
@@ -54,29 +52,52 @@ fast = False  # @param {type:"boolean"}
 
 # %% [markdown]
 # ## Data
-
-# %%
-data = emorec.datasets.load(dataset)
-if fast:
-    data, epochs = data.smaller(300), 2
-print(data)
-print(data.protocol)
-
-# %% [markdown]
-# A few examples, one for each class:
+#
+# The sentences of the sample carry one of seven emotions each. The networks learn from the training split, stop by the
+# validation split, and the test split is opened once.
 
 # %%
 import numpy as np
 import pandas as pd
 
-examples = pd.DataFrame({"label": data.train.labels, "text": data.train.inputs})
-examples.groupby("label").first().style.set_properties(**{"text-align": "left"})
+data = emorec.datasets.load(dataset)
+if fast:
+    data, epochs = data.smaller(300), 2
+print(data)
+train = data.train.sample(sentences, seed)
+print(f"{len(train)} training sentences are used")
+
+# %% [markdown]
+# The second set is a synthetic task, in which only the order of the words decides. Every text holds one word of praise and one
+# of blame, and *not* comes directly before one of the two; the other one is the verdict. Filler words stand around them.
+
+# %%
+filler = "the film was a very long story with some people in it".split()
+praise, blame = ["good", "lovely", "clever"], ["bad", "awful", "boring"]
+
+
+def ordered(n, seed):
+    """Texts with one word of praise and one of blame, of which *not* turns away one, and their classes."""
+    rng, texts, labels = np.random.default_rng(seed), [], []
+    for i in range(n):
+        pair = [("positive", str(rng.choice(praise))), ("negative", str(rng.choice(blame)))]
+        kept, lost = pair if i % 2 else pair[::-1]
+        parts = [kept[1], f"not {lost[1]}"] if i // 2 % 2 else [f"not {lost[1]}", kept[1]]
+        gaps = [" ".join(rng.choice(filler, rng.integers(1, 4))) for _ in range(3)]
+        texts.append(f"{gaps[0]} {parts[0]} {gaps[1]} {parts[1]} {gaps[2]}")
+        labels.append(kept[0])
+    return texts, labels
+
+
+practice, exam = ordered(600, seed), ordered(200, seed + 1)
+for text, label in list(zip(*exam))[:3]:
+    print(f"{label}: {text}")
 
 # %% [markdown]
 # ## Look at it
 #
-# Length matters here: a recurrent network takes one step a word, and what it read at the beginning has to survive all
-# of them.
+# A recurrent network takes one step for each word, and what it read at the beginning has to survive all the steps that follow,
+# so the length of the texts matters here.
 
 # %%
 import matplotlib.pyplot as plt
@@ -91,57 +112,49 @@ plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
 # %% [markdown]
 # ## Model
 #
-# All networks share the word vectors $x_1, \dots, x_T$ below and the linear layer above; what differs is how $T$ vectors
-# become one.
+# All networks share the word vectors $x_1, \dots, x_T$ below and the linear layer above. They differ in how $T$ vectors become
+# one. In the formulas $W$, $U$ and $b$ with any index are learned, $\sigma$ is the logistic function, and $\odot$ multiplies
+# number by number.
 #
-# **MLP**: the vectors laid end to end, then a hidden layer. It has weights of its own for "the third word", and no way
-# to recognise that word in fourth place. **MLP + average**: a hidden layer on each word, then the mean. It sees which
-# words are there, and not their order.
+# **MLP**: the vectors laid end to end, then a hidden layer. It has weights of its own for the third word, and cannot recognise
+# that word in fourth place. **MLP + average**: a hidden layer on each word, then the mean. It sees which words are there, and
+# not their order.
 #
-# **SimpleRNN** carries a state from word to word,
-#
-# $$h_t = \tanh(W x_t + U h_{t-1} + b).$$
-#
-# Its gradient is a product of $T$ matrices, and vanishes or explodes with their size. **LSTM** (Hochreiter and
-# Schmidhuber 1997) adds a cell that is changed by addition, behind gates $i, f, o = \sigma(W_\cdot x_t + U_\cdot h_{t-1} + b_\cdot)$,
+# **SimpleRNN** carries a state from word to word, $h_t = \tanh(W x_t + U h_{t-1} + b)$. Its gradient is a product of $T$
+# matrices, which vanishes or explodes. **LSTM** (Hochreiter and Schmidhuber, 1997) adds a cell $c_t$ that is changed by
+# addition, behind three gates $i, f, o$ with values between 0 and 1, each $\sigma(W_\cdot x_t + U_\cdot h_{t-1} + b_\cdot)$:
 #
 # $$c_t = f_t \odot c_{t-1} + i_t \odot \tanh(W_c x_t + U_c h_{t-1} + b_c), \qquad h_t = o_t \odot \tanh c_t .$$
 #
-# **GRU** (Cho et al. 2014) does with two gates and no cell: $h_t = z_t \odot h_{t-1} + (1 - z_t) \odot \tanh(W x_t + r_t \odot U h_{t-1} + b)$.
-# **BiLSTM** reads in both directions, **stacked** feeds one LSTM's states to another. The **multiplicative LSTM** (Krause et al.
-# 2016) puts $m_t = W_m x_t \odot U_m h_{t-1}$ where the gates of an LSTM look at $h_{t-1}$, so that each word chooses its own
-# transition. **CNN** (Kim 2014) slides windows of 3, 4 and 5 words over the text and keeps the strongest answer of each
-# of its filters, wherever it was.
+# **GRU** (Cho et al., 2014) manages with two gates $z, r$ and no cell:
+# $h_t = z_t \odot h_{t-1} + (1 - z_t) \odot \tanh(W x_t + r_t \odot U h_{t-1} + b)$. **BiLSTM** reads in both directions, and
+# **stacked** feeds the states of one LSTM to another. The **multiplicative LSTM** (Krause et al., 2016) puts
+# $m_t = W_m x_t \odot U_m h_{t-1}$ where the gates of an LSTM look at $h_{t-1}$, so that each word chooses its own transition.
+# **CNN** (Kim, 2014) slides windows of 3, 4 and 5 words over the text and keeps the strongest answer of each filter, wherever
+# it was.
 
 # %%
 encoders = {
-    "MLP": "mlp",
-    "MLP + average": "mlp-average",
-    "SimpleRNN": "rnn",
-    "LSTM": "lstm",
-    "BiLSTM": "bilstm",
-    "stacked LSTM": "stacked-lstm",
-    "GRU": "gru",
-    "multiplicative LSTM": "mlstm",
-    "CNN": "cnn",
-}
+    "MLP": "mlp", "MLP + average": "mlp-average", "SimpleRNN": "rnn", "LSTM": "lstm", "BiLSTM": "bilstm",
+    "stacked LSTM": "stacked-lstm", "GRU": "gru", "multiplicative LSTM": "mlstm", "CNN": "cnn",
+}  # fmt: skip
 if fast:
     encoders = {name: encoders[name] for name in ("MLP + average", "LSTM", "CNN")}
 
 # %% [markdown]
-# *Dropout* sets a random half of the numbers in the word vectors, and of those before the last layer, to zero at every
-# training step, and scales up the others, so that no part can rely on another. When the network is used, nothing is dropped.
+# *Dropout* sets a random half of the numbers in the word vectors, and of those before the last layer, to zero at every training
+# step, and scales up the others, so that no part can rely on another. When the network is used, nothing is dropped.
 
 # %%
 variants = {(name, rate): dict(encoder=kind, dropout=rate) for name, kind in encoders.items() for rate in (0.0, 0.5)}
-settings = dict(attention="none", embedding=embedding, embedding_dim=50, units=units, filters=2 * units)
-settings |= dict(learning_rate=5e-3, batch_size=128, epochs=epochs, patience=2, seed=seed)
+settings = dict(attention="none", embedding=embedding, units=units, filters=2 * units, learning_rate=5e-3)
+settings |= dict(batch_size=64, epochs=epochs, patience=2, seed=seed)
 print(len(variants), "networks to train")
 
 # %% [markdown]
 # ## Train
 #
-# One loop, the same settings for all, none of them tuned: a network that would like another learning rate is at a
+# One loop trains them all with the same settings, none of them tuned: a network that would like another learning rate is at a
 # disadvantage here, as it is in most published tables. Training stops after two epochs without a better validation loss and
 # keeps the weights of the best.
 
@@ -151,18 +164,14 @@ import logging
 logging.getLogger("tensorflow").setLevel("ERROR")  # many networks are many compilations: no news
 classifiers = {}
 for (name, rate), own in variants.items():
-    classifier = emorec.TextClassifier(**settings, **own)
-    classifier.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
-    classifiers[name, rate] = classifier
-    history = classifier.history_
-    line = f"validation loss {history.best_value:.3f} after {history.best_epoch + 1} of {len(history.epochs)} epochs"
-    print(f"{name:<19} dropout {rate:.1f}: {line}, {history.seconds:4.1f} s")
+    classifiers[name, rate] = emorec.TextClassifier(**settings, **own)
+    classifiers[name, rate].fit(train, validation=data.validation, label_set=data.label_set, progress=None)
+    history = classifiers[name, rate].history_
+    print(f"{name:<19} dropout {rate:.1f}: validation loss {history.best_value:.3f} after {history.best_epoch + 1} of {len(history.epochs)} epochs")
 
 # %% [markdown]
-# Did dropout help? Each line joins the same network without and with it. Where the point moves left, the validation loss
-# got lower. Dropout is also a brake: a network that had not finished after the last epoch (the lines above tell) may look
-# worse with it for want of time. A network whose loss sits at the dotted line answers as if it had read nothing: there, $\ln C$ for $C$ classes
-# of equal size.
+# Did dropout help? Each line joins the same network without and with it. Where the blue point is further left, the
+# validation loss got lower. The dotted line is the loss of a network that knows nothing, $\ln C$ for $C$ classes of equal size.
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 1 + 0.35 * len(encoders)), layout="constrained")
@@ -178,212 +187,159 @@ ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 ax.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
+# The task of order is learned by the same encoders, each with word vectors of its own and without dropout.
+
+# %%
+tiny = settings | dict(embedding="learned", embedding_dim=16, units=16, filters=16, epochs=2 if fast else 15, patience=15, batch_size=32)
+order = {}
+for name, kind in encoders.items():
+    order[name] = emorec.TextClassifier(kind, **tiny, dropout=0.0).fit(*practice, progress=None).score(*exam)
+    print(f"{name:<19} {order[name]:.0%} of the new texts are right")
+
+# %% [markdown]
 # ## Evaluate
 #
-# The test part is opened once, for all of them.
+# The test split is opened now, once, for all of them. Of each network the version with the lower validation loss is taken.
+# Logistic regression on TF-IDF features of the same training sentences is the baseline.
 
 # %%
-evaluations = {key: classifier.evaluate(data.test) for key, classifier in classifiers.items()}
+from dataclasses import replace
 
-# %% [markdown]
-# What do they cost? *Weights* are those beside the word vectors, which all share; the time is that of a training epoch
-# on this machine (the median, without the first epoch, which also compiles).
-
-# %%
-rows = {}
-for (name, rate), classifier in classifiers.items():
-    model, e = classifier.model_, evaluations[name, rate]
-    rows[name, str(rate)] = {
-        "accuracy %": 100 * e.accuracy,
-        "macro-F1 %": 100 * e.macro_f1,
-        "weights": model.count_params() - model.get_layer("embedding").count_params(),
-        "ms an epoch": 1000 * np.median(classifier.history_["seconds"][1:] or classifier.history_["seconds"]),
-    }
-costs = pd.DataFrame(rows).T.rename_axis(["network", "dropout"])
-costs.style.format("{:.1f}").format("{:,.0f}", subset=["weights", "ms an epoch"])
-
-# %% [markdown]
-# Two floors: the commonest class, and a linear model on counts of words and word pairs.
-
-# %%
 from emorec import metrics
 from emorec.text import baselines
 
-floors = {}
-for name in ("majority", "tfidf-lr"):
-    floor = baselines.build(name, data.label_set).fit(data.train.inputs, data.train.labels)
-    floors[name] = metrics.evaluate(data.test.labels, floor.predict(data.test.inputs), data.label_set)
-    print(f"{name:>8}: accuracy {100 * floors[name].accuracy:.1f} %")
+best = {name: min((classifiers[name, r] for r in (0.0, 0.5)), key=lambda c: c.history_.best_value) for name in encoders}
+evaluations = {name: classifier.evaluate(data.test) for name, classifier in best.items()}
+evaluations["TF-IDF + logistic regression"] = baselines.evaluated(replace(data, train=train))
 
 # %% [markdown]
-# And the accuracies with their 95 % intervals; the dashed line is the linear floor. Whoever ranks these points by their
-# middle ranks mostly noise.
+# The main figure sets the two tasks side by side. On the left only order decides; on the right is the accuracy on the
+# sentences of the sample, where the words themselves carry most of what there is to know.
 
 # %%
-def percent(name, rate):
-    e = evaluations[name, rate]
-    low, high = e.accuracy_interval
-    group = "with dropout" if rate else "without dropout"
-    return {"label": name, "estimate": 100 * e.accuracy, "low": 100 * low, "high": 100 * high, "group": group}
-
-
-plots.forest([percent(*key) for key in evaluations], reference=100 * floors["tfidf-lr"].accuracy,
-             xlabel="accuracy (%)", title=f"Accuracy on {data.name}, {len(data.test)} test examples");
+names = list(encoders)
+figure, axes = plt.subplots(1, 2, figsize=(11, 1.4 + 0.36 * len(names)), layout="constrained", sharey=True)
+rows = {name: (order[name], *metrics.wilson_interval(round(order[name] * len(exam[0])), len(exam[0]))) for name in names}
+measured = {name: (e.accuracy, *e.accuracy_interval) for name, e in evaluations.items() if name in names}
+for ax, values, colour, title in ((axes[0], rows, plots.ORANGE, "Only the order decides"), (axes[1], measured, plots.BLUE, f"{data.name}, {len(data.test)} sentences")):
+    for i, (value, low, high) in enumerate(values.values()):
+        ax.barh(i, 100 * value, color=colour, height=0.7, xerr=[[100 * (value - low)], [100 * (high - value)]], capsize=3)
+        ax.text(2, i, f"{100 * value:.0f} %", va="center", fontsize=9)
+    ax.set(title=title, xlabel="read correctly (%), 95 % interval", xlim=(0, 104), ylim=(len(names) - 0.5, -0.5))
+    ax.spines[["top", "right"]].set_visible(False)
+axes[0].axvline(50, color="0.4", ls="--", lw=1)
+axes[1].axvline(100 * evaluations["TF-IDF + logistic regression"].accuracy, color="0.4", ls="--", lw=1)
+axes[0].set_yticks(range(len(names)), names);
 
 # %% [markdown]
+# The dashed lines are guessing on the left and the linear baseline on the right.
+#
 # ### What a difference must be
 #
-# Two networks that answer the same $n$ test examples differ only where exactly one of them is right. If that happens
-# with a share $d$ of the examples, and both are equally good, their accuracies still differ by chance, with standard
-# error $\sqrt{d / n}$. A difference below about
-#
-# $$1.96 \sqrt{d / n}$$
-#
-# is therefore what two equally good networks show nineteen times out of twenty. Comparing on the same examples helps:
-# two accuracies of 60 % from *different* test sets would need $1.96\sqrt{2 \cdot 0.6 \cdot 0.4 / n}$, as if $d$ were 0.48.
+# Two networks that answer the same $n$ test examples differ only where exactly one of them is right. If that happens with a
+# share $d$ of the examples and both are equally good, their accuracies still differ by chance, with standard error
+# $\sqrt{d / n}$. A difference below about $1.96 \sqrt{d / n}$ is what two equally good networks show in nineteen of twenty cases.
 
 # %%
-reference = ("MLP + average", 0.0)
-right = {key: (c.predict(data.test.inputs) == data.test.labels).astype(float) for key, c in classifiers.items()}
-others = [key for key in right if key != reference]
-share = np.median([np.abs(right[key] - right[reference]).mean() for key in others])
+answers = {name: classifier.predict(data.test.inputs) for name, classifier in best.items()}
+right = {name: answer == data.test.labels for name, answer in answers.items()}
+share = np.median([(right[name] != right["MLP + average"]).mean() for name in right if name != "MLP + average"])
 needed = 196 * np.sqrt(share / len(data.test))
-print(f"exactly one is right on {share:.0%} of the test examples (median): a difference of {needed:.1f} points is chance")
+print(f"exactly one of two is right on {share:.0%} of the test examples (median): a difference of {needed:.1f} points is chance")
 
 # %% [markdown]
-# How many test examples that asks for, on the test sets of the field:
+# Every network against the average of words, on the same examples. The p values are McNemar's, adjusted for the number of
+# questions (Holm); without that, one in twenty equally good networks would win or lose by chance. The intervals are not adjusted.
 
 # %%
-figure, ax = plt.subplots(figsize=(9.5, 4.2), layout="constrained")
-n = np.geomspace(50, 40_000, 200)
-for d, style, colour in ((0.1, ":", plots.GREEN), (0.2, "--", plots.BLUE), (0.4, "-", plots.VERMILION)):
-    ax.loglog(n, 196 * np.sqrt(d / n), style, color=colour, label=f"exactly one is right on {d:.0%}")
-sets = {f"{data.name}: {len(data.test):,}": len(data.test), "one fold of MR: 1,067": 1067, "all of MR: 10,662": 10_662, "IMDb: 25,000": 25_000}
-for name, size in sets.items():
-    ax.axvline(size, color="0.6", lw=1)
-    ax.text(size, 0.33 if size < 2000 else 18, name, rotation=90, fontsize=8, va="bottom" if size < 2000 else "top", ha="right")
-ax.set(title="Smaller differences are chance", xlabel="test examples", ylabel="difference of accuracies (points)", ylim=(0.3, 20))
-ax.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
-ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5));
+gains = metrics.gains(data.test.labels, answers, "MLP + average")
+plots.forest(gains, digits=1, xlabel="accuracy minus that of MLP + average (points)", title="Differences on the same examples");
 
 # %% [markdown]
-# Here is the difference of every network to the average of words without dropout, on the same examples. The p values are
-# McNemar's, made larger for having asked so many questions (Holm): without that, one in twenty networks would "win" or
-# "lose" by chance.
+# All of this is about one training each. Another seed gives other initial weights and another order of the examples, and no
+# interval over test examples knows about that. Here is the GRU with its own seed and with two others.
 
 # %%
-p = metrics.holm([metrics.mcnemar(np.ones(len(data.test)), right[key], right[reference]).p for key in others])
-rows = []
-for key, p_value in zip(others, p):
-    interval = metrics.mean_interval(100 * (right[key] - right[reference]))
-    rows.append(percent(*key) | {"p": p_value} | dict(zip(("estimate", "low", "high"), interval)))
-plots.forest(rows, xlabel="accuracy minus that of MLP + average without dropout (percentage points)", title="Differences on the same examples");
-
-# %% [markdown]
-# All of this is about *one* training run each. Another seed draws other initial weights and another order of the
-# examples, and the test set says nothing about that. The reference again, first with its own seed and then with others:
-
-# %%
-spread = [100 * evaluations[reference].accuracy]
-for other in range(seed + 1, seed + (2 if fast else 4)):
-    again = emorec.TextClassifier(**settings | {"seed": other}, **variants[reference])
-    again.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
-    spread.append(100 * again.evaluate(data.test).accuracy)
-print("accuracy with other seeds:", ", ".join(f"{value:.1f} %" for value in spread))
+again, kind = [], "GRU" if "GRU" in best else "LSTM"
+for other in range(seed, seed + (1 if fast else 3)):
+    model = emorec.TextClassifier(**settings | {"seed": other}, encoder=encoders[kind], dropout=best[kind].dropout)
+    again.append(model.fit(train, validation=data.validation, label_set=data.label_set, progress=None).score(data.test))
+print(f"{kind}, accuracy with seeds {seed} to {other}:", ", ".join(f"{value:.1%}" for value in again))
 
 # %% [markdown]
 # ## Explain
 #
-# What is a recurrent network for? It sees the order of words. Whether it *uses* the order can be asked: shuffle the
-# words of each test sentence, and see whether the network still gives the same answers. Each network is taken with or
-# without dropout, whichever had the lower validation loss. The average of words cannot tell the difference.
+# Three test sentences, chosen by rule, are read by the network with the lowest validation loss, with their true label. The shade
+# of a word is the probability that the answer loses when the word is left out; blue words spoke against the answer.
 
 # %%
-first = classifiers[reference]  # all of them have the same vocabulary
-tokens = [first.tokenise(text) for text in data.test.inputs]
-rng = np.random.default_rng(seed)
-shuffled = [list(rng.permutation(words)) for words in tokens]
-truth, order = data.label_set.encode(data.test.labels), {}
-better = {name: min((classifiers[name, r] for r in (0.0, 0.5)), key=lambda c: c.history_.best_value) for name in encoders}
-for name, classifier in better.items():
-    plain, mixed = (classifier.proba_from_tokens(x).argmax(axis=1) for x in (tokens, shuffled))
-    order[name] = {"as written": np.mean(plain == truth), "shuffled": np.mean(mixed == truth), "changed": np.mean(plain != mixed)}
-pd.DataFrame(order).T.style.format("{:.1%}")
+from emorec.text import explain
 
-# %% [markdown]
-# If the answers change and the accuracy does not fall, the network reacts to word order without having learned
-# anything useful from it: on short texts with few examples, that is the rule.
-
-# %%
-figure, ax = plt.subplots(figsize=(8, 1 + 0.35 * len(order)), layout="constrained")
-for i, row in enumerate(order.values()):
-    pair = 100 * row["as written"], 100 * row["shuffled"]
-    ax.plot(pair, [i, i], color="0.6", zorder=0)
-    ax.scatter(pair[0], i, color=plots.BLUE, label="as written" if i == 0 else None)
-    ax.scatter(pair[1], i, color=plots.ORANGE, marker="s", label="words shuffled" if i == 0 else None)
-    ax.annotate(f"{row['changed']:.0%} of the answers change", (max(pair), i), (8, -3), textcoords="offset points", fontsize=8)
-ax.set_yticks(range(len(order)), list(order))
-ax.set(title="Does the network use word order?", xlabel="accuracy (%)", ylim=(len(order) - 0.5, -0.7), xlim=(0, 100))
-ax.legend(frameon=False, fontsize=9)
-ax.spines[["top", "right"]].set_visible(False)
-
-# %% [markdown]
-# The same sentence through three networks: each word's shade is the probability that the answer loses when the word is
-# left out; blue words spoke against the answer.
-
-# %%
-for name in ("MLP + average", "LSTM", "CNN"):
-    print(name)
-    display(better[name].explain(data.test.inputs[0], method="leave-one-out"))
+chosen = min(best, key=lambda name: best[name].history_.best_value)
+print("lowest validation loss:", chosen)
+for explanation in explain.cases(best[chosen], data.test, method="leave-one-out"):
+    display(explanation)
 
 # %% [markdown]
 # ## Save and load
 #
-# One file holds weights, vocabulary, labels and settings. The classifier that comes back gives the same answer.
+# One file holds weights, vocabulary, labels and settings. The classifier that comes back gives the same answers.
 
 # %%
-best = min(classifiers, key=lambda key: classifiers[key].history_.best_value)
-work, few = emorec.reporting.work_folder(), list(data.test.inputs[:50])
-classifiers[best].save(work / "recurrent_and_convolutional.emorec")
+work = emorec.reporting.work_folder()
+best[chosen].save(work / "recurrent_and_convolutional.emorec")
 same = emorec.TextClassifier.load(work / "recurrent_and_convolutional.emorec")
-print("lowest validation loss:", *best)
-abs(same.predict_proba(few) - classifiers[best].predict_proba(few)).max()
+change = abs(same.predict_proba(data.test.inputs[:50]) - best[chosen].predict_proba(data.test.inputs[:50])).max()
+print(f"largest change of a probability: {change}")
 
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: write a sentence of your own and run this one cell. All networks answer; how far they disagree says how
+# Now it is your turn: write a sentence of your own and run this one cell. All networks answer; how far they disagree says how
 # seriously to take any one of them.
 
 # %% tags=["user-input"]
-test_sentence = "I had not laughed like that since the day my brother fell into the pond."
-first.encoding_.notify([test_sentence])
-words = first.tokenise(test_sentence)
-answers = {(name, str(rate)): c.proba_from_tokens([words])[0] for (name, rate), c in classifiers.items()}
-shown = pd.DataFrame(answers, index=list(data.label_set)).T.rename_axis(["network", "dropout"])
+test_sentence = "There was hair in the soup and something slimy at the bottom of the glass."
+shown = pd.DataFrame({name: c.predict_proba([test_sentence])[0] for name, c in best.items()}, index=list(data.label_set)).T
 shown.style.format("{:.0%}").highlight_max(axis=1, props="font-weight:bold;background:rgba(230,159,0,0.4)")
 
 # %% [markdown]
 # ## Results
 
 # %% tags=["results"]
-found = {f"accuracy, {name}, dropout {rate}": (e.accuracy, *e.accuracy_interval) for (name, rate), e in evaluations.items()}
-found["floor: TF-IDF + logistic regression, accuracy"] = floors["tfidf-lr"].accuracy
-found["floor: majority class, accuracy"] = floors["majority"].accuracy
-found["smallest difference that is not chance"] = needed / 100
-emorec.reporting.publish(found, title=f"Accuracy on {data.name} (test), 95 % intervals")
+results = {f"accuracy, {name}": (e.accuracy, *e.accuracy_interval) for name, e in evaluations.items()}
+results |= {f"task of order, {name}": value for name, value in order.items()}
+results["smallest difference that is not chance"] = needed / 100
+emorec.reporting.publish(results, title=f"Accuracy on {data.name} (test), 95 % intervals")
 
 # %% [markdown]
-# **What was learnt.** On a thousand short sentences the network that ignores word order, the average of words, is as
-# accurate as the linear floor, and no network that reads in order is more accurate. The recurrent ones are behind it,
-# most of them by more than chance in the test examples allows. But in the run shown here the seed that all share is the
-# luckiest of four for that average of words, which makes up several points of every difference: a fair comparison
-# needs several seeds of every network. Shuffling the words changes about a quarter of the recurrent networks'
-# answers, or more, and costs few points of accuracy: they react to order, and have learned little from it.
-# Dropout moved some losses down and some up, and where it had too few epochs it only slowed things down.
+# ### What was learnt
 #
-# **What was not.** Which of these networks is best. All had the same learning rate and eight epochs, which suits some
-# better than others; more data, longer training and pretrained vectors would change the picture. (One published list
-# of these networks on movie-review sentences, from a single fold and a single seed, runs from 72 to 81 %; with 1,067 test
-# sentences its neighbours cannot be told apart.) The notebook that compares attention mechanisms asks such a question
-# properly: with folds, seeds, intervals and corrected p values.
+# Where only the order decides, an average of words can do no better than guess, and every other network learns the rule, the convolutional one included: its
+# windows of a few words are enough, since *not* is next to the word that it turns away. On the sentences of the sample the words themselves carry nearly
+# all there is to know. There the average is level with the convolutional network and with the better recurrent ones; the plain recurrent network and the MLP
+# with weights for each position, which must learn every word anew in every place, are far behind. Those two differences are beyond chance. Most of the others
+# are of the size by which three seeds of one network differ, so the order of the other networks in the table is mostly luck.
+#
+# Dropout made nearly all losses larger here. It is also a brake, and eight epochs on a thousand sentences are too few to be slowed down; with more of both it
+# has a better chance. All networks had the same learning rate, which suits some better than others. Which of them is best is not answered here;
+# [attention_comparison](attention_comparison.ipynb) asks such a question with folds, seeds and adjusted p values.
+#
+# ### Exercises
+#
+# 1. Put *not* two words before the word that it turns away (`not very good`). Which networks still learn the task?
+#    <details><summary>Solution</summary>Change <code>f"not {lost[1]}"</code> to <code>f"not very {lost[1]}"</code>. The recurrent networks do, and so does
+#    the CNN, whose windows are 3 to 5 words wide; with <code>kernel_sizes=(2,)</code> it no longer can.</details>
+# 2. The MLP has weights of its own for each position. It learns the task of order and fails on the sentences. Why?
+#    <details><summary>Solution</summary>The task has a few words in a few places, and 600 texts show each of them often. The sentences have thousands of words;
+#    what the MLP learns about a word in third place says nothing about the same word in fourth place.</details>
+# 3. Two networks reach 80.1 % and 81.0 % on 1,067 test sentences, and exactly one of them is right on a fifth of these. Is the second better?
+#    <details><summary>Solution</summary>A difference below 1.96 · √(0.2 / 1067) = 2.7 points is what two equally good networks show in nineteen of twenty
+#    cases, so 0.9 points say nothing.</details>
+#
+# ### Where to go on
+#
+# [global_attention](global_attention.ipynb) lets a recurrent network choose among its states, [self_attention](self_attention.ipynb) lets words act on one another
+# without any recurrence, and [parameter_search](parameter_search.ipynb) shows how to choose settings honestly. The encoders are described in
+# [emorec.text](../../docs/api/text.md).
+
