@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -129,8 +130,8 @@ class VideoFrames:
         short = self.stated - number > max(2, 0.03 * self.stated)
         if short and (self.stated / self.rate) - self.seconds > 2.5 / self.rate:
             warnings.warn(
-                f"{self.path.name} ends after {number} of {self.stated} frames ({self.seconds:.1f} s): it is cut "
-                "off or damaged there. Copy or download it again; what was read is in the result.",
+                f"{self.path.name} ends after {self.seconds:.1f} of {self.stated / self.rate:.1f} s ({number} frames): "
+                "it is cut off or damaged there. Copy or download it again; what was read is in the result.",
                 PictureNotice,
                 stacklevel=4,
             )
@@ -229,9 +230,12 @@ def show(picture: np.ndarray | None) -> bool:
     """Shows a picture in a window; None closes it. False once the reader presses q or Esc.
 
     Raises:
-        BadInput: This OpenCV was built without windows.
+        BadInput: This OpenCV was built without windows, or there is no screen.
     """
+    screen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     try:
+        if not screen:  # Qt would end the process
+            raise cv2.error("no screen")
         if picture is None:
             cv2.destroyAllWindows()
             return False

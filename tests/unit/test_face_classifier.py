@@ -556,11 +556,21 @@ def test_the_camera(trained, monkeypatch):
         raise cv2.error("not implemented")
 
     monkeypatch.setattr(cv2, "imshow", no_window)
+    monkeypatch.setenv("DISPLAY", ":0")
     with pytest.raises(BadInput, match="window=False"):
         trained.webcam()
     monkeypatch.setattr(video, "in_colab", lambda: True)
     monkeypatch.setattr(video, "colab_photo", lambda: cv2.imencode(".jpg", np.zeros((40, 40, 3), "uint8"))[1].tobytes())
     assert trained.webcam().shape == (40, 40, 3)
+
+
+def test_without_a_screen_a_window_is_refused_and_the_process_lives(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(cv2, "imshow", lambda *_: pytest.fail("Qt ends the process here"))
+    with pytest.raises(BadInput, match="no screen.*window=False"):
+        video.show(np.zeros((4, 4, 3), "uint8"))
 
 
 def test_dimensions_of_training_pictures_are_noted(tmp_path):
