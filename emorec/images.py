@@ -119,6 +119,10 @@ def _decoded(source):
         name, data = f"The picture ({len(source)} bytes)", source
     elif isinstance(source, str) and source.startswith("data:"):
         name, data = "The picture in the data URL", _from_url(source)
+    elif isinstance(source, str) and source.lower().startswith(("http://", "https://")):
+        raise BadInput(
+            f"Nothing is fetched from {source[:60]!r}: download the picture, and give its path or its bytes."
+        )
     else:
         name = path = Path(os.path.expanduser(source))
         if not path.is_file():

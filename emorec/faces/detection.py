@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from emorec import images as pictures
+from emorec.checks import real_number
 from emorec.errors import BadInput
 from emorec.faces import detectors
 from emorec.faces.detectors import Face
@@ -75,8 +76,8 @@ def detect_faces(
     """
     if method not in METHODS:
         raise BadInput(f"Unknown method {method!r}; choose one of {', '.join(METHODS)}.")
-    if min_score is not None and not 0 <= min_score <= 1:
-        raise BadInput(f"min_score lies in 0 to 1; received {min_score!r}.")
+    if min_score is not None:
+        real_number("min_score", min_score, 0, 1)
     picture = pictures.as_picture(image, bgr=bgr)
     height, width = picture.shape[:2]
     if method == "auto":

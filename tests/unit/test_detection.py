@@ -125,6 +125,8 @@ def test_small_and_unsure_faces_are_left_out_on_demand(scene):
     assert len(detect(canvas, min_score=scores[1])) == 3
     with pytest.raises(BadInput, match="min_score"):
         detect(canvas, min_score=50)
+    with pytest.raises(BadInput, match="min_score must be a number.*'high'"):
+        detect(canvas, min_score="high")
 
 
 def test_no_face_is_an_empty_list():

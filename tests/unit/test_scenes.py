@@ -190,6 +190,8 @@ def test_a_data_url_is_a_picture():
     Image.fromarray(rgb).save(file, "png")
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     assert np.array_equal(images.as_picture(url), rgb)
+    with pytest.raises(BadInput, match="download the picture"):
+        images.as_picture("https://example.org/face.jpg")
     for damaged in ("data:image/png;base64,####", "data:image/png,abc", url[:-60]):
         with pytest.raises(DataCorrupt, match="data URL"):
             images.as_picture(damaged)
