@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.labels import LabelSet, shared
 from emorec.multimodal import decisions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SURE = 0.5  # probability above which a modality counts as having an opinion of its own
 
@@ -87,3 +91,31 @@ def disagreement(arrays: list, presence: np.ndarray) -> np.ndarray:
     sure = [np.where(p.max(axis=1) > SURE, p.argmax(axis=1), -1) for p in arrays]
     sure = np.where(presence, np.stack(sure, axis=1), -1)
     return np.array([len(set(row) - {-1}) > 1 for row in sure.tolist()], dtype=bool)
+
+
+def table_of_contributions(
+    label_set: LabelSet, p: np.ndarray, without: dict[str, np.ndarray], presence: np.ndarray, leads: np.ndarray,
+    disagree: np.ndarray,
+) -> pd.DataFrame:  # fmt: skip
+    """The DataFrame of `MultimodalClassifier.contributions`.
+
+    Args:
+        label_set: C classes. p: Probabilities (N, C).
+        without: Modality to the probabilities (N, C) without it.
+        presence: bool (N, M). leads: (N, M), what each brought to the lead of the most probable class.
+        disagree: bool (N,).
+    """
+    import pandas as pd
+
+    rows, best = np.arange(len(p)), p.argmax(axis=1)
+    share = shares(leads * presence)
+    table = pd.DataFrame({"label": label_set.decode(best), "probability": p[rows, best]})
+    for k, (name, rest) in enumerate(without.items()):
+        table[name] = np.where(presence[:, k], (p - rest)[rows, best], np.nan)
+    for k, name in enumerate(without):
+        table[f"{name} share"] = np.where(presence[:, k], share[:, k], np.nan)
+    names = [*without]
+    deciders = [names[k] if said else None for k, said in zip(share.argmax(axis=1), share.sum(axis=1) > 0)]
+    table["decided_by"] = pd.Series(deciders, dtype=object)
+    table["disagree"] = disagree
+    return table

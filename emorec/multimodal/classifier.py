@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emorec.faces.classifier import FaceClassifier
-    from emorec.labels import LabelSet
     from emorec.text.classifier import TextClassifier
     from emorec.types import Picture, Values
     from emorec.voice.classifier import VoiceClassifier
@@ -318,7 +317,7 @@ class MultimodalClassifier(Classifier):
         best = p.argmax(axis=1)
         without = self._without(x)
         leads = [agreement.lead(p, best) - agreement.lead(rest, best) for rest in without.values()]
-        table = table_of_contributions(
+        table = agreement.table_of_contributions(
             self.label_set_, p, without, presence, np.stack(leads, axis=1),
             agreement.disagreement(list(self._each_alone(x).values()), presence),
         )  # fmt: skip
@@ -420,34 +419,6 @@ class MultimodalClassifier(Classifier):
             state = {"encodings": {"image": state["image"], "text": words}, "prior": state["prior"]}
         self._encodings = {name: MODALITIES[name].restored(saved) for name, saved in state["encodings"].items()}
         self.prior_ = np.array(state["prior"])
-
-
-def table_of_contributions(
-    label_set: LabelSet, p: np.ndarray, without: dict[str, np.ndarray], presence: np.ndarray, leads: np.ndarray,
-    disagree: np.ndarray,
-) -> pd.DataFrame:  # fmt: skip
-    """The DataFrame of `MultimodalClassifier.contributions`.
-
-    Args:
-        label_set: C classes. p: Probabilities (N, C).
-        without: Modality to the probabilities (N, C) without it.
-        presence: bool (N, M). leads: (N, M), what each brought to the lead of the most probable class.
-        disagree: bool (N,).
-    """
-    import pandas as pd
-
-    rows, best = np.arange(len(p)), p.argmax(axis=1)
-    share = agreement.shares(leads * presence)
-    table = pd.DataFrame({"label": label_set.decode(best), "probability": p[rows, best]})
-    for k, (name, rest) in enumerate(without.items()):
-        table[name] = np.where(presence[:, k], (p - rest)[rows, best], np.nan)
-    for k, name in enumerate(without):
-        table[f"{name} share"] = np.where(presence[:, k], share[:, k], np.nan)
-    names = [*without]
-    deciders = [names[k] if said else None for k, said in zip(share.argmax(axis=1), share.sum(axis=1) > 0)]
-    table["decided_by"] = pd.Series(deciders, dtype=object)
-    table["disagree"] = disagree
-    return table
 
 
 @dataclass

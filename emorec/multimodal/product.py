@@ -82,8 +82,6 @@ class ProductClassifier:
 
         A modality that is alone is measured against all classes being equally probable.
         """
-        from emorec.multimodal.classifier import table_of_contributions
-
         said = self._said(as_rows(images, texts, sounds))
         fused = agreement.together(said, self.label_set_.names)
         p, presence = fused["probabilities"], np.stack([there for there, _ in said.values()], axis=1)
@@ -93,7 +91,7 @@ class ProductClassifier:
             left = agreement.together(rest, self.label_set_.names)["probabilities"]
             without[name] = np.nan_to_num(left, nan=1 / len(self.label_set_))
         leads = np.stack([agreement.lead(q, best) for _, q in said.values()], axis=1)
-        return table_of_contributions(self.label_set_, p, without, presence, leads, fused["disagree"])
+        return agreement.table_of_contributions(self.label_set_, p, without, presence, leads, fused["disagree"])
 
     def _said(self, rows):
         """Modality to (presence (N,), probabilities (N, C) of the classes in common)."""

@@ -10,7 +10,6 @@ on after its last epoch.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from torch import nn
 
 from emorec import datasets
 from emorec.faces.augmentation import augment_batch
+from emorec.files import replacing
 from emorec.labels import EMOTIONS7
 from emorec.types import FilePath, Strings
 
@@ -142,8 +142,8 @@ def train(
         loss = _epoch(model, optimizer, schedule, changed, soft, np.random.default_rng([seed, epoch]))
         row = {"epoch": epoch + 1, "loss": loss, **check(model), "cpu_seconds": time.process_time() - began}
         progress(json.dumps(row))  # type: ignore[misc]
-        torch.save({k: v.state_dict() for k, v in parts.items()} | {"epoch": epoch + 1}, file.with_suffix(".writing"))
-        os.replace(file.with_suffix(".writing"), file)
+        with replacing(file) as temporary:
+            torch.save({k: v.state_dict() for k, v in parts.items()} | {"epoch": epoch + 1}, temporary)
         with open(folder / f"{name}.jsonl", "a") as log:
             log.write(json.dumps(row) + "\n")
     return model

@@ -8,7 +8,6 @@ A stage that is done leaves its weights in the folder, and a run that was stoppe
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from emorec.files import replacing
 from emorec.labels import EMOTIONS7, GOEMOTIONS
 from emorec.text import minilm
 from emorec.text.tokens import tokenise
@@ -170,8 +170,8 @@ def main(folder: FilePath, progress: Callable[[str], None] | None = print) -> No
             network.load_state_dict(torch.load(weights, weights_only=True))
             continue
         report = train(network, encode(mixture(stage), pieces), stage, progress)
-        torch.save(network.state_dict(), weights.with_suffix(".writing"))
-        os.replace(weights.with_suffix(".writing"), weights)
+        with replacing(weights) as temporary:
+            torch.save(network.state_dict(), temporary)
         with open(folder / "log.jsonl", "a") as log:
             log.write(json.dumps(asdict(stage) | report) + "\n")
 

@@ -173,8 +173,9 @@ def _picture_seeds():
 
     rng = np.random.default_rng(0)
     made = []
-    for mode, kinds in {"L": ("PNG", "JPEG", "BMP", "TIFF", "GIF"), "RGB": ("PNG", "JPEG", "WEBP", "PPM"),
-                        "RGBA": ("PNG",), "P": ("GIF", "PNG"), "I;16": ("PNG", "TIFF"), "CMYK": ("JPEG", "TIFF")}.items():  # fmt: skip
+    kinds_of = {"L": ("PNG", "JPEG", "BMP", "TIFF", "GIF"), "RGB": ("PNG", "JPEG", "WEBP", "PPM"), "RGBA": ("PNG",),
+                "P": ("GIF", "PNG"), "I;16": ("PNG", "TIFF"), "CMYK": ("JPEG", "TIFF")}  # fmt: skip
+    for mode, kinds in kinds_of.items():
         bands = {"RGB": 3, "RGBA": 4, "CMYK": 4}.get(mode)
         array = rng.integers(0, 256, (12, 9) if bands is None else (12, 9, bands)).astype(
             "uint16" if mode == "I;16" else "uint8"
