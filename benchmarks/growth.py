@@ -14,7 +14,6 @@ from emorec import training
 from emorec.attention import SelfAttention
 from emorec.text.models import build_text_model
 
-
 LEAST = 8  # MB: less is the allocator's doing
 
 
