@@ -235,7 +235,7 @@ def _smaller(png):
     if "A" not in picture.mode or picture.getchannel("A").getextrema()[0] == 255:
         few, photograph = io.BytesIO(), io.BytesIO()
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(few, "PNG", optimize=True)
-        picture.convert("RGB").save(photograph, "JPEG", quality=80, optimize=True)
+        picture.convert("RGB").save(photograph, "JPEG", quality=72, optimize=True)
         forms["image/png"] = min(few.getvalue(), data, key=len)
         if 4 * len(photograph.getvalue()) < 3 * len(forms["image/png"]):
             forms = {"image/jpeg": photograph.getvalue()}
@@ -255,13 +255,13 @@ def build(name: str, fast: bool = False, progress: Callable[[str], None] = print
     """Executes a notebook on the bundled sample and writes its ``.ipynb``, stamped with its script's digest."""
     import nbformat
 
-    notebook = read(name)
+    notebook, source = read(name), digest(name)  # the script may change while it runs
     if fast:
         assign(notebook, "parameters", {"fast": True})
     before = _cpu_of_children()
     execute(notebook, folder=script(name).parent, progress=progress)
     notebook.metadata["emorec"] = {
-        "source_sha256": digest(name),
+        "source_sha256": source,
         "verified": date.today().isoformat(),
         "cpu_seconds": round(_cpu_of_children() - before, 1),
         **notebook.metadata["emorec"],

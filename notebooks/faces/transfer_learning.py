@@ -16,14 +16,15 @@
 #
 # <!-- launch -->
 #
-# Labelled faces are rare; pictures are not. So one takes a network that has learnt another task with many pictures, and
-# goes on from there: either its layers stay **frozen** and only a new last layer is trained, or everything is
-# **fine-tuned** at a small learning rate. The usual choice is a network trained on ImageNet: VGG16, ResNet-50,
-# Inception-v3 or Inception-ResNet-v2. This notebook can use all four. Their weights have to be downloaded, so out of the
-# box it asks its question with a small network of its own: trained first on another task, then on few faces.
+# **With 140 labelled faces, which other task should a network have learnt before?** Labelled faces are rare, and other
+# pictures are not. *Transfer learning* takes a network that has learnt another task from many pictures and continues from
+# there. Either its layers stay *frozen* and only a new last layer is trained, or everything is *fine-tuned* at a small
+# learning rate. The usual choice is a network trained on the photographs of ImageNet: VGG16, ResNet-50, Inception-v3 or
+# Inception-ResNet-v2. This notebook can use all four, but their weights must be downloaded. Out of the box it asks the
+# question with a small network of its own, which first learns one of two tasks from the *same* pictures: the emotions of
+# plainly posed faces, which is close to the target, or the hair styles of the people, which is far from it.
 #
-# **Which other task helps?** Two are compared: one that is close (the same emotions, posed plainly) and one that is far
-# (the person's hair). The faces are rendered: numbers say that a method works; they are no benchmark.
+# The faces are rendered. The numbers show how the method works; they are no benchmark.
 
 # %% [markdown]
 # ## Set-up
@@ -44,7 +45,7 @@ import emorec; emorec.about(install=True)
 #
 # `weights = "imagenet"` downloads a backbone once (VGG16 59 MB, ResNet-50 95 MB, Inception-v3 88 MB, Inception-ResNet-v2
 # 219 MB) and trains it on the few labels too, which takes minutes to an hour without a GPU. With `none`, nothing is
-# downloaded and the backbone is only looked at. `people` is the number of people with labels, 14 pictures each.
+# downloaded and the backbone is built but not trained. `people` is the number of people with labels, 14 pictures each.
 
 # %% tags=["parameters"]
 dataset = "sample-faces"  # @param ["sample-faces", "fer2013", "ferplus", "rafdb"]
@@ -57,18 +58,18 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# **The target**: few labelled faces, with turned heads, side light and noise; nobody in it appears in another part.
+# The *target* are few labelled faces, with turned heads, side light and noise. Each person appears in one split only.
 
 # %%
 import numpy as np
 
-drawn = {"n_identities": 120, "per_identity": 2, "jobs": 2}
-data = emorec.datasets.load(dataset, grey=True, **(drawn if dataset == "sample-faces" else {"size": 48}))
+rendered = {"n_identities": 120, "per_identity": 2, "jobs": 2}
+data = emorec.datasets.load(dataset, grey=True, **(rendered if dataset == "sample-faces" else {"size": 48}))
 print(data)
 print(data.protocol)
 
 # %% [markdown]
-# Each seed draws other people to learn from. Validation stays small too: where labels are few, they are few everywhere.
+# Each seed learns from other people. The validation split is kept small too: where labels are few, they are few everywhere.
 
 # %%
 def few(seed):
@@ -83,16 +84,16 @@ validation = data.validation.sample(140)
 test = data.test.sample(1000)
 
 # %% [markdown]
-# **The sources**: faces that are cheap to have. *Posed faces* are rendered with full expressions and heads hardly turned,
-# and labelled with their emotion: the laboratory before the wild. *Hair* has the same pictures, labelled with the
-# person's hair style, and no emotion. The people are split as in the target: nobody in its test part was ever seen.
+# The *sources* are faces that are cheap to have, rendered with full expressions and heads that are hardly turned. One source
+# labels them with their emotion (posed expressions, as in a laboratory), the other labels the same pictures with the hair
+# style of the person and no emotion. The people are split as in the target.
 
 # %%
 from emorec.datasets.base import Split, objects
 from emorec.faces.render import Identity
 from emorec.labels import EMOTIONS7, LabelSet
 
-posed = emorec.datasets.load("sample-faces", difficulty="easy", grey=True, **drawn)
+posed = emorec.datasets.load("sample-faces", difficulty="easy", grey=True, **rendered)
 if fast:
     posed, seeds = posed.smaller(210), 1
 
@@ -108,7 +109,7 @@ styles = LabelSet("hair", tuple(emorec.faces.render.HAIR_STYLES))
 # %% [markdown]
 # ## Look at it
 #
-# Above, posed faces with both their labels; below, the target.
+# Posed faces with both their labels are above, faces of the target below. The networks see them in grey, with 48 × 48 pixels.
 
 # %%
 from emorec import plots
@@ -116,21 +117,20 @@ from emorec import plots
 firsts = [np.flatnonzero(posed.train.labels == name)[2 * k] for k, name in enumerate(EMOTIONS7)]
 shown = [np.flatnonzero(data.train.labels == name)[2 * k] for k, name in enumerate(data.label_set)]
 
-# %% [markdown]
-# Each posed face has two labels, the emotion and the hair:
-
 # %%
+from emorec.faces.rendered import enlarged
+
 titles = [f"{a}\n{b}" for a, b in zip(posed.train.labels[firsts], hair(posed.train).labels[firsts])] + [f"{x}\n" for x in data.train.labels[shown]]
-plots.images([*posed.train.inputs[firsts], *data.train.inputs[shown]], titles=titles, columns=len(firsts), size=1.25);
+plots.images([*enlarged(posed.train, firsts), *enlarged(data.train, shown)], titles=titles, columns=len(firsts), size=1.35);
 
 # %% [markdown]
 # ## Model
 #
 # ### The large backbones
 #
-# One call builds any of the four: the picture is scaled as the backbone expects, enlarged to at least 75 pixels, and the
-# averages of its last maps go into a new linear layer. Without `weights` it starts from random numbers, and a few hundred
-# pictures will not fill millions of them.
+# One call builds any of the four. The picture is scaled as the backbone expects and enlarged to at least 75 pixels, and the
+# averages of the last maps go into a new linear layer. Without `weights` the backbone starts from random numbers, and a few
+# hundred pictures are not enough to set millions of them.
 
 # %%
 import pandas as pd
@@ -142,8 +142,8 @@ small = build_face_model("vgg", classes=len(data.label_set), width=8)
 pd.DataFrame({name: {"parameters": m.count_params(), "multiplications (million)": multiply_adds(m) / 1e6} for name, m in ((backbone, big), ("small VGG", small))}).T.style.format("{:,.0f}")
 
 # %% [markdown]
-# What is trained at each stage? Frozen, only the last layer; then the last layers of the backbone, or all of it. Its
-# normalisation layers stand still throughout: their statistics come from a million pictures, ours would come from few.
+# While the backbone is frozen, only the last layer is trained; later the last layers of the backbone, or all of it. Its
+# normalisation layers are never trained: their statistics come from a million pictures, and ours would come from few.
 
 # %%
 if weights == "none":
@@ -155,12 +155,14 @@ else:
 # %% [markdown]
 # ### The small network
 #
-# The small VGG plays the same part at a hundredth of the cost. A network that has learnt a source is cut before its last
-# layer; what is left turns a picture into a vector $f(x)$. Then
+# The small VGG plays the same role at a hundredth of the cost. A network that has learnt a source is cut before its last
+# layer, and what is left turns a picture $x$ into a vector $f(x)$. Then
 #
 # $$\text{frozen:}\ \min_{W}\ \sum_i \ell(W f(x_i), y_i), \qquad \text{fine-tuned:}\ \min_{W, f}\ \sum_i \ell(W f(x_i), y_i),$$
 #
-# the second from where the source left $f$, at a tenth of the learning rate.
+# where the sum runs over the labelled pictures $x_i$ of the target with their labels $y_i$, $\ell$ is the cross-entropy, and
+# $W$ holds the weights of the new last layer. Fine-tuning starts from the $f$ that the source has left, at a tenth of the
+# learning rate.
 
 # %%
 def transferred(source, classes, seed):
@@ -174,7 +176,7 @@ def transferred(source, classes, seed):
 # %% [markdown]
 # ## Train
 #
-# First the sources, once each.
+# Each source is learnt once.
 
 # %%
 sources = {"hair": (styles, hair), "posed faces": (EMOTIONS7, lambda split: split)}
@@ -188,9 +190,9 @@ for name, (label_set, labelled) in sources.items():
     print(f"{name}: validation accuracy {100 * learnt[name].history_.best_value:.0f} % of {len(label_set)} classes; the commonest has {100 * share:.0f} %")
 
 # %% [markdown]
-# Then the target. A frozen network needs no training but that of its last layer: its vectors are computed once, and
-# logistic regression does the rest. A random, frozen network stands beside as a control: whatever it reaches is due to
-# the architecture, not to what was learnt.
+# Then comes the target. A frozen network needs no training except for its last layer: its vectors are computed once, and
+# logistic regression is fitted to them. A random, frozen network is the control: what it reaches is due to the
+# architecture, not to anything learnt.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -209,8 +211,8 @@ def frozen(source, part, seed):
     return linear.predict(emorec.training.predict(vectors, test.inputs[..., None]))
 
 # %% [markdown]
-# Fine-tuned, and from scratch, with the same pictures, augmentation and epochs. The learning rate is each one's own: from
-# scratch the usual one, fine-tuned a tenth.
+# The fine-tuned networks and the one trained from scratch have the same pictures, augmentation and number of epochs. The
+# learning rate from scratch is the usual one, and a tenth of it for fine-tuning.
 
 # %%
 from emorec.faces.augmentation import Augmenter
@@ -232,7 +234,8 @@ def tuned(source, part, seed):
     return data.label_set.decode(emorec.training.predict(model, test.inputs[..., None]).argmax(axis=1))
 
 # %% [markdown]
-# All of them, for each seed. The posed network also answers as it is, without one label of the target.
+# All of them are trained for each seed. The network that learnt posed faces also answers as it is, without a single label of
+# the target.
 
 # %%
 answers = {}
@@ -245,7 +248,7 @@ for seed in range(seeds):
 print(len(part), "labelled pictures of the target;", len(answers), "answers to the test part")
 
 # %% [markdown]
-# The large backbone, where its weights are there: frozen for a third of the epochs, then fine-tuned.
+# Where its weights were downloaded, the large backbone is frozen for a third of the epochs and then fine-tuned.
 
 # %%
 if weights != "none":
@@ -257,8 +260,8 @@ if weights != "none":
 # %% [markdown]
 # ## Evaluate
 #
-# Accuracy on people never seen, the mean of the seeds; each seed, with its own few people, is a circle. The intervals come
-# from the differences between the people of the test part.
+# This is the main figure: the accuracy on people never seen, as the mean of the seeds. Each seed, with its own few people, is a
+# circle. The intervals come from the differences between the people of the test split.
 
 # %%
 from emorec import metrics
@@ -267,19 +270,17 @@ persons = test.ids if test.groups is None else test.groups
 right = pd.DataFrame({key: answer == test.labels for key, answer in answers.items()}).astype(float)
 by_person = right.T.groupby(level=0).mean().T.groupby(persons).mean()
 ranked = by_person.mean().sort_values().index
-rows = [dict(zip(("estimate", "low", "high"), 100 * np.array(metrics.mean_interval(by_person[name]))), label=name) for name in ranked]
-
-# %% [markdown]
-# From the lowest to the highest:
+rows = [dict(zip(("estimate", "low", "high"), 100 * np.array(metrics.mean_interval(by_person[name], within=(0, 1)))), label=name) for name in ranked]
 
 # %%
-ax = plots.forest(rows, reference=None, xlabel="accuracy on the test part (%), with 95 % interval")
+ax = plots.forest(rows, reference=100 / len(data.label_set), xlabel="accuracy on the test split (%), with 95 % interval; dashed: chance")
 for i, name in enumerate(ranked):
     values = 100 * right[name].mean()
     ax.plot(values, [i + 0.25] * len(values), "o", mfc="none", color="0.4", ms=4)
 
 # %% [markdown]
-# Against training from scratch, person by person on the same pictures:
+# The gain over training from scratch is taken person by person, on the same pictures. The intervals are not adjusted for the
+# number of comparisons.
 
 # %%
 gains = {name: metrics.mean_interval(by_person[name] - by_person["from scratch"]) for name in ranked if name != "from scratch"}
@@ -289,8 +290,8 @@ plots.forest(rows, xlabel="gain in accuracy over training from scratch (percenta
 # %% [markdown]
 # ## Explain
 #
-# What did a source leave behind? The same target picture through the first convolution that each network learnt: maps
-# of edges and shades, much alike. The tasks differ further up, in what is made of them.
+# What has a source left behind? Here is the same target picture after the first convolution of each source network. The maps
+# show edges and shades and are much alike. The two networks differ further up, in what they make of them.
 
 # %%
 import keras
@@ -306,37 +307,39 @@ titles = [text for name in learnt for text in (name, *[""] * 6)]
 plots.images(maps, titles=titles, columns=7, size=1.25);
 
 # %% [markdown]
-# Grad-CAM on a network inside a network works as on any other: here on the chosen large backbone. With random weights
-# its heat means nothing, and looks no less convincing.
+# Three test pictures of the target, chosen by rule, show how the network that learnt posed faces reads them without any label of
+# the target: the right answer with the highest probability, the right answer with the lowest, and the wrong answer with
+# the highest.
 
 # %%
-from emorec.faces import explain
+from emorec.faces import examples
 
-target = [data.label_set.index("happiness")]
-heat = explain.grad_cam(big, face[None, ..., None], target)
-seen = explain.FaceExplanation(face, heat[0], "", {}, "happiness", "grad-cam").overlay()
-plots.images([face, seen], titles=["picture", f"{backbone}, {'random' if weights == 'none' else weights} weights"], size=1.8);
+examples.figure(learnt["posed faces"], test)
 
 # %% [markdown]
 # ## Save and load
 #
-# One file holds the source network, and gives the same answer.
+# One file holds the source network. The number is the largest change of a probability.
 
 # %%
 learnt["posed faces"].save(work / "transfer_learning.emorec")
 same = emorec.FaceClassifier.load(work / "transfer_learning.emorec")
-abs(same.predict_proba(test.inputs[:50]) - learnt["posed faces"].predict_proba(test.inputs[:50])).max()
+float(abs(same.predict_proba(test.inputs[:50]) - learnt["posed faces"].predict_proba(test.inputs[:50])).max())
 
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: give a picture of a face and run this one cell. With `where = "auto"` the face is looked for in the picture;
-# a box `(x, y, w, h)` says where it is. A network that has seen only rendered faces is lost on photographs.
+# Name a picture of a face and run this one cell. `where = "auto"` looks for the face in the picture, and a box
+# `(x, y, w, h)` says where it is. A network that has seen only rendered faces fails on photographs, so
+# `face-emotion-small`, which comes along and has seen 28,709 photographs, answers beside it. The rendered face that is used by
+# default shows *surprise*.
 
 # %% tags=["user-input"]
 test_image = None  # a path or an address on this computer; None takes a rendered face
 where = "none"  # the picture is a face
-picture = emorec.faces.render.random_face("anger", seed=4, size=96).image if test_image is None else test_image
+picture = emorec.faces.render.portrait("surprise", seed=2).image if test_image is None else test_image
+print("the network of this notebook:", same.predict([picture], detect=where)[0])
+print("face-emotion-small:", emorec.load("face-emotion-small").predict([picture], detect=where)[0])
 same.explain(picture, detect=where)
 
 # %% [markdown]
@@ -345,22 +348,44 @@ same.explain(picture, detect=where)
 # %% tags=["results"]
 emorec.reporting.publish(
     {
-        **{f"{name}: accuracy on {data.name} (test), {len(part)} labelled pictures": tuple(metrics.mean_interval(by_person[name])) for name in reversed(ranked)},
+        **{f"{name}: accuracy on {data.name} (test), {len(part)} labelled pictures": tuple(metrics.mean_interval(by_person[name], within=(0, 1))) for name in reversed(ranked)},
         **{f"gain over scratch, {name}": tuple(g) for name, g in gains.items()},
     }
 )
 
 # %% [markdown]
-# **What was learnt.** With 140 labelled pictures, a network from scratch answers hardly better than chance. What helps is
-# having learnt the *same distinction* before: the network trained on posed faces reads more than half of the harder faces without
-# a single label of theirs, and keeps that when it is frozen and gets a new last layer. Hair, learnt well from the very
-# same pictures, helps not at all: its network learnt to look above the face and to ignore what changes in it. A source
-# is worth what it shares with the target, not how many pictures it had.
+# ### What was learnt
 #
-# Fine-tuning is no safe improvement on freezing. Here it lost on average, and its three seeds lie tens of points apart:
-# the new last layer starts from random numbers, and its first errors disturb what the layers below had learnt before 140
-# pictures can mend it. That is why the large backbones are trained frozen first, in `FaceClassifier` too.
+# With 140 labelled pictures, a network from scratch answers hardly better than chance. What helps is having learnt the *same
+# distinction* before. The network that was trained on posed faces reads about half of the harder faces without a single
+# label of theirs, and keeps nearly all of this when it is frozen and gets a new last layer. Hair styles, learnt well from the very same
+# pictures, do not help: their network has learnt to look above the face and to ignore what changes in it. A source is worth
+# what it shares with the target, not how many pictures it had.
 #
-# **What was not.** One source network each was trained, so the seeds vary the few pictures and the last layer, not the
-# source. Nothing was learnt here about ImageNet: it is far from faces in its labels, but its million photographs teach
-# much more than hair styles do. `weights = "imagenet"` asks that question where there is a network connection.
+# Fine-tuning is no safe improvement on freezing. The new last layer starts from random numbers, and its first errors disturb
+# what the layers below had learnt before 140 pictures can repair it. This is why `FaceClassifier` trains large backbones
+# frozen first.
+#
+# One source network of each kind was trained, so the seeds vary the few pictures and the last layer, not the source. Nothing
+# was learnt here about ImageNet. Its labels are far from faces, but its million photographs teach much more than hair
+# styles do; `weights = "imagenet"` asks that question where there is a network connection.
+#
+# ### Exercises
+#
+# 1. Raise `people` from 10 to 60. Which curves meet?
+#    <details><summary>Solution</summary>Training from scratch catches up first, since it lacks only pictures. The frozen hair
+#    network hardly moves: its vectors do not hold the expression, however many labels there are.</details>
+# 2. Use the random, frozen network as a baseline: why does it answer better than chance at all?
+#    <details><summary>Solution</summary>Random convolutions followed by a mean are a fixed set of texture filters. Logistic
+#    regression can use the differences that they happen to respond to, such as an open mouth.</details>
+# 3. Replace the source by the model that comes along, <code>emorec.load("face-emotion-small")</code>, and fit logistic
+#    regression to its vectors (<code>.features(pictures)</code>). Does a network of photographs help rendered faces?
+#    <details><summary>Solution</summary>Fit <code>LogisticRegression(C=0.05, max_iter=2000)</code> to the vectors of
+#    <code>few(0).inputs</code> and score it on <code>test.inputs</code>. It shares the distinction with the target but
+#    not the kind of picture. Write down what you expect before you compare it with the main figure.</details>
+#
+# ### Where to go on
+#
+# [data_augmentation](data_augmentation.ipynb) is the other remedy for few pictures, and [cross_dataset](cross_dataset.ipynb)
+# uses a network on pictures that differ from its training data. The functions are described in
+# [emorec.faces](../../docs/api/faces.md).

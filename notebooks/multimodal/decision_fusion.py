@@ -16,14 +16,14 @@
 #
 # <!-- launch -->
 #
-# One model reads the sentence, another looks at the face, and each gives a probability for every emotion. How should two
-# opinions become one? **Decision fusion** answers with rules that are decades old and need no training: average,
-# multiply, take the boldest, vote. They let every modality keep its own model, and a missing modality costs nothing. This
-# notebook compares the rules, shows when each is the right one, what calibration has to do with it, how **stacking**
-# learns a rule, and a world in which every rule must fail.
+# **How should two opinions become one?** One model reads the sentence, another looks at the face, and each gives a probability
+# for every emotion. *Decision fusion* combines these probabilities by rules that are decades old and need no training:
+# average them, multiply them, follow the most confident one, or vote. Every modality keeps its own model, and a missing
+# modality costs nothing. This notebook compares the rules, shows when each is the right one and what calibration has to do
+# with it, explains how *stacking* learns a rule, and ends with a task on which every rule must fail.
 #
-# The faces are drawn by this package and each is paired with a bundled sentence of the same emotion. **Paired by label**
-# means that such numbers show the machinery, not how people behave, and that multiplying is optimal by construction.
+# The faces are rendered by this package, and each is paired with a bundled sentence of the same emotion. *Paired by label*
+# means that such numbers show how the method works, not how people behave, and that multiplying is optimal by construction.
 
 # %% [markdown]
 # ## Set-up
@@ -42,7 +42,8 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# The pairs are drawn on the first run, which takes some seconds.
+# `congruence` is the share of pairs whose face shows the emotion of the sentence. The faces are rendered on the first run, which
+# takes some seconds.
 
 # %% tags=["parameters"]
 difficulty = "easy"  # @param ["easy", "medium", "hard"]
@@ -53,8 +54,8 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# Split first, paired afterwards: no sentence and no person stands in two parts. The first part trains the models, the
-# second chooses, the third is opened once. With `congruence` below 1 some faces show another emotion than the sentence.
+# The sentences and people are split first and paired afterwards, so that none appears in two splits. The training split trains
+# the models, the validation split sets temperatures and weights, and the test split is opened once.
 
 # %%
 data = emorec.datasets.load("sample-pairs", difficulty=difficulty, congruence=congruence, seed=seed, limit=200 if fast else None, jobs=2)
@@ -63,6 +64,8 @@ print(data.protocol)
 
 # %% [markdown]
 # ## Look at it
+#
+# One training pair of each emotion: the sentences are listed in the order of the faces.
 
 # %%
 from emorec import plots
@@ -70,13 +73,14 @@ from emorec import plots
 first = [list(data.train.labels).index(name) for name in data.label_set]
 for i in first:
     print(f"{data.train.labels[i]:>10}: {data.train.inputs['text'][i]}")
-plots.images(data.train.inputs["image"][first], titles=list(data.label_set), columns=7);
+plots.images(data.train.inputs["image"][first], titles=list(data.label_set), columns=7, size=1.4, smooth=True);
 
 # %% [markdown]
 # ## Model
 #
-# Two small models that know nothing of each other: logistic regression on word counts, and logistic regression on the
-# directions of edges in the face. With probabilities $p_m(c)$ of class $c$ from modality $m$ of $M$, the rules are
+# Two small models work independently of each other: logistic regression on weighted word counts (TF-IDF), and logistic
+# regression on the directions of edges in the face (HOG). Let $M$ be the number of modalities, $p_m(c)$ the probability that
+# modality $m$ gives to class $c$, $w_m$ its weight, and $P(c)$ the share of class $c$ in the training split. The rules are
 #
 # | rule | fused score of class $c$ | right when |
 # |---|---|---|
@@ -85,10 +89,10 @@ plots.images(data.train.inputs["image"][first], titles=list(data.label_set), col
 # | product | $\prod_m p_m(c)$ | modalities are independent given the class, classes equally common |
 # | Bayes (Kittler et al., 1998) | $P(c)^{1-M} \prod_m p_m(c)$ | the same, for any class frequencies |
 # | geometric | $\left(\prod_m p_m(c)\right)^{1/M}$ | as product; less sure of itself |
-# | max | $\max_m p_m(c)$ | whoever is surest is right |
+# | max | $\max_m p_m(c)$ | the most confident opinion is right |
 # | vote | share of modalities that put $c$ first | only decisions are known |
 #
-# All are plain functions of arrays, and take `presence` for missing modalities.
+# All are functions of arrays, and `presence` tells them which modalities are missing.
 
 # %%
 from emorec.faces import baselines as face_baselines
@@ -106,7 +110,7 @@ list(decisions.RULES)
 # %% [markdown]
 # ## Train
 #
-# Each model is fitted alone, on the training part.
+# Each model is fitted alone, on the training split.
 
 # %%
 import numpy as np
@@ -125,9 +129,10 @@ validation, test = opinions(data.validation), opinions(data.test)
 # %% [markdown]
 # ### Calibration first
 #
-# A rule that multiplies believes its witnesses. If one of them says 0.99 where 0.7 would be right, it drowns the other. One
-# number per modality, the temperature, fitted on the validation part, puts that right; it changes no single model's answer.
-# A temperature below 1 means that a model was too timid, above 1 that it was too bold.
+# A rule that multiplies takes its probabilities literally. If one model says 0.99 where 0.7 would be right, it overrules the
+# other. One number for each modality, the *temperature*, corrects this: it is fitted on the validation split, divides the
+# log-probabilities, and changes no answer of a single model. A temperature below 1 means that the model was too timid,
+# above 1 that it was too bold.
 
 # %%
 truth = {"validation": data.label_set.encode(data.validation.labels), "test": data.label_set.encode(data.test.labels)}
@@ -142,8 +147,8 @@ def calibrated(p):
 print({m: round(t, 2) for m, t in temperatures.items()})
 
 # %% [markdown]
-# Points on the diagonal mean that of the answers given with 60 %, 60 % are right. Shown on the test part, after the
-# temperatures were fixed.
+# In these reliability diagrams a point on the diagonal means that of the answers given with 60 %, 60 % are right. They show the
+# test split, after the temperatures were fixed.
 
 # %%
 import matplotlib.pyplot as plt
@@ -156,10 +161,10 @@ for ax, (m, stage, p) in zip(axes, stages):
 # %% [markdown]
 # ### Weights and stacking
 #
-# The weights of the weighted rule are chosen on the validation part. **Stacking** (Wolpert, 1992) learns the rule:
-# logistic regression on the modalities' log-probabilities. These must come from models that have not seen the example, or
-# the stack would trust whichever modality overfits most. So every training example is predicted *out of fold*; where
-# examples come in groups, such as videos or speakers, no group is split.
+# The weights of the weighted rule are chosen on the validation split. *Stacking* (Wolpert 1992) learns the rule by logistic
+# regression on the log-probabilities of the modalities. These must come from models that have not seen the example, or the
+# stack would trust the modality that overfits most. Every training example is therefore predicted *out of fold*, by models
+# that were fitted without its fold; where examples come in groups, such as videos or speakers, no group is split.
 
 # %%
 shares = np.linspace(0, 1, 21)
@@ -172,8 +177,8 @@ print(f"weight of the sentence {weight:.2f}; temperatures out of fold", {m: roun
 # %% [markdown]
 # ## Evaluate
 #
-# Every rule on the same calibrated opinions. The differences are to the better single modality, on the same test
-# examples.
+# Every rule combines the same calibrated probabilities. The table gives accuracy, macro-F1 (the mean over the classes of the
+# F1 score), the log-loss in nats, which punishes false certainty, and the calibration error.
 
 # %%
 prior = np.bincount(data.label_set.encode(data.train.labels)) / len(data.train)
@@ -181,9 +186,6 @@ options = {"weighted": {"weights": [weight, 1 - weight]}, "bayes": {"prior": pri
 answers = {f"{m} alone": p for m, p in calibrated(test).items()}
 answers |= {rule: decisions.combine(rule, list(calibrated(test).values()), **options.get(rule, {})) for rule in decisions.RULES}
 answers["stacking"] = stack.predict_proba(data.test.inputs)[:, order]
-
-# %% [markdown]
-# Accuracy, macro-F1, and the loss in nats, which punishes false certainty:
 
 # %%
 import pandas as pd
@@ -194,7 +196,8 @@ pd.DataFrame({name: {"accuracy %": 100 * e.accuracy, "macro-F1 %": 100 * e.macro
                      "calibration error": e.ece} for name, e in scored.items()}).T.round(2)  # fmt: skip
 
 # %% [markdown]
-# The gain over the single modality that does better on these very examples, the harder comparison, with its 95 % interval:
+# This is the main figure: the gain over the single modality that does better on these very examples, which is the harder
+# comparison. The intervals are 95 % intervals over the same test examples and are not adjusted for the number of rules.
 
 # %%
 better = max(fitted, key=lambda m: scored[f"{m} alone"].accuracy)
@@ -206,75 +209,86 @@ plots.forest([{"label": name, "estimate": g.value, "low": g.low, "high": g.high}
 # %% [markdown]
 # ### A missing modality
 #
-# Every second face is gone. The rules use what is there; for these examples the answer is the sentence's own.
+# Every second face is removed. The rules use what is left, so that the answer to these examples is that of the sentence alone.
 
 # %%
 presence = np.ones((len(data.test), 2), bool)
 presence[::2, 1] = False
 gone = {rule: decisions.combine(rule, list(calibrated(test).values()), presence, **options.get(rule, {})) for rule in decisions.RULES}
 gone["stacking"] = stack.predict_proba(data.test.inputs, presence)[:, order]
-same = [np.array_equal(p[::2].argmax(axis=1), answers["text alone"][::2].argmax(axis=1)) for p in list(gone.values())[:-1]]
-print("rules answer as the sentence alone where the face is gone:", all(same))
+alike = [np.array_equal(p[::2].argmax(axis=1), answers["text alone"][::2].argmax(axis=1)) for p in list(gone.values())[:-1]]
+print("rules answer as the sentence alone where the face is missing:", all(alike))
 pd.Series({rule: 100 * np.mean(p.argmax(axis=1) == truth["test"]) for rule, p in gone.items()}, name="accuracy %").round(1).to_frame().T
 
 # %% [markdown]
 # ### Where every rule must fail
 #
-# In the *exclusive-or* world (see the notebook on feature fusion) a modality alone says nothing, so that its honest
-# probabilities are all near one half. No rule can make something of that: 50 % ± 2, with a best possible of 89.6 %. In the
-# label-paired world the rules are as good as anything. With two classes and two modalities all rules decide alike, only
-# how sure they are differs; stacking alone may weigh the modalities.
+# In the synthetic task *exclusive-or* (see [feature_fusion](feature_fusion.ipynb)) the class is whether two hidden signs differ.
+# One modality alone says nothing about it, so honest probabilities are all near one half, and no rule can make anything of
+# them: the rules reach 50 % ± 1, where 89.6 % is possible. In the task *label-paired* the rules are as good as anything.
+# With two classes and two modalities all rules without weights decide alike; only stacking can weigh the modalities.
 
 # %%
-from emorec.multimodal import synthetic as regimes
+from emorec.multimodal import synthetic
 from sklearn.linear_model import LogisticRegression
 
 
-def rules_in(world):
+def rules_on(task):
     """Test accuracy (%) of every rule on logistic regression of each modality."""
-    drawn = regimes.regime(world).dataset(500 if fast else 4000, 10, 10_000)
-    alone = {m: LogisticRegression() for m in regimes.MODALITIES}
-    p = [alone[m].fit(drawn.train.inputs[m], drawn.train.labels).predict_proba(drawn.test.inputs[m]) for m in alone]
-    found = {rule: decisions.combine(rule, p) for rule in decisions.RULES}
-    found["stacking"] = decisions.Stacking(alone).fit(drawn.train.inputs, drawn.train.labels).predict_proba(drawn.test.inputs)
-    right = drawn.label_set.encode(drawn.test.labels)
-    return {rule: 100 * np.mean(q.argmax(axis=1) == right) for rule, q in found.items()} | {"best possible": 100 * regimes.regime(world).bayes}
+    sampled = synthetic.regime(task).dataset(500 if fast else 4000, 10, 10_000)
+    alone = {m: LogisticRegression() for m in synthetic.MODALITIES}
+    p = [alone[m].fit(sampled.train.inputs[m], sampled.train.labels).predict_proba(sampled.test.inputs[m]) for m in alone]
+    fused = {rule: decisions.combine(rule, p) for rule in decisions.RULES}
+    fused["stacking"] = decisions.Stacking(alone).fit(sampled.train.inputs, sampled.train.labels).predict_proba(sampled.test.inputs)
+    right = sampled.label_set.encode(sampled.test.labels)
+    return {rule: 100 * np.mean(q.argmax(axis=1) == right) for rule, q in fused.items()} | {"best possible": 100 * synthetic.regime(task).bayes}
 
-
-# %% [markdown]
-# The 95 % interval of each number is ± 1 or less.
 
 # %%
-worlds = pd.DataFrame({world: rules_in(world) for world in regimes.REGIMES})
-worlds.round(1).T
+tasks = pd.DataFrame({task: rules_on(task) for task in synthetic.REGIMES})
+tasks.round(1).T
 
 # %% [markdown]
 # ## Explain
 #
-# What a rule did can be read off its inputs. Three test examples on which the two models disagree:
+# What a rule did can be read from its inputs. Among the test examples on which the two models disagree, three are chosen by the
+# product rule: the right answer with the highest probability, the right answer with the lowest, and the wrong answer with
+# the highest. Each panel gives the sentence, its true label (in bold on the axis), and the probabilities in per cent of both
+# models and of three rules.
 
 # %%
-disagree = np.flatnonzero(test["text"].argmax(axis=1) != test["image"].argmax(axis=1))[:3]
+import textwrap
 
 
 def opinions_of(p, rules=("mean", "product", "max")):
-    """A table of one example: each model's and each rule's probabilities (%)."""
+    """Each model's and each rule's probabilities (%) of one example, as a table."""
     rows = p | {rule: decisions.combine(rule, list(p.values())) for rule in rules}
     return pd.DataFrame({name: 100 * v[0] for name, v in rows.items()}, index=list(data.label_set)).T.round(0).astype(int)
 
 
-for i in disagree:
-    print(f"{data.test.labels[i]}: {data.test.inputs['text'][i]}")
-    display(opinions_of({m: v[[i]] for m, v in calibrated(test).items()}))
+split_opinions = test["text"].argmax(axis=1) != test["image"].argmax(axis=1)
+sure, fine = answers["product"].max(axis=1), answers["product"].argmax(axis=1) == truth["test"]
+chosen = {"right and sure": np.where(split_opinions & fine, sure, -1).argmax(), "right and unsure": np.where(split_opinions & fine, sure, 2).argmin(), "wrong and sure": np.where(split_opinions & ~fine, sure, -1).argmax()}
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(13.5, 4), layout="constrained", sharey=True)
+for ax, (case, i) in zip(axes, chosen.items()):
+    shown = opinions_of({m: v[[i]] for m, v in calibrated(test).items()})
+    ax.imshow(shown, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(shown.to_numpy()):
+        ax.text(column, row, value, ha="center", va="center", color="white" if value < 55 else "black")
+    ax.set_xticks(range(len(data.label_set)), list(data.label_set), rotation=45, ha="right")
+    ax.get_xticklabels()[truth["test"][i]].set_fontweight("bold")
+    ax.set_title(f"{case}, true label {data.test.labels[i]}\n{textwrap.fill(data.test.inputs['text'][i], 48)}", fontsize=9)
+axes[0].set_yticks(range(len(shown)), shown.index);
 
 # %% [markdown]
 # ## Save and load
 #
-# The stack holds ordinary scikit-learn models, so that `joblib` stores it. Load such files only if you made them: they can
-# run code.
+# The stack holds ordinary scikit-learn models, so that `joblib` stores it. Load such files only if you made them, because they
+# can run code.
 
 # %%
-
 import joblib
 
 work = emorec.reporting.work_folder()
@@ -285,14 +299,18 @@ print("same answers:", np.array_equal(again.predict_proba(data.test.inputs), sta
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: write a sentence, choose a picture or leave `None` for a drawn face, and run this one cell. Nobody detects
-# the face here: the picture should show little else.
+# Write a sentence, name a picture of a face or leave `None` for a rendered one, and run this one cell. The face is not searched
+# for, so the picture should show little else. The small models of this notebook know a few hundred sentences and rendered
+# faces. `MultimodalClassifier.pretrained()`, whose models come along and which also uses the product rule, answers beside
+# them. As built, both halves show *happiness*.
 
 # %% tags=["user-input"]
 test_sentence = "I can't believe they all came, this is the best birthday I ever had!"
 test_image = None  # a path or an address on this computer
-picture = data.test.inputs["image"][list(data.test.labels).index("happiness")] if test_image is None else test_image
+picture = emorec.faces.render.portrait("happiness", seed=2, size=48).image if test_image is None else test_image
 yours = {"text": fitted["text"].predict_proba([test_sentence])[:, order], "image": fitted["image"].predict_proba([picture])[:, order]}
+pretrained = emorec.MultimodalClassifier.pretrained(sound=None)
+print("pretrained:", pretrained.predict(images=[picture], texts=[test_sentence])[0])
 opinions_of(calibrated(yours), rules=["mean", "product", "max", "vote"])
 
 # %% [markdown]
@@ -302,18 +320,38 @@ opinions_of(calibrated(yours), rules=["mean", "product", "max", "vote"])
 emorec.reporting.publish({
     **{f"accuracy, {name}": (e.accuracy, *e.accuracy_interval) for name, e in scored.items() if name in ("text alone", "image alone", "mean", "product", "stacking")},
     f"gain of the product rule over {better} alone": tuple(v / 100 for v in gains["product"]),
-    "exclusive-or, mean rule": worlds.loc["mean", "exclusive-or"] / 100,
-    "exclusive-or, best possible": worlds.loc["best possible", "exclusive-or"] / 100,
+    "exclusive-or, mean rule": tasks.loc["mean", "exclusive-or"] / 100,
+    "exclusive-or, best possible": tasks.loc["best possible", "exclusive-or"] / 100,
 })  # fmt: skip
 
 # %% [markdown]
-# **What was learnt.** Two weak models that err in different places are better together than either alone, under every rule,
-# though not equally. Multiplying does best among the rules, as it must: pairs made by label are independent given the class,
-# which is exactly the product rule's assumption. Averaging is close behind in accuracy but timid: its probabilities are too
-# flat. The max rule gains least, about half as much. Stacking finds a rule as good as the product without being told.
-# Where a face is missing, a rule falls back on the sentence by itself. And where the class lies between the modalities,
-# no rule helps: that takes fusion of features.
+# ### What was learnt
 #
-# **What was not.** 231 test examples tell five points apart, not one or two: the order of product, stacking and vote is
-# not settled. The faces are drawn, and no one here says one thing with words and another with the face. Lower
-# `congruence` to see what unreliable witnesses do to each rule.
+# Two weak models that err in different places are better together than either alone, under every rule, though not equally.
+# Multiplying does best among the rules, as it must: pairs made by label are independent given the class, which is exactly
+# the assumption of the product rule. Averaging is close behind in accuracy, but its probabilities are too flat. The max rule
+# gains least. Stacking learns a rule that is about as good as the product. Where a face is missing, a rule falls back on the
+# sentence by itself. Where the class lies *between* the modalities, no rule helps, and features must be fused instead.
+#
+# With 231 test examples, five points can be told apart but not one or two, so the order of product, stacking and vote is not
+# settled. The faces are rendered, and nobody says one thing with words and another with the face. A lower `congruence`
+# shows what unreliable witnesses do to each rule.
+#
+# ### Exercises
+#
+# 1. Skip the calibration: combine `test` instead of `calibrated(test)`. Which rules lose accuracy and which cannot?
+#    <details><summary>Solution</summary>Vote cannot change, since temperatures do not change the answer of a single model. Mean,
+#    product and max can change, because they compare probabilities between models. Run
+#    <code>decisions.combine(rule, list(test.values()))</code> for each.</details>
+# 2. Show that with two classes, two modalities and equal weights, mean and product always give the same answer.
+#    <details><summary>Solution</summary>Let p and q be the two probabilities of the first class. The mean prefers it if p + q &gt; 1.
+#    The product prefers it if pq &gt; (1 − p)(1 − q) = 1 − p − q + pq, which is the same condition.</details>
+# 3. Why must stacking predict its training examples out of fold?
+#    <details><summary>Solution</summary>Models that have seen an example are too certain about it. The stack would learn to trust
+#    the model that memorises best, and would be wrong about new examples, where that certainty is gone.</details>
+#
+# ### Where to go on
+#
+# [feature_fusion](feature_fusion.ipynb) solves the task on which every rule fails, [attention_fusion](attention_fusion.ipynb) weighs
+# the modalities anew for each sample, and [face_and_sentence](face_and_sentence.ipynb) goes from raw input to one answer. The
+# rules are described in [emorec.multimodal](../../docs/api/multimodal.md).

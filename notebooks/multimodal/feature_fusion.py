@@ -16,14 +16,15 @@
 #
 # <!-- launch -->
 #
-# A voice and a face, a picture and a sentence: two feature vectors, and one answer. **Feature fusion** makes one vector
-# of them before anything is decided. A dozen ways are in use, from putting the vectors side by side to multiplying
-# everything with everything. On real data they end within a point or two of each other, and nobody can say why. So this
-# notebook uses made-up worlds in which the best possible accuracy is known, and asks: which method reaches it, which
-# cannot, and does a model that could use an interaction between modalities really use one?
+# **Which kind of fusion can represent which relation between two modalities?** A voice and a face, or a picture and a
+# sentence, give two feature vectors, and one answer is wanted. *Feature fusion* makes one vector of them before anything is
+# decided. A dozen methods are in use, from putting the vectors side by side to multiplying everything with everything. On
+# real data they end within a point or two of each other, and it is hard to say why. This notebook therefore uses synthetic
+# tasks whose best possible accuracy is known, and asks which method reaches it, which cannot, and whether a model that
+# *could* use an interaction between the modalities really uses one.
 #
-# It runs without a network connection. The regimes are drawn, not recorded; results on real data (CMU-MOSI) are an
-# option below, and stand in the notebook on attention fusion.
+# Everything runs without a network connection. The data are sampled, not recorded. Results on real data (CMU-MOSI) are an
+# option below, and stand in the notebook [attention_fusion](attention_fusion.ipynb).
 
 # %% [markdown]
 # ## Set-up
@@ -42,7 +43,8 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# `with_mosi` also trains every method on utterances of CMU-MOSI, which are downloaded when first asked for.
+# `examples` is the number of training samples for each task. `with_mosi` also trains every method on utterances of CMU-MOSI,
+# which are downloaded on the first call.
 
 # %% tags=["parameters"]
 examples = 2000  # @param {type:"integer"}
@@ -54,30 +56,32 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# Each modality $m$ is a vector of eight features, $x_m = a_m s_m u_m + \varepsilon$: a hidden sign $s_m = \pm 1$ shows
-# along one direction $u_m$, under normal noise in all eight. What differs is what the class is:
+# Each modality $m$ is a vector of eight features, $x_m = a_m s_m u_m + \varepsilon$. A hidden sign $s_m = \pm 1$ shows along one
+# direction $u_m$ with strength $a_m$, under normal noise $\varepsilon$ in all eight features. The three tasks differ in what the
+# class is:
 #
-# - **label-paired**: both signs are the class. Two witnesses tell the same story; adding up what they say is optimal.
-#   Pairs made by label, a happy face with any happy sentence, are of this kind.
-# - **exclusive-or**: the class is positive if the signs differ. Either modality alone says nothing: kind words with a
-#   contemptuous face are not a weaker kindness, they are sarcasm.
-# - **one modality**: the second is noise. A good method must learn to leave it alone.
+# - **label-paired**: both signs are the class, so that the two modalities tell the same story and adding up their evidence is
+#   optimal. Pairs made by label, such as a happy face with any happy sentence, are of this kind.
+# - **exclusive-or**: the class is positive if the signs differ. Either modality alone says nothing. Kind words with a
+#   contemptuous face are not a weaker kindness; they are sarcasm.
+# - **one modality**: the second modality is noise, and a good method must learn to leave it alone.
 
 # %%
 import numpy as np
 
-from emorec.multimodal import synthetic as regimes
+from emorec.multimodal import synthetic
 
 examples, epochs = (400, 4) if fast else (examples, epochs)
-worlds = {name: regimes.regime(name) for name in regimes.REGIMES}
-data = {name: world.dataset(examples, 10, 4000) for name, world in worlds.items()}
-print(*(f"{name}: {found.protocol}" for name, found in data.items()), sep="\n")
+tasks = {name: synthetic.regime(name) for name in synthetic.REGIMES}
+data = {name: task.dataset(examples, 10, 4000) for name, task in tasks.items()}
+print(*(f"{name}: {sampled.protocol}" for name, sampled in data.items()), sep="\n")
 
 # %% [markdown]
 # ## Look at it
 #
-# Seen along the two directions that matter (no method knows them), each world is a picture. In the middle no straight
-# line parts the colours, which is why no sum of two scores can: the boundary of $g(x_1) + h(x_2)$ cannot be a cross.
+# Seen along the two directions that matter (which no method is told), each task is a picture. In the middle one no straight line
+# separates the colours. This is why no sum of two scores can solve it: the boundary of $g(x_1) + h(x_2)$, with any
+# functions $g$ and $h$ that each see one modality, cannot be a cross.
 
 # %%
 import matplotlib.pyplot as plt
@@ -85,20 +89,22 @@ import matplotlib.pyplot as plt
 from emorec import plots
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharex=True, sharey=True)
-for ax, (name, found) in zip(axes, data.items()):
+for ax, (name, sampled) in zip(axes, data.items()):
     for label, colour, marker in (("negative", plots.ORANGE, "o"), ("positive", plots.BLUE, "^")):
-        rows = np.flatnonzero(found.test.labels == label)[:400]
-        shown = [found.test.inputs[m][rows] @ u for m, u in zip(regimes.MODALITIES, worlds[name].directions)]
+        rows = np.flatnonzero(sampled.test.labels == label)[:400]
+        shown = [sampled.test.inputs[m][rows] @ u for m, u in zip(synthetic.MODALITIES, tasks[name].directions)]
         ax.scatter(*shown, s=8, color=colour, marker=marker, alpha=0.6, label=label)
-    ax.set(title=f"{name}: best possible {100 * worlds[name].bayes:.1f} %", xlabel="first modality")
+    ax.set(title=f"{name}: best possible {100 * tasks[name].bayes:.1f} %", xlabel="first modality")
 axes[0].set_ylabel("second modality")
 axes[0].legend(frameon=False, markerscale=2);
 
 # %% [markdown]
 # ## Model
 #
-# Every method is a Keras layer with one calling form, `layer(inputs, presence=None)`, for two or more modalities. With
-# $h_m = W_m x_m$, and $\odot$ for the product of each feature with its partner:
+# Every method is a Keras layer that is called as `layer(inputs, presence=None)`, for two or more modalities. In the table,
+# $h_m = W_m x_m$ with a learnt matrix $W_m$ is the projection of modality $m$; $\odot$ multiplies two vectors feature by feature and
+# $\otimes$ each feature with each; $[x_1; x_2]$ is the two vectors side by side; $\sigma$ is the logistic function; and $a$, $P$, $V$,
+# $\gamma$ and $\beta$ are learnt.
 #
 # | method | what it computes | interaction before the last layers? |
 # |---|---|---|
@@ -114,8 +120,9 @@ axes[0].legend(frameon=False, markerscale=2);
 # | bottleneck (Nagrani 2021) | exchange through a few shared tokens | attention, then a dense layer |
 # | memory (Zadeh 2018) | two LSTMs and a memory of what changes | gates of the memory |
 #
-# To see what the fusion itself can do, two rows have no hidden layer after it: the weighted sum, and a second
-# concatenation. All others get one of 32 units.
+# To show what the fusion itself can do, two methods have no hidden layer after it: the weighted sum, and a second form of
+# concatenation. All others have a hidden layer of 32 units. The models differ in size, so small differences between methods are
+# no ranking.
 
 # %%
 from emorec.multimodal.models import FUSION_SETTINGS, build_fusion_model
@@ -123,27 +130,20 @@ from emorec.multimodal.models import FUSION_SETTINGS, build_fusion_model
 names = ["concatenation", "concatenation, linear", "tensor"] if fast else list(FUSION_SETTINGS)
 sizes = {"first": 8, "second": 8}
 
-# %% [markdown]
-# The sizes of the models are not equal, so small differences between methods are no ranking.
 
-# %%
 def build(name, sizes=sizes, **options):
     options = {"hidden": 32, "dropout": 0.2, **FUSION_SETTINGS[name], **options}
     return build_fusion_model(sizes, 2, fusion=name.partition(",")[0], **options)
 
 
-
-# %% [markdown]
-# Weights of each model:
-
-# %%
-print({name: build(name).count_params() for name in names})
+print("weights:", ", ".join(f"{name} {build(name).count_params():,}" for name in names))
 
 # %% [markdown]
 # ## Train
 #
-# Every method starts from the same weights in each world, trains for the same number of epochs, and nothing is chosen.
-# Besides its modalities a model is told who is there: here, both.
+# Every method starts from the same weights in each task and trains for the same number of epochs, and nothing is selected. Besides
+# its modalities a model receives their *presence*: here both are there. A network is compiled once and put back to its start
+# for each task, which saves most of the time.
 
 # %%
 from emorec import training
@@ -154,79 +154,62 @@ def batch(inputs):
     return inputs | {"presence": np.ones((len(next(iter(inputs.values()))), 2), "float32")}
 
 
-# %% [markdown]
-# A network is compiled once and put back to its start for each world; that saves most of the time.
-
 # %%
 def train(name):
-    """The method's model, and its weights after training in each world."""
+    """The method's model, and its weights after training on each task."""
     training.set_seed(seed)
     model, trained = build(name), {}
     training.compile_model(model, steps=1, learning_rate=3e-3, schedule="constant", weight_decay=0.01,
                            label_smoothing=0, multi_label=False)  # fmt: skip
     state = [*model.variables, *model.optimizer.variables]
     start = [np.array(v) for v in state]
-    for world, found in data.items():
+    for task, sampled in data.items():
         for variable, value in zip(state, start):
             variable.assign(value)
-        targets = training.one_hot(found.label_set.encode(found.train.labels), 2)
-        model.fit(batch(found.train.inputs), targets, epochs=epochs, batch_size=64, verbose=0)
-        trained[world] = model.get_weights()
+        targets = training.one_hot(sampled.label_set.encode(sampled.train.labels), 2)
+        model.fit(batch(sampled.train.inputs), targets, epochs=epochs, batch_size=64, verbose=0)
+        trained[task] = model.get_weights()
     return model, trained
 
 
-# %% [markdown]
-# A model and its weights in each world are all that is kept.
-
-# %%
 models = {name: train(name) for name in names}
 
-# %% [markdown]
-# Two ways to ask one of them:
-
 # %%
-def logits(name, world, inputs):
+def logits(name, task, inputs):
     model, trained = models[name]
-    model.set_weights(trained[world])
+    model.set_weights(trained[task])
     return training.predict(model, batch(inputs), 4096)
 
 
-def probability(name, world, inputs):
+def probability(name, task, inputs):
     """Of the class positive."""
-    return emorec.metrics.probabilities(logits(name, world, inputs))[:, 1]
+    return emorec.metrics.probabilities(logits(name, task, inputs))[:, 1]
 
 
 # %% [markdown]
 # ## Evaluate
 #
-# Accuracy on 4,000 test examples a world, in per cent; the 95 % interval of one number is about ± 1.
+# This is the main figure: the accuracy of each method on 4,000 test samples of each task, with its 95 % interval. The dashed lines
+# are the best possible, the dotted lines guessing. In the middle, the two methods that can only add up stay at guessing, and
+# all others come close to the best possible. In the other two tasks there is nothing to choose between the methods.
 
 # %%
 import pandas as pd
 
-truth = {world: found.label_set.encode(found.test.labels) for world, found in data.items()}
+truth = {task: sampled.label_set.encode(sampled.test.labels) for task, sampled in data.items()}
 accuracy = pd.DataFrame({
-    world: {name: 100 * np.mean(logits(name, world, data[world].test.inputs).argmax(axis=1) == truth[world]) for name in names}
-    for world in data
+    task: {name: 100 * np.mean(logits(name, task, data[task].test.inputs).argmax(axis=1) == truth[task]) for name in names}
+    for task in data
 })  # fmt: skip
 
-# %% [markdown]
-# The last row is the best that anything can do.
-
 # %%
-pd.concat([accuracy, pd.DataFrame({w: {"best possible": 100 * worlds[w].bayes} for w in data})]).round(1)
-
-# %% [markdown]
-# The same as a picture. Dashed: the best possible; dotted: chance.
-
-# %%
-figure, axes = plt.subplots(1, 3, figsize=(12, 1.4 + 0.3 * len(names)), layout="constrained", sharey=True)
-for ax, world in zip(axes, data):
-    half = 196 * np.sqrt(accuracy[world] / 100 * (1 - accuracy[world] / 100) / len(truth[world]))
-    ax.errorbar(accuracy[world], range(len(names)), xerr=half, fmt="o", color=plots.BLUE, capsize=3)
-    ax.axvline(100 * worlds[world].bayes, color="0.3", ls="--")
+figure, axes = plt.subplots(1, 3, figsize=(12, 1.6 + 0.3 * len(names)), layout="constrained", sharey=True)
+for ax, task in zip(axes, data):
+    half = 196 * np.sqrt(accuracy[task] / 100 * (1 - accuracy[task] / 100) / len(truth[task]))
+    ax.errorbar(accuracy[task], range(len(names)), xerr=half, fmt="o", color=plots.BLUE, capsize=3)
+    ax.axvline(100 * tasks[task].bayes, color="0.3", ls="--")
     ax.axvline(50, color="0.3", ls=":")
-    ax.set(title=world, xlabel="test accuracy (%)", xlim=(45, 96))
+    ax.set(title=f"{task}: best possible {100 * tasks[task].bayes:.1f} %", xlabel="test accuracy (%)", xlim=(45, 96))
     ax.grid(color="0.92")
 axes[0].set_yticks(range(len(names)), names)
 axes[0].invert_yaxis();
@@ -236,48 +219,52 @@ axes[0].invert_yaxis();
 #
 # ### Does the model use an interaction?
 #
-# That a method *can* multiply does not mean that it *does*. **EMAP** (Hessel and Lee, 2020) takes the interaction out of
-# a trained model: $\hat f(x_i, y_i) = \frac1n\sum_j f(x_i, y_j) + \frac1n\sum_j f(x_j, y_i) - \frac1{n^2}\sum_{jk} f(x_j, y_k)$
-# is the closest sum $g(x) + h(y)$ to it on these data. If accuracy stays, the model only added up; if it falls to about
-# chance, all that it knew was in the interaction.
+# A method that *can* multiply does not necessarily do so. *EMAP* (Hessel & Lee 2020) removes the interaction from a trained model.
+# Let $f(x_i, y_j)$ be the output for the first modality of sample $i$ with the second modality of sample $j$, among $n$ samples.
+# Then
+#
+# $$\hat f(x_i, y_i) = \frac1n\sum_j f(x_i, y_j) + \frac1n\sum_j f(x_j, y_i) - \frac1{n^2}\sum_{j,k} f(x_j, y_k)$$
+#
+# is the closest function of the form $g(x) + h(y)$ on these data. If the accuracy of $\hat f$ is that of $f$, the model only added
+# up; if it falls to about guessing, everything that the model knew was in the interaction.
 
 # %%
 n = 40 if fast else 120
 
 
-def without_interaction(name, world):
+def without_interaction(name, task):
     """Accuracy of the model, and of its projection, on the first n test examples."""
-    x = {m: v[:n] for m, v in data[world].test.inputs.items()}
-    projected = regimes.emap(lambda a, b: logits(name, world, {"first": a, "second": b}), x["first"], x["second"])
-    return [100 * np.mean(p.argmax(axis=1) == truth[world][:n]) for p in (logits(name, world, x), projected)]
+    x = {m: v[:n] for m, v in data[task].test.inputs.items()}
+    projected = synthetic.emap(lambda a, b: logits(name, task, {"first": a, "second": b}), x["first"], x["second"])
+    return [100 * np.mean(p.argmax(axis=1) == truth[task][:n]) for p in (logits(name, task, x), projected)]
 
 
 # %% [markdown]
-# In the exclusive-or world nothing is left of a perfect model without its interaction, and yet EMAP is right somewhat more
-# often than in half of the cases: each mean over $j$ holds the pair $i$ itself, answer and all. A perfect model would get
-# about 54 % with 120 examples, and more with fewer; on top of that, ± 9 for so few.
+# On the task exclusive-or nothing is left of a perfect model without its interaction, and yet EMAP is right somewhat more often
+# than in half of the cases: each mean over $j$ contains the pair $i$ itself, with its answer. A perfect model would reach
+# about 54 % with 120 samples, and the interval for so few is ± 9 points. The number of one
+# method alone, such as that of the memory, can be that high by chance: in the recorded experiment, with more samples and three
+# seeds, its EMAP is at 53, 51 and 49 %, like that of the others.
 
 # %%
-rows = {(world, name): without_interaction(name, world) for world in ("label-paired", "exclusive-or") for name in names}
+rows = {(task, name): without_interaction(name, task) for task in ("label-paired", "exclusive-or") for name in names}
 emap = pd.DataFrame(rows, index=["model", "EMAP"]).T
 emap.unstack(0).loc[names].round(0).astype(int)
 
 # %% [markdown]
 # ### What the models believe
 #
-# The probability of *positive* over the plane of the first picture, in the exclusive-or world (all other features 0).
-# The white line is where a model is undecided; the exact answer stands on the left.
+# The pictures show the probability of *positive* over the plane of the first figure, for the task exclusive-or, with all other
+# features 0. The white line is where a model is undecided, and the exact answer is on the left. A model without an
+# interaction draws straight lines through the middle of the cross.
 
 # %%
 grid = np.stack(np.meshgrid(np.linspace(-4, 4, 61), np.linspace(-4, 4, 61)), axis=-1).reshape(-1, 2)
-world = worlds["exclusive-or"]
-points = {m: (grid[:, [i]] * world.directions[i]).astype("float32") for i, m in enumerate(regimes.MODALITIES)}
+exclusive = tasks["exclusive-or"]
+points = {m: (grid[:, [i]] * exclusive.directions[i]).astype("float32") for i, m in enumerate(synthetic.MODALITIES)}
 shown = [n for n in ("concatenation, linear", "attention", "tensor") if n in names]
-surfaces = {"best possible": world.posterior(points)}
+surfaces = {"best possible": exclusive.posterior(points)}
 surfaces |= {name: probability(name, "exclusive-or", points) for name in shown}
-
-# %% [markdown]
-# A model without an interaction draws straight lines through the middle of the cross.
 
 # %%
 figure, axes = plt.subplots(1, len(surfaces), figsize=(3.2 * len(surfaces), 3.4), layout="constrained", sharey=True)
@@ -291,8 +278,11 @@ figure.colorbar(picture, ax=axes, label="probability of positive");
 # %% [markdown]
 # ### One modality missing
 #
-# `presence` says who is there. A missing modality has no influence, whatever its values hold; what a method then does
-# with the other one it was never taught. Accuracy in the label-paired world, where either modality alone allows 84.1 %:
+# `presence` says which modalities are there. A missing modality has no influence, whatever its values hold, but what a method
+# makes of the other one alone it was never taught. The table gives the accuracy on the task label-paired, where either
+# modality alone allows 84.1 %. Most methods lose little. The Hadamard product is the exception: where the second modality is
+# missing it can fall far below guessing, because the sign that the missing factor would have had is lost. Training with
+# modalities hidden at random (`modality_dropout`) repairs this.
 
 # %%
 def with_one(name, here):
@@ -306,14 +296,11 @@ alone = {m: {name: with_one(name, here) for name in names} for m, here in (("fir
 pd.DataFrame(alone).round(1)
 
 # %% [markdown]
-# Most methods lose little, though nobody taught them. The Hadamard product is the exception: where the second modality is
-# missing it can fall far below chance, because the sign that the missing factor would have had is gone. Training with
-# modalities hidden at random (`modality_dropout`) mends this.
-#
 # ### CMU-MOSI
 #
-# With `with_mosi = True`: text and face of single utterances, 62 videos to train, 31 to test, ten epochs fixed
-# beforehand. Nothing can be chosen inside this data: its text features were made with the training labels.
+# With `with_mosi = True` the methods are trained on text and face of single utterances of CMU-MOSI: 62 videos to train, 31 to test,
+# ten epochs, fixed beforehand. Nothing can be selected on these data, because their text features were made with the training
+# labels. The table gives accuracies in per cent, with intervals over whole videos.
 
 # %%
 mosi = emorec.datasets.load("mosi") if with_mosi else None
@@ -331,42 +318,34 @@ def on_mosi(name):
     return [100 * v for v in (scored.accuracy, *scored.accuracy_interval)]
 
 
-# %% [markdown]
-# Accuracy in per cent, the interval over whole videos:
-
 # %%
 pd.DataFrame({name: on_mosi(name) for name in names}, index=["accuracy", "low", "high"]).T.round(1) if with_mosi else print("left out: with_mosi is False")
 
 # %% [markdown]
 # ## Save and load
 #
-# A model with these layers is one `.keras` file. `emorec.load_model` reads it in a process that knows nothing of them.
+# A model with these layers is one `.keras` file, which `emorec.load_model` reads. The number is the largest change of a logit.
 
 # %%
-
 model, trained = models["tensor"]
 model.set_weights(trained["exclusive-or"])
 work = emorec.reporting.work_folder()
 model.save(work / "feature_fusion.keras")
-
-# %% [markdown]
-# Read back, it gives the same logits.
-
-# %%
 same = emorec.load_model(work / "feature_fusion.keras")
 x = batch(data["exclusive-or"].test.inputs)
-print("largest change of a logit:", abs(training.predict(same, x) - training.predict(model, x)).max())
+float(abs(training.predict(same, x) - training.predict(model, x)).max())
 
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: choose a point of the exclusive-or picture, about -4 to 4 on each axis, and run this one cell. The answer
-# of each method stands beside the exact one.
+# Choose a point of the picture of exclusive-or, about −4 to 4 on each axis, and run this one cell. The probability that each method
+# gives to *positive* stands beside the exact one. As built, the signs differ, so the class is positive; a method that can only
+# add is undecided.
 
 # %% tags=["user-input"]
 first, second = 1.5, -1.0  # what the first and the second modality show
-point = {m: (value * u)[None].astype("float32") for m, value, u in zip(regimes.MODALITIES, (first, second), world.directions)}
-beliefs = {"exact": world.posterior(point)[0]}
+point = {m: (value * u)[None].astype("float32") for m, value, u in zip(synthetic.MODALITIES, (first, second), exclusive.directions)}
+beliefs = {"exact": exclusive.posterior(point)[0]}
 beliefs |= {name: probability(name, "exclusive-or", point)[0] for name in names}
 pd.Series(beliefs, name="probability of positive").round(2).to_frame().T
 
@@ -379,23 +358,23 @@ def with_interval(percent, n):
 
 
 emorec.reporting.publish({
-    **{f"{world}, best possible": worlds[world].bayes for world in data},
-    **{f"{world}, {name}": with_interval(accuracy.loc[name, world], 4000) for world in data for name in ("concatenation", "concatenation, linear", "tensor")},
+    **{f"{task}, best possible": tasks[task].bayes for task in data},
+    **{f"{task}, {name}": with_interval(accuracy.loc[name, task], 4000) for task in data for name in ("concatenation", "concatenation, linear", "tensor")},
     "exclusive-or, tensor without interaction (EMAP)": with_interval(emap.loc[("exclusive-or", "tensor"), "EMAP"], n),
 })  # fmt: skip
 
 # %% [markdown]
-# **What was learnt.** Where the modalities tell the same story, every method works, and none gains on a plain sum: adding up is
-# all there is to find. Where the class lies in how the modalities *differ*, methods that only add stay at chance, whatever
-# their size and training; every method with an interaction comes within two points of the best possible, and it hardly
-# matters which. Plain concatenation with one hidden layer is among them. EMAP tells the two apart from outside, without
-# knowing what is in the model: most fall to the few points above chance that EMAP itself leaves. Where one keeps clearly
-# more (look at the memory), only more examples can tell whether it does add up something, or fits these by chance.
+# ### What was learnt
 #
-# **What was not.** These worlds have one hidden sign a modality and no time. How often real data looks like the middle
-# picture is an open question: where pairs are made by label, it never does, and no such data can show that feature fusion
-# beats adding scores. The declared experiment with three seeds, each with examples of its own, the epoch chosen on
-# validation data:
+# Where the modalities tell the same story, every method works and none gains on a plain sum, because there is nothing to find
+# beyond adding up. Where the class lies in how the modalities *differ*, methods that only add stay at guessing, whatever
+# their size and training, and every method with an interaction comes within two points or so of the best possible. It
+# hardly matters which one: plain concatenation with one hidden layer is among them. EMAP tells the two kinds apart from
+# outside, without knowledge of what is in the model.
+#
+# These tasks have one hidden sign for each modality and no time. How often real data look like the middle picture is an open
+# question. Where pairs are made by label they never do, and such data cannot show that feature fusion is better than adding
+# scores. The recorded experiment has three seeds, each with samples of its own, and chooses the epoch on validation data:
 #
 # <!-- results: regimes -->
 # | data | model | accuracy, % [95 %] | runs |
@@ -456,3 +435,22 @@ emorec.reporting.publish({
 # label-paired: best possible 92.1 %; every seed draws 4,000 examples to train, 10,000 to test.
 # one-modality: best possible 84.1 %; every seed draws 4,000 examples to train, 10,000 to test.
 # <!-- /results -->
+#
+# ### Exercises
+#
+# 1. Give the linear concatenation ten times as many samples on the task exclusive-or. Does it leave 50 %?
+#    <details><summary>Solution</summary>No. Its score is g(first) + h(second), and no such sum has the form of a cross. More samples
+#    only make it more certain of that.</details>
+# 2. What is the best possible accuracy on label-paired if only one modality may be used, and why is it lower than with both?
+#    <details><summary>Solution</summary>84.1 %, the share of a normal distribution within one standard deviation of noise on the right
+#    side: <code>tasks["label-paired"].bayes_alone</code>. Two independent views of the same sign average the noise.</details>
+# 3. Let the class be positive only where *both* signs are positive. Can a method that only adds solve this task?
+#    <details><summary>Solution</summary>Nearly. Both signs are positive where the sum of the two is large, so a sum with another
+#    threshold separates the corner from the other three. Only relations whose boundary is no single line in the first
+#    figure, such as exclusive-or, need an interaction.</details>
+#
+# ### Where to go on
+#
+# [decision_fusion](decision_fusion.ipynb) combines probabilities instead of features, [attention_fusion](attention_fusion.ipynb)
+# weighs the modalities anew for each sample, and [aligned_sequences](aligned_sequences.ipynb) adds time. The layers are
+# described in [emorec.multimodal](../../docs/api/multimodal.md).
