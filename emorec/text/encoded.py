@@ -136,7 +136,7 @@ class Encoded:
             if len(tokens) and unknown.all():
                 strange.append(f"{self._shown(i)} holds no word the model has seen; its score says nothing about it.")
         shares = self.unknown_share
-        strange += [f"{self._shown(i)}: {self.unknown_count(i)}." for i in np.flatnonzero(shares >= LARGE_SHARE)
+        strange += [f"{self._shown(i)}: {self.unknown_count(int(i))}." for i in np.flatnonzero(shares >= LARGE_SHARE)
                     if not self.unknown[i].all()]  # fmt: skip
         strange = [] if 20 * len(strange) < len(self) else strange
         for lines in (cut, strange, clauses):
