@@ -20,23 +20,26 @@ LEAST = 8  # MB: less is the allocator's doing
 def curve(
     name: str, of: str, xs: Sequence[float], work: Callable[[float], Callable], repeats: int, most: float
 ) -> dict:
-    """Cost at each x: the least seconds of some repetitions, and the most MB held above what was held before.
+    """Cost at each x: the least seconds of some repetitions, and the MB that preparing and a first time took.
 
     Args:
         name: Of the curve. of: What x counts.
         xs: Rising.
-        work: A function from x to the work itself, a function; what is prepared outside of it costs nothing.
+        work: A function from x to the work itself, a function; what is prepared outside of that takes no time.
         repeats: Of each x; one more comes before them, in which code is traced.
         most: Largest exponent that is allowed: 1 for linear, 2 for self-attention.
     """
-    seconds, memory = [], []
+    seconds, memory, works = [], [], []
     for x in xs:
-        do = work(x)
-        do()
+        works.clear()
         gc.collect()
-        runs = [peak_memory(do) for _ in range(repeats)]
-        seconds.append(min(s for s, _ in runs))
-        memory.append(max(mb for _, mb in runs))
+
+        def first(x=x):
+            works.append(work(x))
+            works[0]()
+
+        memory.append(peak_memory(first)[1])
+        seconds.append(min(peak_memory(works[0])[0] for _ in range(repeats)))
     return {
         "name": name, "of": of, "x": list(map(float, xs)), "seconds": [round(s, 5) for s in seconds],
         "mb": [round(mb, 1) for mb in memory], "exponent": round(exponent(xs, seconds), 3),
