@@ -126,7 +126,7 @@ from emorec import plots
 faces = [[split.inputs[np.flatnonzero(split.labels == label)[k]] for label in data.label_set if (split.labels == label).any()]
          for k, split in enumerate(tests.values())]  # fmt: skip
 titles = [*data.label_set, *[""] * len(data.label_set) * (len(faces) - 1)]
-plots.images([face for row in faces for face in row], titles=titles[: sum(map(len, faces))], columns=len(data.label_set), size=1.35);
+plots.images([face for row in faces for face in row], titles=titles[: sum(map(len, faces))], columns=len(data.label_set), size=1.35, smooth=True);
 
 # %% [markdown]
 # ### Label sets do not agree
@@ -164,7 +164,6 @@ networks = [emorec.FaceClassifier("vgg", **settings, seed=s) for s in range(seed
 for network in networks:
     network.fit(data.train, validation=data.validation, label_set=data.label_set, progress=None)
 classifier = networks[0]
-plots.history(classifier.history_, metrics=["loss", "accuracy"]);
 
 # %%
 from emorec import metrics
@@ -382,7 +381,7 @@ emorec.reporting.publish(
 # took away the right answers of whole classes here, without any error, and only the confusion matrix shows it. Near copies
 # of the same faces in training and test made the baseline look far better than it is on new people, while the split by
 # person came close to the truth. What remains afterwards is a real gap, and it grows with the distance from the training
-# data: at dusk the network loses some ten points and the baseline
+# data: at dusk the network loses some twenty points and the baseline
 # nearly everything, since the network standardises each picture. On hard faces, which are turned, partly covered and weak in
 # expression, both come close to guessing.
 #

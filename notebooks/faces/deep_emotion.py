@@ -174,8 +174,8 @@ gradients = pd.DataFrame(rows).T
 gradients.style.format("{:+.5f}")
 
 # %% [markdown]
-# The main figure follows the gradient for 60 steps. With `AffineSampling` the moved face returns to its place within a
-# fraction of a pixel. With the kernel that has no gradient, the face never moves, although the code runs without complaint.
+# The main figure follows the gradient for 60 steps. With `AffineSampling` the moved face returns to its place (the
+# line marks the middle of the picture) within a fraction of a pixel. With the kernel that has no gradient, the face never moves, although the code runs without complaint.
 
 # %%
 import matplotlib.pyplot as plt
@@ -194,7 +194,8 @@ figure = plt.figure(figsize=(13, 4.6), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1.55, 1))
 for row, axes in zip(views, left.subplots(2, 5)):
     for ax, picture, title in zip(axes, [*views[row], face[0, ..., 0]], ["moved face", "after 10 steps", "30 steps", "60 steps", "target"]):
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="bicubic")
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=face.max(), interpolation="bicubic")
+        ax.axvline(15.5, color=plots.SKY, lw=1.2)
         ax.set(title=title, xticks=[], yticks=[])
     axes[0].set_ylabel(row, fontsize=10)
 ax = right.subplots()
@@ -247,7 +248,8 @@ def reader():
 
 # %%
 settings = dict(batch_size=16, learning_rate=0.002, schedule="cosine", weight_decay=0.02, label_smoothing=0.1, monitor="accuracy", progress=None)
-standard = keras.Sequential([keras.Input((32, 32, 1)), Standardise()])
+pictures = layers.Input((32, 32, 1))
+standard = keras.Model(pictures, Standardise()(pictures))
 template = training.predict(standard, upright["train"]).mean(axis=0, keepdims=True)
 
 
@@ -296,7 +298,7 @@ def done(model, pictures):
     return 15.5 * training.predict(offsets, pictures.astype("float32"))[:, [2, 5]]
 
 
-right = applied["test"][:, :, 2]  # reading this far to the side brings a face back that was moved by as much
+right = -applied["test"][:, :, 2]  # the transform that moved a face holds where its pixels were read
 shifts = {"towards the mean face": [done(run["front"], moved["test"]) for run in runs], "from the labels alone": [done(run["labels front"], moved["test"]) for run in runs]}
 follows = {}
 for how, values in shifts.items():
@@ -379,11 +381,11 @@ float(abs(training.predict(again, moved["test"]) - training.predict(learnt, move
 #
 # Name a picture that one face fills, a little off the middle perhaps, and run this one cell. The networks of all seeds answer,
 # and beside them `face-emotion-small`, which comes along and has seen 28,709 photographs; networks that know only rendered
-# faces fail on those. The rendered face that is used by default shows *surprise*, moved to the side.
+# faces fail on those. The rendered face that is used by default shows *happiness*, moved to the side.
 
 # %% tags=["user-input"]
 test_image = None  # a path on this computer, e.g. "me.jpg", or an array; None takes a rendered face
-picture = emorec.faces.render.portrait("surprise", seed=2).image if test_image is None else test_image
+picture = emorec.faces.render.portrait("happiness", seed=8).image if test_image is None else test_image
 mine = encode([picture]) if test_image is not None else np.roll(encode([picture]), 2, axis=2)
 view = training.predict(front, mine)[0]
 print("with transformer, all seeds:", ", ".join(four.names[training.predict(run["aligned"], mine)[0].argmax()] for run in runs))
@@ -406,7 +408,18 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# LEARNT
+# The gradient passes through bilinear reading and does not pass through TensorFlow's kernel behind `affine_transform`, which
+# reports no error. Two evaluations a little apart are a test that costs nothing and shows it.
+#
+# A transformer that has a gradient can learn where faces are. Trained towards the mean face, without any label or shift,
+# it follows faces of people it has never seen, with a correlation of about 0.8 for every seed, and the frozen reader reads
+# twenty points more of the moved faces, though not as many as of upright ones. Trained from the labels alone, as in
+# the paper, it is a matter of luck. Two of three seeds learn to follow the face, and one of them reads better than all
+# others; the third, which is drawn above, settles on an offset that hardly depends on the face, and ends near guessing.
+#
+# Faces that fill the picture are moved by little. Deep-Emotion's published 70.0 % on FER-2013 has not been reproduced by
+# others, who report 47 to 52 %, nor by this package, with ten maps in a layer as in the paper:
+#
 #
 # <!-- results: fer2013 -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | accuracy of one view, % [95 %] | runs |
