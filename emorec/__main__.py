@@ -1,7 +1,5 @@
 """python -m emorec score | models | data | run"""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import os

@@ -1,7 +1,5 @@
 """Checks of the numbers and names that users type: each error names the value and the range it must lie in."""
 
-from __future__ import annotations
-
 import numbers
 import operator
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Training over several devices: each computes an equal part of a batch, and their gradients are added up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar

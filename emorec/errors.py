@@ -1,7 +1,5 @@
 """Errors that people meet: each says what is wrong, with what value, and the way out."""
 
-from __future__ import annotations
-
 from emorec.types import Values
 
 

@@ -4,8 +4,6 @@ The exported network goes from what the classifier's encoding makes (pictures in
 probabilities: scaling, temperature and softmax are inside of it. The encoding itself is not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Gradients of a model's output with respect to its input: the one place that imports a backend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import keras

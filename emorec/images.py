@@ -1,7 +1,5 @@
 """Pictures in one form: what a path, a grey, RGBA or 16-bit picture, a BGR frame or floats become, or a clear error."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """What fine-tuning asks of an optimizer: rates that differ from weight to weight, and rates that warm up and decay."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """Makes `keras.saving.load_model` know the layers of this package after ``import emorec``, which imports no Keras."""
 
-from __future__ import annotations
-
 import importlib.abc
 import importlib.util
 import sys

@@ -1,8 +1,6 @@
 """What a notebook says of itself: version and device, its results in a form that both people and checks read; and the
 folder for its working files."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -1,7 +1,5 @@
 """Files of classifiers: a seal that one flipped bit breaks, and the checks of what they say of themselves."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import numbers

@@ -1,7 +1,5 @@
 """Declared experiments: a grid of runs -> results/NAME.jsonl -> tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from emorec.errors import BadInput

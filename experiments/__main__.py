@@ -1,7 +1,5 @@
 """python -m experiments run NAME | list | verify NAME"""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

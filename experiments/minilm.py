@@ -5,8 +5,6 @@ cross-validation over the training videos. These vectors know no label of either
 something on MOSI, too, where the published features have seen the labels (`experiments.multimodal`).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from functools import cache

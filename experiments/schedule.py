@@ -1,7 +1,5 @@
 """Carries out the runs of a grid: one after another, in processes of this machine, or on a Dask cluster."""
 
-from __future__ import annotations
-
 import functools
 import json
 import queue

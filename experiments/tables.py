@@ -1,7 +1,5 @@
 """Markdown tables of recorded experiments; what is said about an experiment stands in results.toml."""
 
-from __future__ import annotations
-
 import tomllib
 from functools import lru_cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """What ready-made word vectors add to a recurrent network: BiLSTM + global attention, with and without GloVe."""
 
-from __future__ import annotations
-
 from experiments.runs import Run
 from experiments.text import BASELINE, BASELINES, BIGRU, BILSTM, CLASSIFIER, in_turn
 

@@ -1,7 +1,5 @@
 """Records that come again: one recorded run of an experiment done anew, and what differs."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

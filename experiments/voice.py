@@ -1,7 +1,5 @@
 """Voice experiments: every speaker, or fold of speakers, is the test once; the answers of all are scored together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

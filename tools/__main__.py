@@ -1,7 +1,5 @@
 """python -m tools run | notebooks | generated | results | site | diagrams | glove | lines"""
 
-from __future__ import annotations
-
 import sys
 
 from emorec.__main__ import command_line

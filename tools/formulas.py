@@ -1,7 +1,5 @@
 """Formulas of Markdown as MathML, which pages show without a script and without a network."""
 
-from __future__ import annotations
-
 import re
 
 

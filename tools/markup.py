@@ -1,7 +1,5 @@
 """HTML that somebody's data or a library wrote, made harmless before it becomes part of a page."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -1,7 +1,5 @@
 """The table of notebooks, notebooks/README.md: the questions of contents.toml beside what a built notebook records."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """docs/performance.md and its figures, written from benchmarks/results.json and results/verified.json."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """RESULTS.md and the tables of results in README and notebooks, written from results/."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What the attention layers have in common: checks of their arguments, and pooling by weights."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 from typing import Any

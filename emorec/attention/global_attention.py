@@ -1,7 +1,5 @@
 """One weight per word: additive attention as a pooling layer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

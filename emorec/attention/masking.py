@@ -1,7 +1,5 @@
 """Exact masks, shared by every layer that looks at a sequence: a padded step weighs 0.0, not nearly 0.0."""
 
-from __future__ import annotations
-
 from keras import ops
 
 from emorec.errors import BadInput

@@ -1,7 +1,5 @@
 """Every word looks at every word."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

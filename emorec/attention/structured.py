@@ -1,7 +1,5 @@
 """Several looks at one sentence."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

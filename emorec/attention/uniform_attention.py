@@ -1,7 +1,5 @@
 """The control: attention that cannot look anywhere."""
 
-from __future__ import annotations
-
 import keras
 
 from emorec.attention.base import AttentionPooling

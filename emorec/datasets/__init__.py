@@ -1,7 +1,5 @@
 """Datasets by name: cards, a cache, readers of official formats, and splits that are functions of a seed."""
 
-from __future__ import annotations
-
 import importlib
 from dataclasses import replace
 from pathlib import Path

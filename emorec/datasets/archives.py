@@ -4,8 +4,6 @@ Nobody vouches for an archive, so that what it may become is bounded: by a multi
 members. The environment variable ``EMOREC_UNPACK_GB`` allows more.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import io

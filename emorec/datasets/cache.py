@@ -1,7 +1,5 @@
 """What is made once and then kept in the user's cache: parsed tables, rendered pictures, unpacked archives."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """Bytes to text, and web pages told from data."""
 
-from __future__ import annotations
-
 import re
 
 from emorec.errors import BadInput, DataCorrupt

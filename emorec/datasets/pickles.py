@@ -4,8 +4,6 @@ Everything a pickle may call is one of the functions below. Each makes no more t
 memory and time grow with the file and not with numbers written in it.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickle

@@ -4,8 +4,6 @@ Which detector serves is said in `emorec.faces.detectors`: mtcnn is installed wi
 its file is, OpenCV's cascade serves where it is asked for.
 """
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

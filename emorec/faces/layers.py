@@ -1,7 +1,5 @@
 """Layers that face models are made of: scaling inside the model, a spatial transformer, self-attention on maps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

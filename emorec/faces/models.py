@@ -4,8 +4,6 @@ Scaling is part of every model, so that a saved file carries it. Every model is 
 (a vector per picture, for embedding maps) and ``logits`` (float32), and runs on TensorFlow, JAX and torch.
 """
 
-from __future__ import annotations
-
 import math
 import os
 

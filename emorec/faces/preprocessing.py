@@ -1,7 +1,5 @@
 """The contract between a face model and the pictures it is given: size, colour and crop, saved with the weights."""
 
-from __future__ import annotations
-
 import io
 import os
 import warnings

@@ -1,7 +1,5 @@
 """Rendered faces as the dataset ``sample-faces``: rendered at the first call, then kept in the user's cache."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Faces in moving pictures: frames of a file or a camera, one number per person, probabilities smoothed, drawing."""
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

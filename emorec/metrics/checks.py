@@ -1,7 +1,5 @@
 """What scores and probabilities must look like."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every fusion layer shares: the calling form, missing modalities, padding and saving."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Fusion by attention between modalities and by a memory over time; a vector is a sequence of one step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Utterances in their dialogue: batches of dialogues, attention over utterances, and DialogueRNN as a cell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Fusion of one vector a modality, or of aligned sequences step by step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -4,8 +4,6 @@ Every model takes a dict: the modalities by name, ``presence`` of 0/1 in the sam
 Values that are missing or padded have no influence, be they NaN.
 """
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import ops

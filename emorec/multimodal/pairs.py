@@ -1,7 +1,5 @@
 """The dataset ``sample-pairs``: the bundled sentences, each with a rendered face."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

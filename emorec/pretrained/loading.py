@@ -1,7 +1,5 @@
 """From a name, or the path of a saved classifier, to the classifier."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

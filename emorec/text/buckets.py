@@ -1,7 +1,5 @@
 """Length buckets: batches of texts of similar length, so that one long text does not lengthen all others."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 

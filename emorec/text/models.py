@@ -5,8 +5,6 @@ A model is a functional one whose layers are found by name: ``ids`` (input), ``m
 ``mask`` does not look at the ids again.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ Vaswani et al. (2017, arXiv:1706.03762). It stands under the same attention pool
 the weights of a BERT made elsewhere: see `emorec.text.minilm`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

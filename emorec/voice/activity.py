@@ -1,7 +1,5 @@
 """Where somebody speaks: voice activity by level, which adapts to the noise of each recording."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -1,7 +1,5 @@
 """A recording from the microphone: in a browser on Colab, by the library sounddevice on one's own computer."""
 
-from __future__ import annotations
-
 import base64
 
 import numpy as np

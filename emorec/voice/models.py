@@ -5,8 +5,6 @@ A model of frames is a functional one whose layers are found by name: ``frames``
 ``attention`` (``pooling`` where there is none), ``logits``.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

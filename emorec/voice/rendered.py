@@ -1,7 +1,5 @@
 """Synthesised voices as the dataset ``sample-voices``: rendered at the first call, then kept in the user's cache."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Every number has a name (`names`), so that a linear model on them can be read.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -3,8 +3,6 @@
 python -m experiments.pretrained.cards
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tomllib

@@ -4,8 +4,6 @@ A run loads a model by name, as a user does, so that what is measured is the fil
 smaller vocabulary, calibration and all.
 """
 
-from __future__ import annotations
-
 import csv
 import functools
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the face models that come along reach on PrivateTest, against the labels of FER+ and those of FER-2013."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

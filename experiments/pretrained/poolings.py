@@ -4,8 +4,6 @@ The same poolings as `emorec.text.TextClassifier` has under ``attention``: ``non
 ``uniform``, the mean; ``global``, attention against a learned vector; ``structured``, four such attentions end to end.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What turning a face upright by its eyes is worth: PrivateTest turned by 45 degrees, read with and without it."""
 
-from __future__ import annotations
-
 import functools
 
 import cv2

@@ -3,8 +3,6 @@
 python -m experiments.pretrained.voice
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from emorec.pretrained.cards import FOLDER

@@ -5,8 +5,6 @@ line of JSON to FOLDER/log.jsonl: kind, CPU seconds, files read, how many were a
 kept beside it. A crash of the interpreter leaves the file ``KIND.last``, the bytes that it was reading.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import hashlib

@@ -4,8 +4,6 @@ A reader may answer, or raise an `EmorecError`; anything else is a find. Picture
 others from a file in the folder that is handed over.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import pickle

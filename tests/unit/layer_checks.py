@@ -4,8 +4,6 @@
 is asked to read, and it answers within milliseconds once it is there. The fixture ``elsewhere`` starts it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Attention layers against numbers worked out by hand, garbage in the padding, and fresh processes."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Rendered faces: what each action unit moves, metadata that fits the picture, equal bytes for equal seeds."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Pooling, convolution and recurrence of texts: by hand, and with garbage in the padding."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

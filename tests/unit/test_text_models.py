@@ -1,7 +1,5 @@
 """Every encoder under every attention: shapes, padding, batches, one step of training, saving."""
 
-from __future__ import annotations
-
 import random
 
 import keras

@@ -6,8 +6,6 @@ All give float32 text (N, T, 300), audio (N, T, A), video (N, T, V) and a bool `
 on the right whatever the file does, values that are not finite replaced by 0, cut after T words.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Mapping, Sequence

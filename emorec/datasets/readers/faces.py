@@ -4,8 +4,6 @@ The readers take ``size``, ``grey`` and ``crop`` as `emorec.datasets.readers.fol
 ``load("jaffe", size=48, grey=True, crop=emorec.faces.crop_face)``.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What readers of features of several modalities share."""
 
-from __future__ import annotations
-
 import numpy as np
 
 MODALITIES = ("text", "audio", "video")

@@ -1,7 +1,5 @@
 """FER-2013 in all its official and widespread forms, and FER+, its labels by ten people."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -5,8 +5,6 @@ Reading takes ``size`` (a picture becomes its centre square, resized to that edg
 keep, applied first). Pictures that do not fit into memory stay paths unless ``size`` is given.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

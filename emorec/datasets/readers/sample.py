@@ -1,7 +1,5 @@
 """The bundled sample: small data written or drawn for this project, found without a network."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

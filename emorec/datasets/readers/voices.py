@@ -3,8 +3,6 @@
 Inputs are the paths of the sound files, which are read when they are needed; groups are the speakers.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The canvas shows `SPAN` face units across, the face from the front; light and head pose come later (`scene`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any

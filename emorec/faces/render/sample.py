@@ -1,7 +1,5 @@
 """Emotions as action units, faces at three levels of difficulty, and who is in which split."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from functools import lru_cache

@@ -11,8 +11,6 @@ Makes an environment of versions.txt (a few minutes and 3 GB, once), then
 4. runs the other notebooks, and the first set-up cell again, with a pip that refuses to be called.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import hashlib
