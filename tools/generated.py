@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emorec.datasets import cards
 from emorec.files import write_text
-from tools import diagrams, notebooks, overview, performance, results
+from tools import diagrams, faults, notebooks, overview, performance, results
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +22,7 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     yield ROOT / "notebooks" / "README.md", lambda text: overview.page()
     yield ROOT / "data" / "README.md", lambda text: cards.readme()
     yield from performance.documents()
+    yield from faults.documents()
     for name, draw in diagrams.SVGS.items():
         yield ROOT / "Screenshots" / name, lambda text, draw=draw: draw()  # type: ignore[misc]
 
