@@ -35,7 +35,7 @@ class BucketedIds:
         return len(self.rows)
 
     @property
-    def pay(self) -> bool:
+    def uneven(self) -> bool:
         """Whether lengths vary enough: 95th percentile over 1.5 medians, and texts of 64 words or more."""
         sizes = self.shapes.prod(axis=1)
         return len(sizes) > 0 and sizes.max() >= 64 and np.percentile(sizes, 95) > 1.5 * np.median(sizes)

@@ -227,7 +227,7 @@ class TextClassifier(Classifier):
         if self._tfidf or not self.bucketing or not len(encoded):
             return encoded.inputs(self.encoding_.limits)
         buckets = BucketedIds(encoded.rows)
-        return buckets if self.bucketing != "auto" or buckets.pay else encoded.inputs(self.encoding_.limits)
+        return buckets if self.bucketing != "auto" or buckets.uneven else encoded.inputs(self.encoding_.limits)
 
     def _build(self, classes):
         if self._tfidf:

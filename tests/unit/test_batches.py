@@ -154,6 +154,6 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
 
 def test_it_pays_where_lengths_differ():
     rng = np.random.default_rng(0)
-    assert BucketedIds(rows()[0]).pay
-    assert not BucketedIds([np.ones(n) for n in rng.integers(80, 101, 50)]).pay  # all alike
-    assert not BucketedIds([np.ones(n) for n in rng.integers(1, 40, 50)]).pay  # all short
+    assert BucketedIds(rows()[0]).uneven
+    assert not BucketedIds([np.ones(n) for n in rng.integers(80, 101, 50)]).uneven  # all alike
+    assert not BucketedIds([np.ones(n) for n in rng.integers(1, 40, 50)]).uneven  # all short
