@@ -146,9 +146,12 @@ def _drawn(of, curves):
     with matplotlib.rc_context({"svg.hashsalt": of, "svg.fonttype": "none", "font.size": 11}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
         for curve, colour in zip(curves, ("#0072b2", "#d55e00", "#009e73")):
-            for axes, values, power in ((left, "seconds", "exponent"), (right, "mb", "memory_exponent")):
+            for axes, values, power, least in (
+                (left, "seconds", "exponent", 1e-6),
+                (right, "mb", "memory_exponent", 1),
+            ):
                 label = f"{curve['name']}, x^{curve[power]:.2f}"
-                axes.loglog(curve["x"], [max(v, 1e-6) for v in curve[values]], "o-", color=colour, label=label)
+                axes.loglog(curve["x"], [max(v, least) for v in curve[values]], "o-", color=colour, label=label)
         for axes, title in ((left, "time, seconds"), (right, "memory at the peak, MB")):
             axes.set_xlabel(of)
             axes.set_title(title)
