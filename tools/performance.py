@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments import verify
+from experiments.runs import results_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -183,6 +184,10 @@ def _records(entries, why):
             f"| {name} | {', '.join(facts)}, seed {run['seed']} | {'equal: ' * entry['equal']}{size} | "
             f"{' '.join(filter(None, reasons)) or '–'} |"
         )
+    names = sorted(path.stem for path in results_folder().glob("*.jsonl"))
+    left = [f"{name} ({why[name]})" if name in why else name for name in names if name not in entries]
+    if left:
+        lines += ["", f"Not done anew so far: {'; '.join(left)}."]
     return "\n".join(lines)
 
 
