@@ -22,7 +22,7 @@ def faults() -> list[tuple[str, str, str]]:
             for mark in getattr(node, "decorator_list", ()):
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
                     what, seen = map(ast.literal_eval, mark.args)
-                    rows.append((what, seen, f"{path.relative_to(notebooks.ROOT).as_posix()}::{node.name}"))
+                    rows.append((what, seen, f"{path.relative_to(notebooks.ROOT).as_posix()}::{node.name}"))  # type: ignore[attr-defined]
     return rows
 
 
