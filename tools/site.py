@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     import argparse
 
 # Which figure stands on a notebook's card, by notebook or by folder; elsewhere the last before the reader's own cell.
-ON_CARD = {"datasets": 0, "faces": 0, "faces/data_augmentation": 1}
+ON_CARD = {
+    "datasets": 0, "faces": 1, "faces/attention_cnn": 2, "faces/cnn": 7, "faces/data_augmentation": 3,
+    "faces/detect_and_classify": 0, "multimodal/aligned_sequences": 1, "multimodal/attention_fusion": 1,
+    "multimodal/decision_fusion": 2, "multimodal/feature_fusion": 1, "multimodal/missing_modalities": 1,
+}  # fmt: skip
 
 FIGURES = {"image/png": ".png", "image/jpeg": ".jpg"}  # media type of an output -> suffix of its file
 
