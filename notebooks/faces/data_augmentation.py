@@ -61,6 +61,7 @@ fast = False  # @param {type:"boolean"}
 # people. A dataset that does not say who is in a picture gives as many pictures at random.
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 
 rendered = {"n_identities": 120, "per_identity": 2, "difficulty": "easy", "jobs": 2}
@@ -90,8 +91,6 @@ print(len(small), "pictures to learn from")
 # of one into the other; both mix the labels in the same proportion.
 
 # %%
-import matplotlib.pyplot as plt
-
 from emorec import plots
 from emorec.faces import augmentation
 from emorec.faces.rendered import enlarged
@@ -327,7 +326,20 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# LEARNT
+# An operation teaches the change that it makes. Training with turned faces gains most on turned faces, with moved faces on moved
+# ones, and with scaled faces on scaled ones. Mirroring gains on unchanged pictures too, by almost nine points, and this gain
+# remains after adjustment for all comparisons: the mirror image of a face is as ordinary as the face itself, so the network
+# receives twice as many examples of what it will meet. An operation that makes pictures unlike those of the test costs
+# accuracy there: the faces of these tests always sit in the same place, and learning to read them anywhere (shift)
+# loses eighteen points of what the network could have learnt instead. Other light gains little, since every picture is
+# standardised, and erasing gains nothing here, not even on covered faces.
+#
+# Augmentation is worth most where pictures are few. With 30 people, mirroring and slight turns gain about twelve points; with 84
+# people the network without augmentation has nearly caught up. With two seeds and 18 people in the test split, effects below
+# some five points cannot be told from chance.
+#
+# On photographs, whose pose and place vary, more operations pay at once. The networks on FER-2013 in this collection are trained
+# with the preset *standard*, with MixUp or CutMix for three pictures in ten, over 13,000 steps.
 #
 # ### Exercises
 #
