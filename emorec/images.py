@@ -37,7 +37,11 @@ def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """
     if isinstance(image, (str, os.PathLike, bytes, bytearray)):
         image, bgr = _decoded(image), False
-    image = _as_bytes(channels_last(np.asarray(image)))
+    try:
+        image = np.asarray(image)
+    except (ValueError, OverflowError) as error:  # rows of several lengths, say
+        raise BadInput(f"A picture is a path, bytes or an array; this {type(image).__name__} is none.") from error
+    image = _as_bytes(channels_last(image))
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):

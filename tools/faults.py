@@ -18,8 +18,9 @@ def faults() -> list[tuple[str, str, str]]:
     """(what happens, what the user sees, test) of every test with the marker ``fault``, in the order of the files."""
     rows = []
     for path in sorted(TESTS.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for mark in getattr(node, "decorator_list", ()):
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in (node for node in tree if isinstance(node, ast.FunctionDef)):
+            for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
                     what, seen = map(ast.literal_eval, mark.args)
                     rows.append((what, seen, f"{path.relative_to(notebooks.ROOT).as_posix()}::{node.name}"))  # type: ignore[attr-defined]

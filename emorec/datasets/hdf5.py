@@ -26,7 +26,7 @@ class Group:
         ...     sorted(group)
     """
 
-    def __init__(self, group: Any, file: Path, bound: Bound):
+    def __init__(self, group: Any, file: Path, bound: Bound) -> None:
         self._group, self._file, self._bound = group, file, bound
 
     def __iter__(self) -> Iterator[str]:
