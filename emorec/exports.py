@@ -69,6 +69,7 @@ def _tflite(network):
 
 def _onnx(network):
     try:
+        import onnx
         import tf2onnx
     except ImportError as error:
         raise DataMissing(
@@ -80,6 +81,12 @@ def _onnx(network):
     signature = tf.TensorSpec(entry.shape, keras.backend.standardize_dtype(entry.dtype), name=entry.name)
     function = tf.function(lambda x: network(x, training=False), input_signature=[signature])
     model, _ = tf2onnx.convert.from_function(function, input_signature=[signature], opset=17)
+    # tf2onnx logs what it cannot translate, and goes on.
+    unknown = {node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)}
+    if unknown:
+        raise BadInput(
+            f"ONNX has no operation {', '.join(sorted(unknown))}, which this network needs; .tflite has all."
+        )
     return model.SerializeToString()
 
 

@@ -1,6 +1,7 @@
 """Exported networks answer as the classifier does, in the interpreter that TensorFlow brings."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -54,3 +55,18 @@ def test_what_cannot_be_exported_says_why(face, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(BadInput, match="not trained"):
         FaceClassifier().export(tmp_path / "face.tflite")
+
+
+def test_an_operation_that_onnx_has_not_is_an_error(face, tmp_path, monkeypatch):
+    classifier, _ = face
+    nodes = [SimpleNamespace(op_type=name, domain="") for name in ("Conv", "Erfc")]
+    model = SimpleNamespace(graph=SimpleNamespace(node=nodes), SerializeToString=lambda: b"network")
+    convert = SimpleNamespace(from_function=lambda *_, **__: (model, None))
+    monkeypatch.setitem(sys.modules, "tf2onnx", SimpleNamespace(convert=convert))
+    defs = SimpleNamespace(has=lambda name, domain: name == "Conv")
+    monkeypatch.setitem(sys.modules, "onnx", SimpleNamespace(defs=defs))
+    with pytest.raises(BadInput, match="no operation Erfc"):
+        classifier.export(tmp_path / "face.onnx")
+    assert list(tmp_path.iterdir()) == []
+    nodes.pop()
+    assert classifier.export(tmp_path / "face.onnx").read_bytes() == b"network"
