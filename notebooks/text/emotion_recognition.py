@@ -34,6 +34,7 @@ if not getattr(importlib.util.find_spec("emorec"), "origin", None):  # not insta
     if source.endswith(".py"): sys.path.insert(0, os.path.abspath(source + "/../.."))
     elif subprocess.call([sys.executable, "-m", "pip", "install", "-q", source]): raise ImportError(f"pip cannot install emorec from {source!r}: upload its folder or its wheel here, or set EMOREC_REPOSITORY to its git address")
 import emorec; emorec.about(install=True)
+
 # %% [markdown]
 # ## Parameters
 #
