@@ -281,6 +281,7 @@ def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, 
     Returns:
         A matplotlib ``Figure``, not shown; save it with ``figure.savefig(...)``.
     """
+    from matplotlib import pyplot
     from matplotlib.figure import Figure
 
     rows, n = len(SHOWN), 8 * draws
@@ -304,4 +305,5 @@ def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, 
             ax.spines[:].set_visible(False)
         grid[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     grid[0, 0].set_title("original", fontsize=10)
+    pyplot.switch_backend(pyplot.get_backend())  # before pyplot has one, a notebook shows other figures as text
     return figure
