@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -471,6 +472,20 @@ def quiet_retracing() -> Iterator[None]:
         logger.removeFilter(other)
 
 
+_ran_in: int | None = None  # the process in which the backend has run
+
+
+def _same_process():
+    """Raises in a process that was forked after TensorFlow ran: its threads are missing, and it would hang."""
+    global _ran_in
+    if keras.backend.backend() == "tensorflow" and _ran_in not in (None, os.getpid()):
+        raise EmorecError(
+            f"This process was forked from process {_ran_in}, in which TensorFlow has run: it would hang. Start "
+            "processes with multiprocessing.get_context('spawn'), or fork before the first prediction."
+        )
+    _ran_in = os.getpid()
+
+
 @contextmanager
 def memory_named(batch_size: int) -> Iterator[None]:
     """Turns what each backend raises where memory ends into `OutOfMemory`, which names the batch size."""
@@ -496,6 +511,7 @@ def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
     Raises:
         OutOfMemory: A batch does not fit.
     """
+    _same_process()
     with memory_named(batch_size):
         if isinstance(x, Batches):
             return x.predict(model, batch_size)
@@ -506,6 +522,7 @@ def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
 
 @quiet_retracing()
 def _one_epoch(model, x, y, batch_size, weights, rng):
+    _same_process()
     limit = EXPLODED * max(1.0, 1.0 if weights is None else float(np.mean(weights)))
     with memory_named(batch_size):
         if isinstance(x, Batches) and devices.present() == 1:
