@@ -1,5 +1,6 @@
 """Many inputs, threads, a fork after TensorFlow ran, and no network."""
 
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -110,3 +111,18 @@ def test_no_sockets_at_import_load_and_predict(monkeypatch):
     assert done.returncode == 0, done.stderr[-1000:]
     assert quietly(emorec.load("text-emotion-small").predict, ["I am happy"])[0] == "happiness"
     quietly(emorec.load(SAVED / "face.emorec").predict_proba, [np.zeros((48, 48), "uint8")])
+
+
+def _answer(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return emorec.load(path).predict_proba(["a good day"]).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.fault("Several processes, started by spawn", "each has the answers that one process has")
+def test_load_spawned_processes_have_equal_answers(classifier):
+    expected = quietly(classifier.predict_proba, ["a good day"])
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        answers = pool.map(_answer, [str(SAVED / "text.emorec")] * 8)
+    assert all(np.array_equal(answer, expected) for answer in answers)
