@@ -126,8 +126,7 @@ def build(who: Identity, au: Units) -> Geometry:
     outline = _head(who, drop)
     brows, eyes = ({s: part(who, au, s) for s in SIDES} for part in (_brow, _eye))
     nose, mouth = _nose(who, au), _mouth(who, au, drop)
-    landmarks = _landmarks(outline, brows, eyes, nose, mouth)
-    return Geometry(outline, brows, eyes, mouth, nose, drop, landmarks)
+    return Geometry(outline, brows, eyes, mouth, nose, drop, _landmarks(outline, brows, eyes, nose, mouth))
 
 
 def _head(who, drop):

@@ -1,19 +1,11 @@
 """Hair, beards and the headscarf on a painted head."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
-from emorec.faces.render.canvas import blend, blur, ellipse, fill, noise, polar
-from emorec.faces.render.geometry import HALF, SIDES, mirrored, spline
-
-if TYPE_CHECKING:
-    from emorec.faces.render.canvas import Layer
-    from emorec.faces.render.geometry import Geometry
-    from emorec.faces.render.identity import Identity
+from emorec.faces.render.canvas import Layer, blend, blur, ellipse, fill, noise, polar
+from emorec.faces.render.geometry import HALF, SIDES, Geometry, mirrored, spline
+from emorec.faces.render.identity import Identity
 
 # style -> how far it stands off the skull at the sides, and at the crown
 _VOLUME = {

@@ -1,23 +1,16 @@
 """The lamp, and what it does to a painted head with a given relief."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from emorec.faces.render.canvas import SPAN, blur, ellipse, fill
-from emorec.faces.render.geometry import check_limits
+from emorec.faces.render.canvas import SPAN, Layer, blur, ellipse, fill
+from emorec.faces.render.geometry import Geometry, Units, check_limits
+from emorec.faces.render.identity import Identity
 from emorec.faces.render.paint import glasses, look_at
 from emorec.faces.render.relief import furrows
 from emorec.types import Numbers
-
-if TYPE_CHECKING:
-    from emorec.faces.render.canvas import Layer
-    from emorec.faces.render.geometry import Geometry, Units
-    from emorec.faces.render.identity import Identity
 
 
 @dataclass(frozen=True)

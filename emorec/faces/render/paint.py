@@ -1,19 +1,12 @@
 """Colour on an evenly lit face: skin, ears, nostrils, eyes, brows, lips, teeth, glasses."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from emorec.faces.render import hair as h
 from emorec.faces.render.canvas import SPAN, Layer, axes, blend, ellipse, fill, hills, noise, step, strokes
-from emorec.faces.render.geometry import SIDES, mirrored, spline
+from emorec.faces.render.geometry import SIDES, Geometry, mirrored, spline
+from emorec.faces.render.identity import Identity
 from emorec.types import Numbers
-
-if TYPE_CHECKING:
-    from emorec.faces.render.geometry import Geometry
-    from emorec.faces.render.identity import Identity
 
 
 def paint(who: Identity, geo: Geometry, size: int, gaze: Numbers = (0.0, 0.0)) -> Layer:

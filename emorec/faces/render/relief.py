@@ -1,18 +1,11 @@
 """The third dimension of a face: height towards the viewer, and the wrinkles that expressions and age fold into it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from emorec.faces.render.canvas import SHIFT, axes, blur, fixed, hills, thickness
-from emorec.faces.render.geometry import HALF, SIDES, spline
-
-if TYPE_CHECKING:
-    from emorec.faces.render.geometry import Geometry, Units
-    from emorec.faces.render.identity import Identity
+from emorec.faces.render.geometry import HALF, SIDES, Geometry, Units, spline
+from emorec.faces.render.identity import Identity
 
 
 def height(who: Identity, au: Units, geo: Geometry, lift: np.ndarray) -> np.ndarray:

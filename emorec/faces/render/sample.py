@@ -32,7 +32,6 @@ EMOTION_UNITS = {
 }  # fmt: skip
 _STRAY = (1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 23, 25, 26, 43)  # units that move by themselves now and then
 
-
 # A pair is a range, another number the largest value; stray (that a unit of _STRAY moves) and occlusion are chances.
 # strength: factor on the units of the emotion; pose: yaw, pitch, roll in degrees; lamp: its strength, lamp_angle: its
 # azimuth in degrees; exposure: away from even exposure; the others as in `Nuisance`.
@@ -142,9 +141,7 @@ def portrait(emotion: str, seed: int | Numbers = 0, identity: Identity | None = 
     rng = np.random.default_rng([*seed, EMOTIONS7.index(emotion), 606])  # type: ignore[arg-type]
     yaw, pitch, roll, azimuth = rng.uniform(-1, 1, 4) * (6, 3, 4, 40)
     light = Light(azimuth=float(azimuth), elevation=25, strength=0.45)
-    nuisance = Nuisance(
-        gaze=(0, 0.9 if sad else 0.1), exposure=float(_metered(identity)), noise=1.0, clutter=0.25,
-    )  # fmt: skip
+    nuisance = Nuisance(gaze=(0, 0.9 if sad else 0.1), exposure=float(_metered(identity)), noise=1.0, clutter=0.25)
     pose = (yaw, -6 if sad else pitch, roll)  # who is sad looks down
     units = PORTRAIT_UNITS[emotion]
     return render(identity, units, size=size, pose=pose, light=light, nuisance=nuisance, rng=rng, emotion=emotion)

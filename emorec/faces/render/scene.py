@@ -169,8 +169,7 @@ class Camera:
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-        self.rotation = roll @ pitch @ yaw
-        self.out, self.unit = out, _UNIT * nuisance.scale * out
+        self.rotation, self.out, self.unit = roll @ pitch @ yaw, out, _UNIT * nuisance.scale * out
         self.origin = (np.array(nuisance.shift) + 0.5) * out - 0.5
 
     def place(self, points: np.ndarray, z: float | np.ndarray) -> np.ndarray:
@@ -220,11 +219,10 @@ def _surroundings(who, geo, camera, light, nuisance, rng):
         points = np.round(camera.place(points, z) * 16).astype(np.int32)
         cv2.fillPoly(image, [points], np.asarray(colour).tolist(), cv2.LINE_AA, 4)
 
-    hanging = behind(who)
-    if hanging:
+    if hanging := behind(who):
         poly(hanging[0], 0.0, hanging[1])
-    w, cloth, covered = 0.4 + 0.1 * who.masculinity, np.array(who.cloth) * lamp, who.hair_style == "headscarf"
-    skin = who.skin * lamp
+    w, covered = 0.4 + 0.1 * who.masculinity, who.hair_style == "headscarf"
+    skin, cloth = who.skin * lamp, np.array(who.cloth) * lamp
     neck = mirrored([(-w, 0.5), (-w, 1.25), (-w * 1.3, 2.4)])
     poly(neck, -0.12, cloth * 0.8 if covered else skin * (0.74, 0.66, 0.64))
     if not covered:  # the chin's shadow on the neck
@@ -265,8 +263,7 @@ def _develop(image, size, light, nuisance, rng):
     if nuisance.blur > 0:
         image = cv2.GaussianBlur(image, (0, 0), nuisance.blur * image.shape[0] / 48)
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    tint = 1 + light.warmth * np.array([0.06, 0.01, -0.09], "float32")
-    image = image * (tint * np.float32(nuisance.exposure))
+    image = image * ((1 + light.warmth * np.array([0.06, 0.01, -0.09], "float32")) * np.float32(nuisance.exposure))
     if nuisance.noise > 0:
         grey, colour = (rng.standard_normal((size, size, c), dtype="float32") for c in (1, 3))
         image += (0.8 * grey + 0.6 * colour) * np.float32(nuisance.noise)
@@ -276,8 +273,7 @@ def _develop(image, size, light, nuisance, rng):
 def _polygons(marks):
     """Contours of the regions around their landmarks, with a margin that goes with the width of an eye."""
     eye = 0.5 * (np.linalg.norm(marks[39] - marks[36]) + np.linalg.norm(marks[45] - marks[42]))
-    up = marks[27] - marks[8]
-    up = up * (eye / (np.linalg.norm(up) + 1e-6))
+    up = (marks[27] - marks[8]) * (eye / (np.linalg.norm(marks[27] - marks[8]) + 1e-6))
 
     def hull(points, margin):
         away = points - points.mean(0)
