@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 SIZE_LIMIT = 300_000
+PICTURES_LIMIT = 230_000  # of these, so that code, text and tables have room
+QUALITIES = (72, 60, 50, 40)  # of a JPEG, tried in turn
 TAGS = ("set-up", "parameters", "user-input", "results")
 SECTIONS = (
     "Set-up", "Parameters", "Data", "Look at it", "Model", "Train", "Evaluate", "Explain", "Save and load",
@@ -195,8 +197,8 @@ def _clean(notebook):
             cell.outputs = _joined(cell.outputs)
             for output in cell.outputs:
                 output.get("metadata", {}).clear()
-                if "image/png" in output.get("data", {}):
-                    output["data"] |= _smaller(output["data"].pop("image/png"))
+    _shrink([output["data"] for cell in notebook.cells for output in cell.get("outputs", [])
+             if "image/png" in output.get("data", {})])  # fmt: skip
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -221,7 +223,18 @@ def _joined(outputs):
     return kept
 
 
-def _smaller(png):
+def _shrink(outputs):
+    """Pictures in fewer bytes: all photographs of a notebook in the best quality with which they stay in bounds."""
+    pictures = [data.pop("image/png") for data in outputs]
+    for quality in QUALITIES:
+        smaller = [_smaller(picture, quality) for picture in pictures]
+        if sum(len(content) for forms in smaller for content in forms.values()) < PICTURES_LIMIT:
+            break
+    for data, forms in zip(outputs, smaller if pictures else []):
+        data |= forms
+
+
+def _smaller(png, quality=QUALITIES[0]):
     """A picture (PNG, base64) in fewer bytes, with its media type: a PNG of at most 256 colours, about a third of the
     bytes and no difference to the eye, or a JPEG where that takes much less again, as for photographs."""
     import base64
@@ -235,7 +248,7 @@ def _smaller(png):
     if "A" not in picture.mode or picture.getchannel("A").getextrema()[0] == 255:
         few, photograph = io.BytesIO(), io.BytesIO()
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(few, "PNG", optimize=True)
-        picture.convert("RGB").save(photograph, "JPEG", quality=72, optimize=True)
+        picture.convert("RGB").save(photograph, "JPEG", quality=quality, optimize=True)
         forms["image/png"] = min(few.getvalue(), data, key=len)
         if 4 * len(photograph.getvalue()) < 3 * len(forms["image/png"]):
             forms = {"image/jpeg": photograph.getvalue()}

@@ -185,7 +185,7 @@ def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
         assert cell.outputs, f"no answer for {cell.source}"
 
 
-def test_pictures_are_kept_small_and_look_the_same():
+def test_pictures_are_kept_small_and_look_the_same(monkeypatch):
     import base64
     import io
 
@@ -211,6 +211,12 @@ def test_pictures_are_kept_small_and_look_the_same():
     assert kind == "image/jpeg" and 2 * len(kept) < len(encoded(smooth))
     back = np.asarray(Image.open(io.BytesIO(base64.b64decode(kept)))).astype(int)
     assert np.abs(back - smooth).mean() < 6
+    one, two = [{"image/png": encoded(smooth)}], [{"image/png": encoded(smooth)} for _ in range(2)]
+    notebooks._shrink(one)
+    assert one[0]["image/jpeg"] == kept
+    monkeypatch.setattr(notebooks, "PICTURES_LIMIT", 2 * len(kept))
+    notebooks._shrink(two)  # both give way, so that the notebook stays in bounds
+    assert sum(len(data["image/jpeg"]) for data in two) < 2 * len(kept)
 
 
 def test_kernel_is_this_python(tmp_path):
