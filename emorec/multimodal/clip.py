@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec import plots
 from emorec.checks import real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.multimodal.agreement import in_common, restricted, together
@@ -301,7 +302,7 @@ def timeline(table: pd.DataFrame) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     edges = np.r_[table["start"], table["end"].iloc[-1]]
     levels = np.nan_to_num(table[names].to_numpy(dtype="float64")).T
-    above.stackplot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2, axis=1), labels=names, step=None, alpha=0.85)
+    above.stackplot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2, axis=1), labels=names, colors=plots.COLOURS, alpha=0.85)
     above.set(ylabel="probability", ylim=(0, 1), xlim=(edges[0], edges[-1]))
     above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     rows = [*MODALITIES, "emotion"]
@@ -311,7 +312,7 @@ def timeline(table: pd.DataFrame) -> Figure:
                 below.barh(
                     height, end - start, left=start, color=COLOURS.get(name, "0.3"), alpha=0.35, edgecolor="white"
                 )
-                if end - start > 0.055 * (edges[-1] - edges[0]):  # wide enough for a word
+                if end - start > 0.0085 * len(answer[:9]) * (edges[-1] - edges[0]):  # wide enough for the word
                     below.text((start + end) / 2, height, answer[:9], ha="center", va="center", fontsize=7)
                 if name == "emotion" and apart:
                     below.plot((start + end) / 2, height + 0.42, "v", color="#D55E00", markersize=6)
