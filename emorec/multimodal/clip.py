@@ -302,7 +302,8 @@ def timeline(table: pd.DataFrame) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     edges = np.r_[table["start"], table["end"].iloc[-1]]
     levels = np.nan_to_num(table[names].to_numpy(dtype="float64")).T
-    above.stackplot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2, axis=1), labels=names, colors=plots.COLOURS, alpha=0.85)
+    times, levels = np.repeat(edges, 2)[1:-1], np.repeat(levels, 2, axis=1)
+    above.stackplot(times, levels, labels=names, colors=plots.COLOURS, alpha=0.85)
     above.set(ylabel="probability", ylim=(0, 1), xlim=(edges[0], edges[-1]))
     above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     rows = [*MODALITIES, "emotion"]
