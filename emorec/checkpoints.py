@@ -36,8 +36,8 @@ class History:
 
     Example:
         >>> history = History(epochs=[{"loss": 1.2}, {"loss": 0.9}], best_epoch=1)
-        >>> history["loss"]
-        [1.2, 0.9]
+        >>> min(history["loss"])
+        0.9
     """
 
     epochs: list = field(default_factory=list)

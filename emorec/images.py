@@ -22,9 +22,10 @@ def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """Any picture as uint8, grey or RGB.
 
     Args:
-        image: A path, the bytes of a picture file, a data URL (``data:image/png;base64,...``), or an array (H, W),
-            (H, W, 1), (H, W, 3) or (H, W, 4), also with the channels first: uint8, uint16 (0 to 65535, or 0 to 255 if
-            none is above 255), bool, other integers (0 to 255), or floats: 0 to 1 if all are below 2, else 0 to 255.
+        image: A path, the bytes of a picture file, a data URL (``data:image/png;base64,...``), a picture of Pillow, or
+            an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), also with the channels first: uint8, uint16 (0 to 65535,
+            or 0 to 255 if none is above 255), bool, other integers (0 to 255), or floats: 0 to 1 if all are below 2,
+            else 0 to 255.
         bgr: Whether an array has its channels in OpenCV's order, as frames of a video have.
 
     Returns:
@@ -37,6 +38,8 @@ def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """
     if isinstance(image, (str, os.PathLike, bytes, bytearray)):
         image, bgr = _decoded(image), False
+    elif hasattr(image, "getbands"):  # Pillow's; its palettes, CMYK and EXIF mean what they mean in a file
+        image, bgr = _pixels(image), False
     try:
         image = np.asarray(image)
     except (ValueError, OverflowError) as error:  # rows of several lengths, say
@@ -115,7 +118,7 @@ def _from_url(text):
 def _decoded(source):
     """The array in a picture file: turned upright by its EXIF tag, 16 bits kept, palettes and CMYK resolved."""
     # Pillow and not OpenCV, which fills a truncated JPEG with grey without a word.
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     if isinstance(source, (bytes, bytearray)):
         name, data = f"The picture ({len(source)} bytes)", source
@@ -127,27 +130,44 @@ def _decoded(source):
         )
     else:
         name = path = Path(os.path.expanduser(source))
-        if not path.is_file():
+        if not _is_file(path):
             raise DataMissing(f"The picture {str(path)!r}", [path.absolute()], "check the path.")
         data = path.read_bytes()
     if data[4:12] in HEIC:
         _register_heic(name)
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            picture.load()
-            with contextlib.suppress(Exception):  # a damaged tag fails in many ways, and the pixels are whole
-                picture = ImageOps.exif_transpose(picture)
-            if picture.mode.startswith("I"):
-                array = np.asarray(picture)
-                deep = picture.mode.startswith("I;16") or array.max() > 255
-                return array.astype("uint16") if deep and array.min() >= 0 and array.max() <= 65535 else array
-            transparent = picture.mode in ("LA", "PA", "RGBa", "La") or "transparency" in picture.info
-            known = ("L", "RGB", "RGBA", "F")
-            mode = "RGBA" if transparent else "L" if picture.mode == "1" else "RGB"
-            return np.asarray(picture if picture.mode in known and not transparent else picture.convert(mode))
+            return _pixels(picture)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
         raise DataCorrupt(f"{name} cannot be read ({reason}): truncated, damaged or of another kind.") from error
+
+
+def _pixels(picture):
+    """The array in a picture of Pillow, see `_decoded`."""
+    from PIL import ImageCms, ImageOps
+
+    picture.load()
+    with contextlib.suppress(Exception):  # a damaged tag fails in many ways, and the pixels are whole
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        array = np.asarray(picture)
+        deep = picture.mode.startswith("I;16") or array.max() > 255
+        return array.astype("uint16") if deep and array.min() >= 0 and array.max() <= 65535 else array
+    if picture.mode == "LAB":
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return np.asarray(ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB"))
+    transparent = picture.mode in ("LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    known = ("L", "RGB", "RGBA", "F")
+    mode = "RGBA" if transparent else "L" if picture.mode == "1" else "RGB"
+    return np.asarray(picture if picture.mode in known and not transparent else picture.convert(mode))
+
+
+def _is_file(path):
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return False
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".ogg")
 FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
+READS = {"text": "score_texts", "face": "predict_faces", "voice": "predict_over_time"}  # what such a classifier has
 BLOCK = 512
 
 
@@ -36,7 +37,7 @@ def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="sentences, or one or more files")
     parser.add_argument("--model", help="a name of `python -m emorec models`, or the file of a saved classifier")
     parser.add_argument("--text", metavar="COLUMN", help="of a table: the column that holds the texts")
-    parser.add_argument("--out", metavar="FILE", help="of a table: where the scored table goes (.csv or .tsv)")
+    parser.add_argument("--out", metavar="FILE", help="where the table of answers goes (.csv or .tsv)")
     parser.add_argument("--encoding", default="utf-8-sig", help="of a table; UTF-8 where left out")
     parser.add_argument("--subtitles", metavar="FILE", help="of a film: its .srt or .vtt")
     parser.add_argument("--explain", action="store_true", help="of sentences: which words the answer came from")
@@ -73,16 +74,37 @@ def _kind(inputs):
                 kinds.add(kind)
                 break
         else:
+            if os.path.exists(name):
+                raise BadInput(f"{name!r} is there, but {_what(name)}.")
             kinds.add("text")
     if len(kinds) > 1:
         raise BadInput(f"The inputs are of several kinds ({', '.join(sorted(kinds))}): score them one kind at a time.")
     return kinds.pop()
 
 
+def _what(name):
+    if os.path.isdir(name):
+        return "a folder is read in Python: emorec.load('face-emotion').predict_folder(...)"
+    known = ", ".join((*TABLES, *PICTURES, *SOUNDS, *FILMS))
+    return f"its ending does not say what it is; known are {known}"
+
+
 def _load(options, kind):
     from emorec import pretrained
 
-    return pretrained.load(options.model or DEFAULTS[kind])
+    classifier = pretrained.load(options.model or DEFAULTS[kind])
+    if not hasattr(classifier, READS[kind]):
+        raise BadInput(f"{options.model!r} is a {type(classifier).__name__}: it does not read this kind of input.")
+    return classifier
+
+
+def _show(table, options):
+    """Prints a table, or writes it to the file that was named."""
+    if not options.out:
+        print(table.to_string(index=False, float_format="%.3f"))
+        return
+    write_text(options.out, table.to_csv(index=False, sep="\t" if options.out.endswith(".tsv") else ","))
+    print(f"{len(table):,} rows: {options.out}")
 
 
 def _sentences(options):
@@ -110,7 +132,7 @@ def _faces(options):
         table = classifier.predict_faces(name)
         table.insert(0, "file", name)
         tables.append(table)
-    print(pd.concat(tables).to_string(index=False, float_format="%.3f"))
+    _show(pd.concat(tables), options)
     return 0
 
 
@@ -121,7 +143,7 @@ def _sounds(options):
     table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))
     table.insert(0, "emotion", classifier.answers(table.to_numpy()))
     table.insert(0, "file", options.inputs)
-    print(table.to_string(index=False, float_format="%.3f"))
+    _show(table, options)
     return 0
 
 
@@ -130,7 +152,7 @@ def _film(options):
 
     if len(options.inputs) != 1:
         raise BadInput("Give one film at a time.")
-    print(read_clip(options.inputs[0], subtitles=options.subtitles).to_string(index=False, float_format="%.3f"))
+    _show(read_clip(options.inputs[0], subtitles=options.subtitles), options)
     return 0
 
 

@@ -96,8 +96,13 @@ class SceneReader:
         Args:
             image, detect, min_score, colour_order: See `predict_faces`.
             output: File to write it to, e.g. ``annotated.png``.
+
+        Raises:
+            BadInput: ``output`` is the picture that is read, or cannot be written.
         """
         self._check_fitted()
+        if output is not None and isinstance(image, (str, os.PathLike)) and _same(image, output):
+            raise BadInput(f"output={str(output)!r} is the picture that is read: name another file.")
         picture = images.as_picture(image, bgr=is_bgr(colour_order))
         drawn = self._draw(picture, *self._faces(picture, detect, min_score))
         if output is not None:
@@ -125,7 +130,7 @@ class SceneReader:
             DataMissing: No such folder. BadInput: No picture in it.
         """
         self._check_fitted(), _named(detect)
-        path = Path(path).expanduser()
+        path = _path(path).expanduser()
         if not path.exists():
             raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
         files = folders.files(path, other=True)
@@ -170,7 +175,7 @@ class SceneReader:
             DataFrame as of `predict_faces`, with the columns frame, seconds (as the file says, also where the frame
             rate varies) and face (one number per person, found by overlap) in front; probabilities are smoothed.
         """
-        self._check_fitted(), _named(detect)
+        self._check_fitted(), _named(detect), _path(path)
         every, limit = _count("every", every, 1), None if limit is None else _count("limit", limit, 0)
         step, due = real_number("step", step, 0, 3600), 0.0
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
@@ -246,11 +251,24 @@ def _count(name, value, least):
     return int(value)
 
 
+def _path(path):
+    if not isinstance(path, (str, os.PathLike)):
+        raise BadInput(f"A folder or a film is given by its path; received {path!r:.60}.")
+    return Path(path)
+
+
+def _same(one, other):
+    return os.path.realpath(os.path.expanduser(one)) == os.path.realpath(os.path.expanduser(other))
+
+
 def _write(path, picture):
     path = Path(os.path.expanduser(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     except cv2.error as error:
         raise BadInput(f"OpenCV cannot write {path.name!r}; name a .png or .jpg file.") from error
-    path.write_bytes(data.tobytes())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise BadInput(f"The picture cannot be written to {str(path)!r}: {error.strerror}.") from error

@@ -36,7 +36,7 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     if not 0 <= k <= n or n < 1:
         raise BadInput(f"A proportion needs 0 <= k <= n and n >= 1, not k = {k}, n = {n}.")
     low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
-    return float(low), float(high)
+    return min(float(low), k / n), max(float(high), k / n)  # at 0 and 1 rounding would leave the proportion outside
 
 
 def mean_interval(values: Numbers, level: float = 0.95, within: tuple[float, float] = (-np.inf, np.inf)) -> Estimate:

@@ -46,8 +46,8 @@ class Modality:
         kind: The class of its classifiers. settings: Of the one that is trained where none was handed in.
 
     Example:
-        >>> [modality.argument for modality in MODALITIES.values()]
-        ['images', 'texts', 'sounds']
+        >>> MODALITIES["sound"].argument
+        'sounds'
     """
 
     name = argument = what = ""

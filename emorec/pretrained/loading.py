@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emorec import sealed
-from emorec.errors import DataCorrupt, DataMissing
+from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
 from emorec.types import FilePath, Numbers
@@ -41,6 +42,8 @@ def load(name: FilePath) -> Any:
         >>> emorec.load("text-emotion").predict(["I passed the exam!!!"])  # doctest: +SKIP
         array(['happiness'], dtype=object)
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise BadInput(f"A model is given by its name or its path; received {name!r:.60}.")
     if isinstance(name, str) and name in cards():
         return _load_named(card(name))
     path = Path(name)

@@ -378,7 +378,8 @@ class VoiceClassifier(Classifier):
         self.encoding_ = VoiceEncoding.from_config(state["encoding"])
 
     def _check_restored(self, path):
-        n = self.model_.input_shape[-1]
+        # The first number of a frame says that it is there (`emorec.voice.models`).
+        n = self.model_.input_shape[-1] - (len(self.model_.input_shape) == 3)
         for name in ("mean", "spread"):
             sealed.check_numbers(getattr(self.encoding_, name), n, path, f"the {name} of its features")
 

@@ -71,7 +71,7 @@ def documents(split, n):
     neutral = [t for t, label in single if label == "neutral"]
     moved = [(t, label) for t, label in single if label in ("happiness", "sadness")]
     for i in range(n):
-        text, label = moved[i % len(moved)]
+        text, label = moved[i * max(1, len(moved) // n) % len(moved)]  # few documents take of all kinds
         place, sentences = int(rng.integers(5)), list(rng.choice(neutral, 4, replace=False))
         rows.append((" ".join(sentences[:place] + [text] + sentences[place:]), label, place))
     return [list(column) for column in zip(*rows)]

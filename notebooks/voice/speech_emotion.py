@@ -235,7 +235,7 @@ print(", ".join(f"{name}: {100 * value:.1f} %" for name, value in flattery.items
 # the pitch.
 
 # %%
-k = int(np.flatnonzero(answers["CNN + attention, by speaker"] == data.test.labels)[0])
+k = int(np.argmax(answers["CNN + attention, by speaker"] == data.test.labels))  # the first that it hears right
 same_voice = [j for j in np.flatnonzero(data.test.groups == data.test.groups[k]) if j != k]
 listener = models["CNN + attention, by speaker"]
 listener.explain(data.test.inputs[k], others=[data.test.inputs[j] for j in same_voice])

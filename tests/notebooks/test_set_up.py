@@ -79,7 +79,7 @@ def put(form, folder):
     """A small copy of emorec in one of its forms; returns what must be printed of it."""
     source = folder / "__source__"
     (source / "emorec").mkdir(parents=True)
-    for name in ("__init__.py", "version.py"):
+    for name in ("__init__.py", "version.py", "registration.py"):
         shutil.copy(ROOT / "emorec" / name, source / "emorec" / name)
     if form == "folder":
         shutil.move(source / "emorec", folder / "emorec")

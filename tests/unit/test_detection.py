@@ -414,3 +414,32 @@ def test_importing_faces_is_cheap():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[] False True" and "has no attribute 'nothing'" in done.stderr
+
+
+def test_a_picture_of_pillow_reads_as_its_file(tmp_path):
+
+    from emorec.images import as_picture
+
+    y, x = np.mgrid[:40, :60]
+    rgb = Image.fromarray(np.stack([4 * x, 6 * y, 2 * (x + y)], axis=-1).astype("uint8"))
+    turned = rgb.getexif()
+    turned[0x0112] = 3  # upside down
+    rgb.save(tmp_path / "turned.png", exif=turned)
+    rgb.quantize(200).save(tmp_path / "palette.png")
+    rgb.convert("CMYK").save(tmp_path / "print.tif")
+    rgb.convert("LA").save(tmp_path / "grey.png")
+    for name in ("turned.png", "palette.png", "print.tif", "grey.png"):
+        with Image.open(tmp_path / name) as picture:
+            np.testing.assert_array_equal(as_picture(picture), as_picture(tmp_path / name))
+    np.testing.assert_array_equal(as_picture(tmp_path / "turned.png"), np.asarray(rgb)[::-1, ::-1])
+
+
+def test_paths_that_cannot_be_are_told_in_words(tmp_path):
+    import emorec
+    from emorec.images import as_picture
+
+    with pytest.raises(DataMissing, match="check the path"):
+        as_picture("a" * 5000 + ".jpg")
+    for wrong in (None, 3):
+        with pytest.raises(BadInput, match="its name or its path"):
+            emorec.load(wrong)

@@ -162,7 +162,7 @@ def test_a_table_cut_short_is_refused(tmp_path):
     data = fer_csv(fer_rows())
     with pytest.raises(DataCorrupt, match="line 22"):
         fer.fer2013(put(tmp_path / "fer2013.csv", data[:-3000]))
-    with pytest.raises(DataCorrupt, match="truncated"):
+    with pytest.raises(DataCorrupt, match="cut off"):
         fer.fer2013(put(tmp_path / "b" / "fer2013.csv.gz", gzip.compress(data)[:-3000]))
     with pytest.raises(DataCorrupt):
         fer.fer2013(put(tmp_path / "c" / "archive.zip", zipped({"fer2013.csv": data})[:-3000]))

@@ -173,6 +173,8 @@ def test_dialogues_keep_order_and_count_no_padding():
     assert crowd.speakers.argmax(axis=1).tolist() == [0, 1, 2, 2, 2]
 
     class Echo:
+        input = {"text": None}
+
         def predict_on_batch(self, inputs):
             return np.concatenate([inputs["text"], -inputs["text"]], axis=-1)
 

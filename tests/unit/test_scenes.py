@@ -63,6 +63,23 @@ def test_faces_of_a_picture_have_scores_and_all_columns(reader, party):
     assert (reader.annotate(party, min_score=1.0) == party).all(), "no face is that sure"
 
 
+def test_an_annotated_picture_never_takes_the_place_of_the_one_read(reader, party, tmp_path):
+    source = tmp_path / "party.png"
+    Image.fromarray(party).save(source)
+    before = source.read_bytes()
+    with pytest.raises(BadInput, match="that is read"):
+        reader.annotate(source, output=tmp_path / "." / "party.png")
+    assert source.read_bytes() == before
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(BadInput, match="cannot be written"):
+        reader.annotate(party, output=tmp_path / "folder.png")
+    for wrong in (None, [source]):
+        with pytest.raises(BadInput, match="by its path"):
+            reader.predict_folder(wrong)
+        with pytest.raises(BadInput, match="by its path"):
+            reader.predict_video(wrong)
+
+
 def test_no_face_is_a_table_without_rows_and_with_columns(reader, tmp_path):
     empty = reader.predict_faces(np.full((64, 64, 3), 90, "uint8"))
     assert list(empty.columns) == [*BOX, *reader.label_set_] and len(empty) == 0

@@ -1,8 +1,10 @@
 """python -m emorec score: sentences and tables, in blocks, taken up again after a stop."""
 
+import argparse
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emorec import scoring
@@ -101,3 +103,25 @@ def test_inputs_are_told_apart_by_the_ending_of_files_that_are_there(tmp_path):
         scoring._kind([str(tmp_path / "call.wav")])
     with pytest.raises(BadInput, match="several kinds"):
         scoring._kind([str(picture), "and a sentence"])
+
+
+def test_a_folder_and_a_file_of_another_ending_are_no_sentences(tmp_path):
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "portrait").write_bytes(b"\xff\xd8")
+    with pytest.raises(BadInput, match="predict_folder"):
+        scoring._kind([str(tmp_path / "holiday")])
+    with pytest.raises(BadInput, match="ending"):
+        scoring._kind([str(tmp_path / "portrait")])
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="VoiceClassifier"):
+        scoring._load(argparse.Namespace(model="voice-emotion"), "face")
+
+
+def test_answers_go_to_the_file_that_is_named(tmp_path, capsys):
+    table = pd.DataFrame({"file": ["a.jpg"], "label": ["anger"], "confidence": [0.5]})
+    scoring._show(table, argparse.Namespace(out=str(tmp_path / "answers.csv")))
+    assert pd.read_csv(tmp_path / "answers.csv").equals(table) and "1 rows" in capsys.readouterr().out
+    scoring._show(table, argparse.Namespace(out=None))
+    assert "anger" in capsys.readouterr().out

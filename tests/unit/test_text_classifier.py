@@ -180,6 +180,7 @@ def test_the_best_epoch_of_both_stages_is_kept(monkeypatch):
     plain = clf._stages()
     assert [stage.epochs for stage in plain] == [2, 2]
     monkeypatch.setattr(type(clf), "_stages", lambda self: [plain[0], replace(plain[1], rate=1000.0)])
+    monkeypatch.setattr(training, "EXPLODED", np.inf)  # which would end it with a word
     clf.fit(texts, labels, validation=planted(40, 1), progress=None)
     assert clf.epochs == 4 and clf.history_.best_epoch < 2 and len(clf.history_.epochs) == 4
     assert clf.history_.best_value == pytest.approx(loss(clf, planted(40, 1)), abs=1e-6)
