@@ -42,7 +42,10 @@ class SceneReader:
     def predict_faces(
         self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb"
     ) -> pd.DataFrame:
-        """Every face in one picture.
+        """Every face in one picture, of those that look towards the camera.
+
+        mtcnn finds faces from about 3 % of the picture's longer edge on, and none that are upside down: of a crowd, cut
+        out parts.
 
         Args:
             image: One picture.
