@@ -130,7 +130,7 @@ def _decoded(source):
         )
     else:
         name = path = Path(os.path.expanduser(source))
-        if not _is_file(path):
+        if not os.path.isfile(path):  # False, too, for a name that is too long
             raise DataMissing(f"The picture {str(path)!r}", [path.absolute()], "check the path.")
         data = path.read_bytes()
     if data[4:12] in HEIC:
@@ -161,13 +161,6 @@ def _pixels(picture):
     known = ("L", "RGB", "RGBA", "F")
     mode = "RGBA" if transparent else "L" if picture.mode == "1" else "RGB"
     return np.asarray(picture if picture.mode in known and not transparent else picture.convert(mode))
-
-
-def _is_file(path):
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
-        return False
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:

@@ -231,7 +231,7 @@ plots.forest(gains, digits=1, xlabel="accuracy minus that of the plain average (
 sentence = "the film was not a very clever story"
 explanation = solvers["self-attention"].explain(sentence)
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", width_ratios=(1, 1.5))
-for i, (name, score) in enumerate(scores.items()):
+for i, score in enumerate(scores.values()):
     low, high = metrics.wilson_interval(round(score * len(exam[0])), len(exam[0]))
     left.bar(i, 100 * score, color=(plots.SKY, plots.BLUE)[i], yerr=[[100 * (score - low)], [100 * (high - score)]], capsize=4, width=0.6)
     left.text(i, 5, f"{score:.0%}", ha="center", fontsize=13, color=("black", "white")[i])

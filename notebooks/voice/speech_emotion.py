@@ -201,7 +201,6 @@ plots.confusion(scores[best], title=f"{best}: speakers never heard");
 # sounds and change nothing but the split.
 
 # %%
-from emorec.datasets.base import Split
 from emorec.datasets.splits import k_fold
 
 parts = (data.train, data.validation, data.test)
