@@ -238,34 +238,53 @@ def _read_vectors(data, folder):
     assert all(np.isfinite(v).all() for v in found.values())
 
 
-# --- files of models, whose checksums are made to fit
+# --- files of models: their settings, with the networks that were saved with them, which are read once
+
+_NETWORKS: dict = {}
+_SAVED = Path(__file__).resolve().parent.parent / "unit" / "saved"
+_INPUTS = {
+    "TextClassifier": lambda: ["a good film"],
+    "FaceClassifier": lambda: [np.full((48, 48), 99, "uint8")],
+    "MultimodalClassifier": lambda: {"image": [np.full((48, 48), 99, "uint8")], "text": ["a good film"]},
+    "VoiceClassifier": lambda: [(np.sin(np.arange(8000) / 5), 8000)],
+}
+
+
+def saved_models() -> list[Path]:
+    """A small file of each kind of classifier."""
+    voice = Path(images.__file__).parent / "pretrained" / "voice-emotion.emorec"
+    return [*(_SAVED / f"{name}.emorec" for name in ("text", "face", "multimodal")), voice]
 
 
 def _model_seeds():
-    saved = Path(__file__).resolve().parent.parent / "unit" / "saved" / "text.emorec"
-    with zipfile.ZipFile(saved) as file:
-        return [file.read("config.json")]
+    made = []
+    for path in saved_models():
+        with zipfile.ZipFile(path) as file:
+            made.append(file.read("config.json").replace(b'"sealed": true, ', b""))
+    return made
 
 
-_NETWORK: dict = {}
+def _networks():
+    import json
 
-
-def _read_model(data, folder):
-    """A config with the network of a saved classifier, which is read once."""
     import emorec
     from emorec import classifier
 
-    saved = Path(__file__).resolve().parent.parent / "unit" / "saved" / "text.emorec"
-    if not _NETWORK:
-        _NETWORK["read"] = classifier._read_network
-        with zipfile.ZipFile(saved) as file:
-            _NETWORK["model"] = classifier._read_network(file, str(folder))
-        classifier._read_network = lambda *_: _NETWORK["model"]
+    if not _NETWORKS:
+        _NETWORKS.update({type(made).__name__: made.model_ for made in map(emorec.load, saved_models())})
+        classifier._read_network = lambda file, _: _NETWORKS[json.loads(file.read("config.json"))["class"]]
+
+
+def _read_model(data, folder):
+    import emorec
+
+    _networks()
     path = folder / "a.emorec"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("config.json", data)
     made = emorec.load(path)
-    made.predict_proba(["a good film"])
+    probabilities = made.predict_proba(_INPUTS[type(made).__name__]())
+    assert probabilities.shape == (1, len(made.classes_)) and np.isfinite(probabilities).all()
 
 
 KINDS = {
