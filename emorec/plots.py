@@ -163,7 +163,7 @@ def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | N
 
 
 def forest(
-    rows: Any, *, reference: float | None = 0.0, xlabel: str = "difference (percentage points)", digits: int = 2,
+    rows: Any, *, reference: float | None = 0.0, xlabel: str = "difference (percentage points)", digits: int = 1,
     title: str | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """Forest plot: an estimate and its interval a row, the reference value as a line.
@@ -223,7 +223,26 @@ def accuracies(evaluations: dict[str, Any], *, title: str | None = None, ax: Axe
         raise BadInput("There are no accuracies to draw.")
     always = next(iter(evaluations.values())).majority["accuracy"]
     label = f"accuracy (%), 95 % interval; {100 * always:.1f} % is naming the commonest class always"
-    return forest(rows, reference=None, xlabel=label, digits=1, title=title, ax=ax)
+    return forest(rows, reference=None, xlabel=label, title=title, ax=ax)
+
+
+def answer(probabilities: dict[str, float], target: str, *, ax: Axes | None = None) -> Axes:
+    """Bars of an answer's probabilities, in the order of the classes; of many classes the eight most probable.
+
+    Args:
+        probabilities: Class name to probability, in the order of the label set.
+        target: The class whose bar stands out.
+    """
+    ax = _axes(ax, 2.6, 2.3)
+    shown = sorted(probabilities, key=lambda name: -probabilities[name])[:8]
+    names = [name for name in probabilities if name in shown]
+    colours = [VERMILION if name == target else SKY for name in names]
+    ax.barh(range(len(names)), [100 * probabilities[name] for name in names], color=colours)
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5))
+    ax.set_xlabel("probability (%)", fontsize=9)
+    ax.tick_params(labelsize=9)
+    return _finish(ax)
 
 
 # --------------------------------------------------------------------------------------------------- data
@@ -260,7 +279,7 @@ def lengths(
             ls="--",
             label=f"limit: {limit} ({100 * cut:.1f} % of texts are cut)",
         )
-    beyond = " (drawn in the last bar)" if lengths.max() >= edges[-1] else ""
+    beyond = " (counted in the last bar)" if lengths.max() >= edges[-1] else ""
     ax.plot([], [], " ", label=f"longest: {lengths.max()}{beyond}")
     ax.set_xlim(edges[0], edges[-1])
     ax.legend(frameon=False, fontsize=9, loc="upper right")

@@ -12,6 +12,7 @@ import cv2
 import keras
 import numpy as np
 
+from emorec import plots
 from emorec.errors import BadInput
 from emorec.gradients import input_gradient
 from emorec.types import Numbers, Strings
@@ -73,11 +74,7 @@ class FaceExplanation:
         over.set_title(self.method + about, fontsize=10)
         for ax in (seen, over):
             ax.set_axis_off()
-        names, values = zip(*sorted(self.probabilities.items(), key=lambda item: item[1])[-8:])
-        bars.barh(names, 100 * np.array(values), color=["#D55E00" if n == self.target else "#56B4E9" for n in names])
-        bars.set_xlabel("probability (%)", fontsize=9)
-        bars.tick_params(labelsize=9)
-        bars.spines[["top", "right"]].set_visible(False)
+        plots.answer(self.probabilities, self.target, ax=bars)
         return figure
 
     def _repr_png_(self):

@@ -461,7 +461,7 @@ class MultimodalExplanation:
         pictures = {}
         if self.image is not None:
             pictures = {"The picture": self.image.overlay(0.0), "What counted in it": self.image.overlay()}
-        style = "height:8em;display:inline-block;image-rendering:pixelated;margin:4px 8px 4px 0"
+        style = "height:9em;display:inline-block;image-rendering:pixelated;margin:4px 8px 4px 0"
         return (
             '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
             + "".join(f"<div>{escape(line)}</div>" for line in lines)

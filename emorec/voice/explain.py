@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec import plots
 from emorec.voice import activity, features
 from emorec.voice.sound import RATE, Sound
 
@@ -72,11 +73,8 @@ class VoiceExplanation:
         grid = figure.subplot_mosaic([["wave", "bars"], ["pitch", "bars"]], width_ratios=(3, 1), height_ratios=(3, 2))
         self._draw_wave(grid["wave"])
         self._draw_pitch(grid["pitch"], grid["wave"])
-        names, values = zip(*sorted(self.probabilities.items(), key=lambda item: item[1])[-8:])
-        colours = [COLOURS[n == self.target] for n in names]
-        grid["bars"].barh(names, 100 * np.array(values), color=colours)
-        grid["bars"].set_xlabel("probability (%)", fontsize=9)
-        for ax in grid.values():
+        plots.answer(self.probabilities, self.target, ax=grid["bars"])
+        for ax in (grid["wave"], grid["pitch"]):
             ax.tick_params(labelsize=9)
             ax.spines[["top", "right"]].set_visible(False)
         return figure

@@ -336,7 +336,7 @@ emorec.reporting.publish(
 #
 # Augmentation is worth most where pictures are few. With 30 people, mirroring and slight turns gain about twelve points; with 84
 # people the network without augmentation has nearly caught up. With two seeds and 18 people in the test split, effects below
-# some five points cannot be told from chance.
+# some five points cannot be distinguished from chance.
 #
 # On photographs, whose pose and place vary, more operations pay at once. The networks on FER-2013 in this collection are trained
 # with the preset *standard*, with MixUp or CutMix for three pictures in ten, over 13,000 steps.

@@ -288,7 +288,7 @@ for seed in range(seeds):
 #
 # ### Does it follow the face?
 #
-# For each test face it is known which offsets would bring it back. The transformer was never told. Each dot is a face of a
+# For each test face it is known which offsets would bring it back. They were not among its training data. Each dot is a face of a
 # person it has never seen; a perfect transformer would put all dots on the dashed line.
 
 # %%
@@ -415,7 +415,7 @@ emorec.reporting.publish(
 # it follows faces of people it has never seen, with a correlation of about 0.8 for every seed, and the frozen reader reads
 # twenty points more of the moved faces, though not as many as of upright ones. Trained from the labels alone, as in
 # the paper, it is a matter of luck. Two of three seeds learn to follow the face, and one of them reads better than all
-# others; the third, which is drawn above, settles on an offset that hardly depends on the face, and ends near guessing.
+# others; the remaining one, which is shown above, settles on an offset that hardly depends on the face, and ends near guessing.
 #
 # Faces that fill the picture are moved by little. Deep-Emotion's published 70.0 % on FER-2013 has not been reproduced by
 # others, who report 47 to 52 %, nor by this package, with ten maps in a layer as in the paper:

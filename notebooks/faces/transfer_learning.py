@@ -245,7 +245,7 @@ for seed in range(seeds):
         answers[f"{name}, frozen", seed] = frozen(source, part, seed)
         answers["from scratch" if source is None else f"{name}, fine-tuned", seed] = tuned(source, part, seed)
     answers["posed faces, as it is", seed] = learnt["posed faces"].predict(test.inputs)
-print(len(part), "labelled pictures of the target;", len(answers), "answers to the test part")
+print(len(part), "labelled pictures of the target;", len(answers), "answers to the test split")
 
 # %% [markdown]
 # Where its weights were downloaded, the large backbone is frozen for a third of the epochs and then fine-tuned.
@@ -372,12 +372,13 @@ emorec.reporting.publish(
 #
 # ### Exercises
 #
-# 1. Raise `people` from 10 to 60. Which curves meet?
+# 1. Raise `people` from 10 to 60. Which networks catch up?
 #    <details><summary>Solution</summary>Training from scratch catches up first, since it lacks only pictures. The frozen hair
 #    network hardly moves: its vectors do not hold the expression, however many labels there are.</details>
-# 2. Use the random, frozen network as a baseline: why does it answer better than chance at all?
-#    <details><summary>Solution</summary>Random convolutions followed by a mean are a fixed set of texture filters. Logistic
-#    regression can use the differences that they happen to respond to, such as an open mouth.</details>
+# 2. What is the random, frozen network needed for, when its answers cannot be distinguished from chance?
+#    <details><summary>Solution</summary>Random convolutions followed by a mean are a fixed set of texture filters, to which
+#    logistic regression is fitted as to any other. It shows what the architecture and the new layer reach by
+#    themselves, so that whatever the posed faces gain over it was learnt.</details>
 # 3. Replace the source by the model that comes along, <code>emorec.load("face-emotion-small")</code>, and fit logistic
 #    regression to its vectors (<code>.features(pictures)</code>). Does a network of photographs help rendered faces?
 #    <details><summary>Solution</summary>Fit <code>LogisticRegression(C=0.05, max_iter=2000)</code> to the vectors of

@@ -16,7 +16,7 @@
 #
 # <!-- launch -->
 #
-# Polarity has two sides. Emotions come in sixes and sevens, or in GoEmotions in twenty-eights. More classes bring troubles that an accuracy
+# Polarity has two sides. Most datasets of emotions have six or seven classes, and GoEmotions has twenty-eight. More classes bring troubles that an accuracy
 # hides: rare emotions are ignored, one sentence carries several, and a network that says "90 %" is right less often than that. This
 # notebook trains a classifier of emotions and looks at each trouble in turn: class by class, with imbalance made on purpose, with several
 # labels at once, and at how far the probabilities can be trusted.
@@ -175,7 +175,6 @@ for ax, (title, split) in zip(axes, shown.items()):
 # %%
 settings = dict(encoder=encoder, embedding=embedding, attention=attention, units=32, dropout=0.5, learning_rate=0.003, epochs=epochs, seed=seed)
 classifier = emorec.TextClassifier(**settings, monitor="macro_f1", patience=5)
-classifier
 
 # %% [markdown]
 # ## Train
@@ -419,7 +418,7 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Which class gains most by class weights on the long tail, and which loses? Where do its lost examples go?
-#    <details><summary>Solution</summary>The last class of the list gains most, and classes at the top lose. Print
+#    <details><summary>Solution</summary>The last class of the list gains most, and the first loses. Print
 #    <code>weighted["balanced"].confusion</code> beside <code>weighted["no weights"].confusion</code> and compare their rows.</details>
 # 2. A network has an ECE of 15 %. Can its accuracy be improved by temperature scaling?
 #    <details><summary>Solution</summary>No. Dividing all scores by one positive number leaves their order as it is, so every answer stays

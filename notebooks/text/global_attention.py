@@ -48,7 +48,7 @@ import emorec; emorec.about(install=True)
 
 # %% tags=["parameters"]
 dataset = "sample-sentences"  # @param ["sample-sentences", "sample-reviews", "movie-polarity", "movie-subjectivity"]
-encoder = "bilstm"  # @param ["bilstm", "lstm", "gru", "bigru", "rnn", "cnn"]
+encoder = "bilstm"  # @param ["bilstm", "lstm", "gru", "bigru", "rnn", "cnn", "none"]
 embedding = "glove"  # @param ["glove", "learned"]
 epochs = 14  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}

@@ -213,7 +213,7 @@ ranked = tried.sort_values("accuracy", ascending=False, kind="stable")
 ranked.style.format({"accuracy": "{:.1%}"})
 
 # %% [markdown]
-# Here are the same scores with 95 % intervals (Wilson's). Many of the others lie inside the winner's interval: the search has
+# Here are the same scores with 95 % intervals (Wilson's). Where the next trials lie inside the winner's interval, the search has
 # arrived at *a* good setting, and cannot say that it is the best.
 
 # %%
@@ -352,8 +352,8 @@ emorec.reporting.publish(
 # ### What was learnt
 #
 # A search ends with *a* good setting, and its score is too good. Optimiser and learning rate must be searched together, since the rate that suits one ruins
-# another, and a best value at the border of the grid says that the grid was too small. In the random search the settings with GloVe's vectors lead, which is
-# a difference that shows above the noise; among the best of them the intervals overlap, so that another split could have chosen another. The cut halves
+# another, and a best value at the border of the grid says that the grid was too small. In the random search the best settings have GloVe's vectors, well above
+# the classifier's own settings; the intervals of the two best overlap, so that another split could have chosen the other one. The cut halves
 # say what choosing cost: the trial that wins on one half loses a part of its lead on the other. With more trials and fewer examples that part grows, as the
 # figure shows, and in a paper that tunes on its test set it stays in the table.
 #

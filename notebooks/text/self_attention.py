@@ -334,10 +334,10 @@ emorec.reporting.publish(
 #
 # ### Exercises
 #
-# 1. Self-attention above solves the task although it ignores the order of words. Change `negated` so that each text has two
-#    adjectives, one right after *not* and the other elsewhere, and let the second decide. Can it still be learned?
-#    <details><summary>Solution</summary>No: which adjective follows <i>not</i> is a matter of order, and a shuffled text has the
-#    same representation. With <code>encoder="gru"</code> below it, which knows the neighbours, it can be learned.</details>
+# 1. Self-attention above solves the task although it ignores the order of words. Change `negated` so that each text has an
+#    adjective of praise and one of blame, one of them right after *not*, and let the other one decide. Can it still be learned?
+#    <details><summary>Solution</summary>No: both classes have texts with the same words, and only their order says which adjective follows <i>not</i>.
+#    A shuffled text has the same representation. With <code>encoder="gru"</code> below it, which knows the neighbours, it can be learned.</details>
 # 2. In the map of the negated sentence the filler words look at one another evenly, and at neither *not* nor *clever*. Why?
 #    <details><summary>Solution</summary>If they looked at <i>clever</i>, they would hand its praise to the average although it is
 #    negated. Only the row of the adjective itself knows whether there is a <i>not</i>.</details>

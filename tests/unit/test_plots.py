@@ -48,6 +48,7 @@ def draw_everything(ax=None):
     yield plots.confusion(evaluation(), ax=on())
     yield plots.reliability(table, ax=on())
     yield plots.forest(rows, ax=on())
+    yield plots.answer({"a": 0.9, "b": 0.1}, "a", ax=on())
     yield plots.lengths([1, 2, 3], limit=2, ax=on())
     yield plots.classes({"train": list("aab")}, ax=on())
     yield plots.attention(WORDS, np.ones(len(WORDS)), ax=on())
@@ -152,7 +153,7 @@ def test_forest_rows_are_where_they_say():
     rows = pd.DataFrame({"label": ["x", "y"], "estimate": [1.0, -2.0], "low": [0.5, -4.0], "high": [2.0, 1.0],
                          "group": ["g", "h"], "p": [0.04, 0.00001]})  # fmt: skip
     ax = plots.forest(rows)
-    assert texts(ax) == ["+1.00 [+0.50, +2.00]  p = 0.040", "-2.00 [-4.00, +1.00]  p < 0.001"]
+    assert texts(ax) == ["+1.0 [+0.5, +2.0]  p = 0.040", "-2.0 [-4.0, +1.0]  p < 0.001"]
     ends = [c.get_segments()[0][:, 0].tolist() for c in ax.collections]
     assert ends == [[0.5, 2.0], [-4.0, 1.0]]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is on top
@@ -160,6 +161,17 @@ def test_forest_rows_are_where_they_say():
     assert not plots.forest(rows.drop(columns="group")).get_legend()
     with pytest.raises(BadInput, match="high"):
         plots.forest([{"label": "x", "estimate": 1.0, "low": 0.0}])
+
+
+def test_an_answer_keeps_the_order_of_the_classes():
+    ax = plots.answer({"x": 0.2, "y": 0.7, "z": 0.1}, "y")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y", "z"]
+    assert [round(bar.get_width()) for bar in ax.patches] == [20, 70, 10]
+    assert [bar.get_facecolor() == ax.patches[1].get_facecolor() for bar in ax.patches] == [False, True, False]
+    many = {f"{k:02d}": (k % 9) / 45 for k in range(10)}  # of ten classes 00 and 09 are the least probable
+    assert [label.get_text() for label in plots.answer(many, "08").get_yticklabels()] == [
+        f"{k:02d}" for k in range(1, 9)
+    ]
 
 
 def test_words_are_whole_in_order_and_inside():
