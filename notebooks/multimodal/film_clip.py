@@ -16,12 +16,13 @@
 #
 # <!-- launch -->
 #
-# Somebody smiles, says that all is well, and the voice trembles. In a film we have all three: faces, voices, and words in
-# the subtitles. This notebook reads a short film moment by moment with one model for each of them, joins what they say,
-# and draws the result over time. It also shows where they contradict one another.
+# **What does a film express from moment to moment, in face, voice and words, and where do the three contradict one another?**
+# Somebody smiles, says that all is well, and the voice trembles. A film holds all three: faces, voices, and words in the
+# subtitles. This notebook reads a short film with one model for each of them, joins their answers, and shows the result over
+# time.
 #
-# To see whether the answer is right we need a film whose truth we know. So we make one, offline: rendered faces,
-# synthesised voices, and sentences written for this project. At the end you can read a film of your own.
+# Whether an answer is right can only be said of a film whose truth is known. Such a film is made here, offline, of rendered
+# faces, synthesised voices, and sentences written for this project. The last cell reads a film of your own.
 
 # %% [markdown]
 # ## Set-up
@@ -44,7 +45,7 @@ import emorec; emorec.about(install=True)
 # from one look at the picture to the next.
 
 # %% tags=["parameters"]
-faces = 280  # @param {type:"integer"}
+faces = 420  # @param {type:"integer"}
 window = 2.0  # @param {type:"number"}
 step = 0.5  # @param {type:"number"}
 seed = 0  # @param {type:"integer"}
@@ -53,9 +54,10 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# The film is a conversation of two people. For each moment we choose who speaks, what the face and the voice express, and
-# the sentence. Most moments agree with themselves. Two do not: Ben says something friendly in an angry voice and with an
-# angry face, and Anna laughs about something sad. In the last moment nobody speaks.
+# The film is a conversation of two people. For each moment the script says who speaks, what the face and the voice express,
+# and the sentence. In most moments the three agree. In two they do not: Ben says something friendly in an angry voice and
+# with an angry face, and Anna laughs about something sad. In the last moment nobody speaks. `render_clip` writes the film
+# and, beside it, the subtitles, and returns the truth.
 
 # %%
 script = [
@@ -71,9 +73,6 @@ script = [
 if fast:
     script, faces = script[:3], 70
 
-# %% [markdown]
-# `render_clip` writes the film and, beside it, the subtitles. It returns the truth.
-
 # %%
 from emorec.multimodal import read_clip, render_clip, timeline
 
@@ -84,7 +83,7 @@ truth
 # %% [markdown]
 # ## Look at it
 #
-# One frame from each moment, and the subtitle file as a player sees it:
+# Here is one frame of each moment, and the beginning of the subtitle file as a player sees it.
 
 # %%
 import numpy as np
@@ -100,21 +99,22 @@ print((work / "talk.srt").read_text()[:230])
 # %% [markdown]
 # ## Model
 #
-# Three models read the film. For words we take `text-emotion`, which comes along. Those that come along for faces and
-# voices have learnt from photographs and from actors, and rendered faces and synthesised voices are neither. So we train
-# two small models on rendered faces and on synthesised voices of other people. What the three say is joined by the
-# **product rule**: with $p_m(c)$ the probability that modality $m$ gives to class $c$,
+# Three models read the film. For words it is `text-emotion`, which comes along. The models that come along for faces and
+# voices have learnt from photographs and from actors, and rendered faces and synthesised voices are neither. So two small
+# models are trained here on rendered faces and on synthesised voices of other people. The answers of the three are joined by
+# the **product rule**: with $p_m(c)$ the probability that modality $m$ gives to class $c$,
 #
 # $$p(c) \propto \prod_m p_m(c),$$
 #
-# where the product runs over the modalities that are there. It is right where modalities are independent once the emotion
-# is known, and where each probability means what it says.
+# where the product runs over the modalities that are there. The rule is right where the modalities are independent once the
+# emotion is known, and where each probability is calibrated.
 
 # %% [markdown]
 # ## Train
 #
-# A model should see in training what it will see in use. So the pictures of the training go through the same detector as
-# the film: with `detect="auto"` the face is found, turned upright and cut out, and then learnt.
+# A model should see in training what it will see in use. So the training pictures go through the same detector as the film:
+# with `detect="auto"` each face is detected, turned upright and cut out before it is learnt from. Four in five of the people
+# train the model; the others choose the epoch and calibrate the probabilities.
 
 # %%
 from emorec.faces.render import random_face
@@ -122,22 +122,20 @@ from emorec.faces.render import random_face
 names = list(emorec.labels.EMOTIONS7)
 labels = np.array([names[k % 7] for k in range(faces)], dtype=object)
 pictures = [random_face(label, (seed, 50 + k), difficulty="easy", size=96).image for k, label in enumerate(labels)]
-found = [k for k, picture in enumerate(pictures) if len(emorec.faces.detect(picture))]
-print(f"{len(found)} of {faces} faces were found")
+seen = [k for k, picture in enumerate(pictures) if len(emorec.faces.detect(picture))]
+print(f"{len(seen)} of {faces} faces were detected")
 
-# %% [markdown]
-# Four in five of the people train the model, the others choose the epoch and calibrate the probabilities.
 
 # %%
-seen = [pictures[k] for k in found]
 cut = len(seen) * 4 // 5
-held_out = (seen[cut:], labels[found][cut:])
-face = emorec.FaceClassifier("lenet", width=16, detect="auto", epochs=3 if fast else 80, seed=seed)
-face.fit(seen[:cut], labels[found][:cut], validation=held_out, label_set=emorec.labels.EMOTIONS7, progress=None)
+held_out = ([pictures[k] for k in seen[cut:]], labels[seen[cut:]])
+face = emorec.FaceClassifier("lenet", width=16, detect="auto", epochs=3 if fast else 60, seed=seed)
+face.fit([pictures[k] for k in seen[:cut]], labels[seen[:cut]], validation=held_out, label_set=emorec.labels.EMOTIONS7, progress=None)
 face.calibrate(held_out);
 
 # %% [markdown]
-# The voices:
+# The model of voices is a linear discriminant on statistics of the sound; [speech_emotion](../voice/speech_emotion.ipynb)
+# explains it.
 
 # %%
 voices = emorec.datasets.load("sample-voices", speakers=8 if fast else 16, repeats=1 if fast else 3, seed=1)
@@ -148,15 +146,15 @@ print(f"faces, other people: {100 * face.score(*held_out):.0f} %; voices, other 
 # ## Evaluate
 #
 # `read_clip` cuts the film into stretches: one for each subtitle, and windows for the time between them. For each stretch
-# it gives what face, voice and words say, and all together.
+# the table has the answers of face, voice and words, and the joint answer.
 
 # %%
 table = read_clip(work / "talk.mp4", subtitles=work / "talk.srt", face=face, voice=voice, window=window, step=step)
 table[["start", "end", "speaker", "text", "face", "voice", "words", "emotion", "confidence", "decided_by", "disagree"]].round(2)
 
 # %% [markdown]
-# The same over time. Above, the probabilities of all together; below, what each part says. A triangle marks a stretch where
-# two parts are sure of different emotions.
+# This is the main figure, the same over time. The upper panel has the joint probabilities, the lower one the answer of each
+# model. A triangle marks a stretch in which two of them are sure of different emotions.
 
 # %%
 timeline(table)
@@ -164,8 +162,8 @@ timeline(table)
 # %% [markdown]
 # ### How often is it right?
 #
-# For each moment of the script we look up the stretch in its middle. What the *person* feels is a matter of opinion where
-# face and words contradict each other; so we compare each model with what was put into its own modality, and the joint
+# For each moment of the script the stretch in its middle is looked up. What the *person* feels is a matter of opinion where
+# face and words contradict each other. So each model is compared with what was put into its own modality, and the joint
 # answer with all three where they agree.
 
 # %%
@@ -177,24 +175,25 @@ agree = (truth["face"] == truth["voice"]) & ~truth["text"].str.contains("wonderf
 right = {
     "face": (rows["face"] == truth["face"])[rows["has_face"]],
     "voice": (rows["voice"] == truth["voice"])[rows["has_voice"]],
-    "all together, where the parts agree": (rows["emotion"] == truth["face"])[agree],
+    "all together, where the three agree": (rows["emotion"] == truth["face"])[agree],
 }
 pd.DataFrame({"right": {k: int(v.sum()) for k, v in right.items()}, "of": {k: len(v) for k, v in right.items()}})
 
 # %% [markdown]
 # ## Explain
 #
-# Which part decided? The **share** of a part is how much of the lead of the winning emotion it brought, on the scale of the
-# log probability, on which the product rule simply adds. `decided_by` names the part with the largest share, `disagree`
-# says whether two parts are sure of different emotions. The moments in which the parts were made to contradict each other:
+# Which modality decided? On the scale of the log probability the product rule adds, so that the *share* of a modality is the
+# part that it brought to the lead of the winning emotion. `decided_by` names the modality with the largest share, and
+# `disagree` says whether two of them are sure of different emotions. The table has the two moments in which they were made
+# to contradict each other.
 
 # %%
 contradictions = rows[~agree & rows["has_words"]]
 contradictions[["speaker", "text", "face", "voice", "words", "emotion", "decided_by", "disagree"]]
 
 # %% [markdown]
-# What is left when a part is missing? We read the film again without the sound, and without the subtitles. A part that
-# is not there has no say; the others go on.
+# What is left when a modality is missing? The film is read again without the sound, and without the subtitles. A modality
+# that is not there has no influence, and the answer comes from the others.
 
 # %%
 mute = read_clip(work / "talk.mp4", subtitles=work / "talk.srt", face=face, sound=False, window=window, step=step)
@@ -204,7 +203,7 @@ print("without sound:", mute["has_voice"].sum(), "stretches with a voice;", "wit
 # %% [markdown]
 # ## Save and load
 #
-# The two models go into a file each; `read_clip` takes them again. A table is written like any other.
+# Each of the two models becomes a file, and `read_clip` takes it again. A table is written like any other.
 
 # %%
 face.save(work / "face.emorec")
@@ -216,9 +215,11 @@ print(type(again).__name__, list(again.label_set_))
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Your turn: the path of a film of your own, and its subtitles if there are any (`.srt` or `.vtt`; or a list of
-# `(start, end, text)`; or `None`). With `own_models` the models that come along read it, which learnt from photographs and
-# from actors. From a terminal, `python -m emorec score talk.mp4 --subtitles talk.srt` prints the same table.
+# Now it is your turn: give the path of a film, and its subtitles if there are any (`.srt` or `.vtt`; or a list of
+# `(start, end, text)`; or `None`). For a film of real people set `own_models`, so that it is read by the models that come
+# along, which learnt from photographs and from actors. As built, the cell reads the film above with two sentences of its own;
+# compare the rows of face and voice with the script. From a terminal, `python -m emorec score talk.mp4 --subtitles talk.srt`
+# prints the same table.
 
 # %% tags=["user-input"]
 test_film = str(work / "talk.mp4")  # a film of your own
@@ -241,12 +242,36 @@ emorec.reporting.publish(
 )
 
 # %% [markdown]
-# **What we learnt.** A film becomes a table in a few seconds: a row for each stretch of time, what face, voice and words
-# say, and all together. Where the three agree, the joint answer is surer than each alone. Where they contradict each
-# other, the joint answer follows whoever is surest, which need not be whoever is right. The column `disagree` says that a
-# person should look. It speaks up only where two parts are *sure* of different emotions, so it flags one of the two
-# contradictions of this film and passes over the other.
+# ### What was learnt
 #
-# **What we did not learn.** A film of eight moments is an example, no measurement. Its faces and voices are rendered, and
-# easy. In real films the person in the picture is often not the one who speaks, several people are in view, and music
-# lies under the voice. And what is expressed is not what is felt.
+# A film becomes a table in a few seconds: a row for each stretch of time, with the answers of face, voice and words, and the
+# joint one. Where the three agree, the joint answer is surer than each of them alone, and it is right even where a single
+# model is wrong. Where they contradict each other, the joint answer follows the model that is surest, which need not be
+# the one that is right. The column `disagree` says that a person should look. It marks only stretches in which two models
+# are *sure* of different emotions, so it may pass over a contradiction of which one side is unsure.
+#
+# A film of eight moments is an example and no measurement. Its faces and voices are rendered, and easy. In real films the
+# person in the picture is often not the one who speaks, several people are in view, and music lies under the voice. And
+# what is expressed is not what is felt.
+#
+# ### Exercises
+#
+# 1. Two models give *happiness* 0.6 and *neutral* 0.4. What do the mean and the product rule answer together, and which of the
+#    two is right if the models err independently?
+#    <details><summary>Solution</summary>The mean stays at 0.6. The product rule gives 0.36 / (0.36 + 0.16) = 0.69: two
+#    independent witnesses of the same are together surer than each alone. That is right if they are independent and
+#    calibrated, and too sure if one only repeats the other.</details>
+# 2. Read the film with the face alone: `read_clip(work / "talk.mp4", face=face, sound=False, words=False)`. Which moments
+#    change their answer?
+#    <details><summary>Solution</summary>Those in which the column <code>face</code> of the first table differs from the column
+#    <code>emotion</code>: there the voice and the words had outvoted the face.</details>
+# 3. Add a moment to `script` in which a sad face says something neutral in a sad voice. Does `disagree` mark it, and should it?
+#    <details><summary>Solution</summary>As a rule it does not. The words are read as neutral, but a neutral sentence
+#    contradicts no feeling; people say such things in every mood. A column that marked all differences would mark
+#    most of a film.</details>
+#
+# ### Where to go on
+#
+# [detect_and_classify](../faces/detect_and_classify.ipynb) reads films by the face alone, [speech_emotion](../voice/speech_emotion.ipynb)
+# explains the voice, and [missing_modalities](missing_modalities.ipynb) examines what happens when one of the three is gone.
+# The functions are described in [emorec.multimodal](../../docs/api/multimodal.md).
