@@ -27,8 +27,8 @@ def input_gradient(model: keras.Model, readout: Callable) -> Callable:
 
     def run(inputs, *constants):
         tensors = [keras.ops.convert_to_tensor(x) for x in inputs]
-        found = compiled(tensors, *(keras.ops.convert_to_tensor(c, dtype="float32") for c in constants))
-        return tuple(np.asarray(keras.ops.convert_to_numpy(x), dtype="float32") for x in found)
+        results = compiled(tensors, *(keras.ops.convert_to_tensor(c, dtype="float32") for c in constants))
+        return tuple(np.asarray(keras.ops.convert_to_numpy(x), dtype="float32") for x in results)
 
     return run
 

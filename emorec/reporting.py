@@ -83,13 +83,13 @@ def work_folder(name: str = "") -> Path:
 
 def versions() -> dict[str, str]:
     """Versions of Python, this package and those it stands on, for provenance: name to version."""
-    found = {"python": platform.python_version(), "emorec": __version__}
+    numbers = {"python": platform.python_version(), "emorec": __version__}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            numbers[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def device() -> str:
@@ -98,9 +98,9 @@ def device() -> str:
         import keras
 
         backend = keras.backend.backend()
-        found = _accelerators(backend)
-    if found:
-        return f"{', '.join(found)} ({backend})"
+        accelerators = _accelerators(backend)
+    if accelerators:
+        return f"{', '.join(accelerators)} ({backend})"
     return f"CPU, {os.cpu_count()} cores ({backend})"
 
 
@@ -115,8 +115,8 @@ def _accelerators(backend):
         return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(d).get("device_name", "GPU") for d in found]
+    devices = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(d).get("device_name", "GPU") for d in devices]
 
 
 @contextmanager

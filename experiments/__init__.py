@@ -69,19 +69,19 @@ def declared(
     Raises:
         BadInput: There is no such experiment, or nothing of it is left.
     """
-    found = _experiments()
-    if name not in found:
-        raise BadInput(f"There is no experiment {name!r}; declared are {', '.join(sorted(found))}.")
+    experiments = _experiments()
+    if name not in experiments:
+        raise BadInput(f"There is no experiment {name!r}; declared are {', '.join(sorted(experiments))}.")
     runs = [
         run
-        for run in found[name]()
+        for run in experiments[name]()
         if (dataset is None or run.dataset == dataset)
         and (seeds is None or run.seed in seeds)
         and (folds is None or run.fold is None or run.fold in folds)
         and (models is None or run.model in models)
     ]
     if not runs:
-        known = ", ".join(dict.fromkeys(run.model for run in found[name]()))
+        known = ", ".join(dict.fromkeys(run.model for run in experiments[name]()))
         raise BadInput(
             f"Experiment {name!r} has no run with dataset={dataset!r}, seeds={seeds}, folds={folds}, models={models}; "
             f"its models are {known}."

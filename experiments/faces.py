@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLASSIFIER = "experiments.faces:run_classifier"
 BASELINE = "experiments.faces:run_baseline"
 REPEATS = "experiments.faces:run_repeats"
-FLOORS = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
+BASELINES = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
 SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
 
 
@@ -43,12 +43,12 @@ def run_classifier(run: Run, progress: Callable[[str], None] | None = print) -> 
     data = load(run)
     classifier = _fitted(run, data, progress)
     groups = data.test.groups  # pictures of one person are drawn together
-    found = outcome(data, classifier.evaluate(data.test, groups))
+    content = outcome(data, classifier.evaluate(data.test, groups))
     one = classifier.predict(data.test.inputs, views="one")
     one = metrics.evaluate(data.test.labels, one, data.label_set, groups=groups)
-    found["metrics"]["accuracy_one_view"] = [one.accuracy, *one.accuracy_interval]
-    found["protocol"] += _views(classifier)
-    return found | {"per_class_one_view": one.to_dict()["per_class"]} | trained_how(classifier)
+    content["metrics"]["accuracy_one_view"] = [one.accuracy, *one.accuracy_interval]
+    content["protocol"] += _views(classifier)
+    return content | {"per_class_one_view": one.to_dict()["per_class"]} | trained_how(classifier)
 
 
 def _views(model):
@@ -72,33 +72,33 @@ def checkpoint(run: Run) -> Path:
 def run_baseline(run: Run) -> dict:
     """Fits one of `emorec.faces.baselines` on the training data."""
     data = load(run)
-    predicted = _floor(run, data).predict(data.test.inputs)
+    predicted = _baseline(run, data).predict(data.test.inputs)
     return outcome(data, metrics.evaluate(data.test.labels, predicted, data.label_set, groups=data.test.groups))
 
 
-def _floor(run, data):
+def _baseline(run, data):
     return baselines.build(run.options["baseline"]).fit(data.train.inputs, data.train.labels)
 
 
 def run_repeats(run: Run, progress: Callable[[str], None] | None = print) -> dict:
     """Accuracy on the test pictures that stand among the training pictures too, to the bit, and on all others."""
     data = load(run)
-    model = _floor(run, data) if run.baseline else _fitted(run, data, progress)
+    model = _baseline(run, data) if run.baseline else _fitted(run, data, progress)
     copies = [rows for rows in leaks.duplicates(data) if any(part == "train" for part, _ in rows)]
     known = np.isin(data.test.ids, [name for rows in copies for part, name in rows if part == "test"])
     predicted, labels = np.asarray(model.predict(data.test.inputs)), np.asarray(data.test.labels)
-    found = outcome(data, metrics.evaluate(labels, predicted, data.label_set))
+    content = outcome(data, metrics.evaluate(labels, predicted, data.label_set))
     for name, chosen in (("repeated", known), ("unseen", ~known)):
         part = metrics.evaluate(labels[chosen], predicted[chosen], data.label_set)
-        found["metrics"][f"accuracy_{name}"] = [part.accuracy, *part.accuracy_interval]
-    found["protocol"] += _views(model)
-    return found | {"repeated": int(known.sum())}
+        content["metrics"][f"accuracy_{name}"] = [part.accuracy, *part.accuracy_interval]
+    content["protocol"] += _views(model)
+    return content | {"repeated": int(known.sum())}
 
 
 def _runs(experiment, networks, seeds=range(3)):
     """Floors and networks on the dataset that an experiment is named after."""
-    runs = [Run(experiment, experiment, name, BASELINE, {"baseline": floor}, baseline=True)
-            for name, floor in FLOORS.items()]  # fmt: skip
+    runs = [Run(experiment, experiment, name, BASELINE, {"baseline": baseline}, baseline=True)
+            for name, baseline in BASELINES.items()]  # fmt: skip
     for name, options in networks.items():
         runs += [Run(experiment, experiment, name, CLASSIFIER, options, seed=seed) for seed in seeds]
     return runs

@@ -87,11 +87,11 @@ def run_mosi(run: Run) -> dict:
     x, x_test = (sparse.hstack(views).tocsr() for views in zip(*parts))
     y = label_set.encode(train.labels)
     models = [LogisticRegression(C=strength, max_iter=500) for strength in STRENGTHS]
-    found = [cross_val_score(m, x, y, groups=train.groups, cv=GroupKFold(5)).mean() for m in models]
-    best = models[int(np.argmax(found))].fit(x, y)
+    scores = [cross_val_score(m, x, y, groups=train.groups, cv=GroupKFold(5)).mean() for m in models]
+    best = models[int(np.argmax(scores))].fit(x, y)
     protocol = "mosi-62/31, 62 videos to train, 31 to test; strength chosen by cross-validation over training videos"
     return outcome(test.labels, best.predict_proba(x_test), label_set, test.groups, protocol=protocol,
-                   strength=best.C, validation={"accuracy": float(max(found))})  # fmt: skip
+                   strength=best.C, validation={"accuracy": float(max(scores))})  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------- MELD

@@ -1,4 +1,4 @@
-"""Multimodal experiments: MOSI and MELD in context, and the three regimes whose optimum is known."""
+"""Multimodal experiments: MOSI and MELD in context, and the three synthetic tasks whose optimum is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from emorec import datasets, metrics, training
 from emorec.datasets.readers.multimodal import meld_dialogues
 from emorec.multimodal import decisions
-from emorec.multimodal import synthetic as regimes
+from emorec.multimodal import synthetic as synthetic
 from emorec.multimodal.dialogues import Dialogues
 from emorec.multimodal.models import FUSION_SETTINGS, build_dialogue_model, build_fusion_model, statistics
 from emorec.types import Strings, Values
@@ -35,8 +35,8 @@ def outcome(
     """What a run reports; intervals draw whole groups, and the predictions are kept for paired comparisons."""
     guessed = probabilities.argmax(axis=1)
     evaluation = metrics.evaluate(truth, label_set.decode(guessed), label_set, groups=groups)
-    found = evaluation.to_dict()["metrics"]
-    return {"metrics": found, "predicted": "".join(map(str, guessed)), **more}
+    scores = evaluation.to_dict()["metrics"]
+    return {"metrics": scores, "predicted": "".join(map(str, guessed)), **more}
 
 
 def linear(strength: float, scaled: bool = True) -> Pipeline:
@@ -140,7 +140,7 @@ T, A, V = "text", "audio", "video"
 
 def mosi() -> list[Run]:
     """Text, voice and face on MOSI 62/31: floors, each modality, and what fusing them adds; five or ten seeds."""
-    floors = {
+    baselines = {
         "majority class of the training part": {"kind": "majority", "modalities": [T]},
         "always positive, the class that is commoner in the test part": {"kind": "positive", "modalities": [T]},
         "logistic regression, text": {"kind": "logistic", "modalities": [T]},
@@ -154,7 +154,8 @@ def mosi() -> list[Run]:
         "stacking out of fold, all three": {"kind": "stacking", "modalities": [T, A, V]},
     }  # fmt: skip
     runs = [
-        Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", options, baseline=True) for name, options in floors.items()
+        Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", options, baseline=True)
+        for name, options in baselines.items()
     ]
     models = {
         "BiLSTM, text + face": {"modalities": [T, V]},
@@ -251,8 +252,8 @@ def word_vector_pools(texts: Mapping[str, Sequence[str]]) -> dict[str, np.ndarra
     nothing = [np.zeros(300)]
 
     def pools(words):
-        found = np.array([known[w] for w in words if w in known] or nothing)
-        return np.concatenate([found.mean(axis=0), found.max(axis=0)])
+        rows = np.array([known[w] for w in words if w in known] or nothing)
+        return np.concatenate([rows.mean(axis=0), rows.max(axis=0)])
 
     return {name: np.array([pools(t) for t in part], dtype="float32") for name, part in tokens.items()}
 
@@ -325,13 +326,15 @@ MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 
 
 def meld() -> list[Run]:
     """Seven emotions in the dialogues of MELD, from text alone: floors, neighbours, models in context; five seeds."""
-    floors = {
+    baselines = {
         "majority class": {"kind": "majority"},
         "TF-IDF + logistic regression": {"kind": "tfidf"},
         "stacked logistic regression, utterance alone": {"kind": "neighbours", "reach": 0, "power": 0.4},
         "stacked logistic regression, two neighbours to each side": {"kind": "neighbours", "reach": 2, "power": 0.4},
     }
-    runs = [Run("meld", "meld", name, f"{HERE}:run_meld", options, baseline=True) for name, options in floors.items()]
+    runs = [
+        Run("meld", "meld", name, f"{HERE}:run_meld", options, baseline=True) for name, options in baselines.items()
+    ]
     plain = {"kind": "context", "encoder": "none", "hidden": 0, "dropout": 0.4, "power": 0.3}
     models = {
         "bc-LSTM": {"context": "bilstm", "units": 64},
@@ -342,20 +345,20 @@ def meld() -> list[Run]:
     return runs
 
 
-# ---------------------------------------------------------------------------------------------------- regimes
+# --------------------------------------------------------------------------------------------- synthetic tasks
 
 RULES = ("mean", "product", "max", "vote")
 
 
-def regime_of(run: Run) -> tuple:
-    """The run's regime; each seed has directions and examples of its own."""
-    world = replace(regimes.regime(run.dataset), seed=run.seed)
-    return world, world.dataset(test=10_000)
+def task_of(run: Run) -> tuple:
+    """The run's synthetic task; each seed has directions and examples of its own."""
+    task = replace(synthetic.synthetic_task(run.dataset), seed=run.seed)
+    return task, task.dataset(test=10_000)
 
 
-def run_regime_rule(run: Run) -> dict:
+def run_task_rule(run: Run) -> dict:
     """Logistic regression on each modality, joined by a rule, or by stacking."""
-    world, data = regime_of(run)
+    task, data = task_of(run)
     x, rule = data.test.inputs, run.options["rule"]
     if rule == "stacking":
         model = decisions.Stacking({m: linear(1.0) for m in x}, seed=run.seed).fit(data.train.inputs, data.train.labels)
@@ -363,13 +366,13 @@ def run_regime_rule(run: Run) -> dict:
     else:
         alone = [linear(1.0).fit(data.train.inputs[m], data.train.labels).predict_proba(x[m]) for m in x]
         p = decisions.combine(rule, alone)
-    return regime_outcome(world, data, p)
+    return task_outcome(task, data, p)
 
 
-def run_regime_layer(run: Run) -> dict:
+def run_task_layer(run: Run) -> dict:
     """A fusion layer, settings and epoch chosen on the validation part; also without its interactions (EMAP)."""
     keras.utils.clear_session()
-    world, data = regime_of(run)
+    task, data = task_of(run)
     options = dict(run.options)
     sizes = {m: x.shape[1] for m, x in data.train.inputs.items()}
     training.set_seed(run.seed)
@@ -377,18 +380,18 @@ def run_regime_layer(run: Run) -> dict:
     train, validation, test = ({**s.inputs, "presence": np.ones((len(s), 2), "float32")}
                                for s in (data.train, data.validation, data.test))  # fmt: skip
     targets = [training.one_hot(data.label_set.encode(s.labels), 2) for s in (data.train, data.validation)]
-    history = training.fit(model, (train, targets[0]), (validation, targets[1]), seed=run.seed, **REGIME_FIT)
+    history = training.fit(model, (train, targets[0]), (validation, targets[1]), seed=run.seed, **TASK_FIT)
 
     def predict(first, second):
         there = np.ones((len(first), 2), "float32")
         return training.predict(model, {"first": first, "second": second, "presence": there}, 4096)
 
     x = data.test.inputs
-    projected = regimes.emap(predict, x["first"][:500], x["second"][:500])
+    projected = synthetic.emap(predict, x["first"][:500], x["second"][:500])
     right = projected.argmax(axis=1) == data.label_set.encode(data.test.labels[:500])
     p = metrics.probabilities(training.predict(model, test))
-    return regime_outcome(
-        world,
+    return task_outcome(
+        task,
         data,
         p,
         emap_accuracy=float(right.mean()),
@@ -397,20 +400,20 @@ def run_regime_layer(run: Run) -> dict:
     )
 
 
-def regime_outcome(world: Any, data: Dataset, p: np.ndarray, emap_accuracy: float | None = None, **more: Any) -> dict:
-    found = outcome(data.test.labels, p, data.label_set, **more)
-    del found["predicted"]
-    found["metrics"] = {"accuracy": found["metrics"]["accuracy"]}
+def task_outcome(task: Any, data: Dataset, p: np.ndarray, emap_accuracy: float | None = None, **more: Any) -> dict:
+    content = outcome(data.test.labels, p, data.label_set, **more)
+    del content["predicted"]
+    content["metrics"] = {"accuracy": content["metrics"]["accuracy"]}
     if emap_accuracy is not None:
-        found["metrics"]["emap_accuracy"] = emap_accuracy
-    found["bayes"] = world.bayes
-    found["protocol"] = (
-        f"best possible {100 * world.bayes:.1f} %; every seed draws 4,000 examples to train, 10,000 to test"
+        content["metrics"]["emap_accuracy"] = emap_accuracy
+    content["bayes"] = task.bayes
+    content["protocol"] = (
+        f"best possible {100 * task.bayes:.1f} %; every seed draws 4,000 examples to train, 10,000 to test"
     )
-    return found
+    return content
 
 
-REGIME_FIT = {
+TASK_FIT = {
     "epochs": 12,
     "patience": 2,
     "batch_size": 64,
@@ -420,17 +423,19 @@ REGIME_FIT = {
 }
 
 
-def regime_runs() -> list[Run]:
-    """Every fusion layer and rule in three regimes with known optimum, and what is left without interactions."""
+def task_runs() -> list[Run]:
+    """Every fusion layer and rule in three tasks with known optimum, and what is left without interactions."""
     runs = []
-    for name in regimes.REGIMES:
+    for name in synthetic.TASKS:
         for rule in (*RULES, "stacking"):
-            function, options = f"{HERE}:run_regime_rule", {"rule": rule}
-            runs += [Run("regimes", name, f"rule: {rule}", function, options, s, baseline=True) for s in range(3)]
+            function, options = f"{HERE}:run_task_rule", {"rule": rule}
+            runs += [
+                Run("synthetic-tasks", name, f"rule: {rule}", function, options, s, baseline=True) for s in range(3)
+            ]
         for layer, options in FUSION_SETTINGS.items():
             options = {"fusion": layer.partition(",")[0], "hidden": 32, "dropout": 0.2, **options}
-            runs += [Run("regimes", name, layer, f"{HERE}:run_regime_layer", options, seed=s) for s in range(3)]
+            runs += [Run("synthetic-tasks", name, layer, f"{HERE}:run_task_layer", options, seed=s) for s in range(3)]
     return runs
 
 
-EXPERIMENTS = {"mosi": mosi, "meld": meld, "regimes": regime_runs}
+EXPERIMENTS = {"mosi": mosi, "meld": meld, "synthetic-tasks": task_runs}

@@ -100,11 +100,11 @@ COMPARED = (
 def differences(contents: list[dict]) -> str:
     """What the table of these results is read for, a line of text: pairs of rows on the same test pairs, see `gain`."""
     truth = _truth(len(contents[0]["predicted"]))
-    found = {pair: _gain(*pair, truth, contents) for pair in COMPARED}
-    said = (
-        f"{a} minus {b} {100 * v:+.1f} [{100 * low:.1f}, {100 * high:.1f}]" for (a, b), (v, low, high) in found.items()
+    gains = {pair: _gain(*pair, truth, contents) for pair in COMPARED}
+    sentences = (
+        f"{a} minus {b} {100 * v:+.1f} [{100 * low:.1f}, {100 * high:.1f}]" for (a, b), (v, low, high) in gains.items()
     )
-    return f"Differences of accuracy on the same test pairs, in points: {'; '.join(said)}."
+    return f"Differences of accuracy on the same test pairs, in points: {'; '.join(sentences)}."
 
 
 def _truth(count):

@@ -41,8 +41,8 @@ def summary(experiment: str, folder: FilePath | None = None) -> list[dict]:
     Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Over
     seeds on one test split it joins the seeds' variance with the sampling error of that split
     (`emorec.metrics.seeds_interval`), so that it never shrinks below what the size of the test split allows; where
-    every seed has a test split of its own, as in the experiment `regimes`, it is wider than need be. A metric of which
-    a record does not hold the sampling error has no interval: low and high are the mean.
+    every seed has a test split of its own, as in the experiment `synthetic-tasks`, it is wider than need be. A metric
+    of which a record does not hold the sampling error has no interval: low and high are the mean.
 
     Returns:
         List of dicts with ``dataset``, ``model``, ``baseline``, ``runs``, ``protocols`` and

@@ -53,7 +53,7 @@ def folds(run: Run, data: Split) -> tuple[np.ndarray, str]:
 
 def _outcome(run, predicted, words, probabilities=None, **more):
     data, label_set = load(run.dataset)
-    found = metrics.evaluate(
+    content = metrics.evaluate(
         data.labels, predicted, label_set, probabilities=probabilities, groups=data.groups, seed=run.seed
     ).to_dict()
     by_speaker = {
@@ -61,10 +61,10 @@ def _outcome(run, predicted, words, probabilities=None, **more):
         for who in sorted(set(data.groups))
     }
     return {
-        "metrics": found["metrics"],
-        "per_class": found["per_class"],
-        "confusion": found["confusion"],
-        "labels": found["labels"],
+        "metrics": content["metrics"],
+        "per_class": content["per_class"],
+        "confusion": content["confusion"],
+        "labels": content["labels"],
         "accuracy_by_speaker": by_speaker,
         "protocol": f"{words}; answers of all folds together, intervals over whole speakers",
         "sizes": {"test": len(data)},

@@ -63,8 +63,8 @@ def pytest_runtest_call(item):
 def pytest_terminal_summary(terminalreporter):
     """Lists tests that lack the marker."""
     facts = [(r.nodeid, dict(r.user_properties)) for r in terminalreporter.getreports("passed") if r.when == "call"]
-    found = {name: f["cpu_seconds"] for name, f in facts if f.get("cpu_seconds", 0) > LIMIT and f["unit"]}
-    if found:
+    over = {name: f["cpu_seconds"] for name, f in facts if f.get("cpu_seconds", 0) > LIMIT and f["unit"]}
+    if over:
         terminalreporter.section(f"more than {LIMIT:.0f} s of CPU time, and not marked slow")
-        for name, seconds in sorted(found.items(), key=lambda item: -item[1]):
+        for name, seconds in sorted(over.items(), key=lambda item: -item[1]):
             terminalreporter.line(f"{seconds:6.1f} s  {name}")

@@ -409,10 +409,10 @@ def explained(path: FilePath) -> None:
     """Draws the shipped text model's answer to a sentence, and which words it came from; writes a PNG to ``path``."""
     import emorec
 
-    told = emorec.load("text-emotion").explain(SENTENCE, method="leave-one-out")
+    explanation = emorec.load("text-emotion").explain(SENTENCE, method="leave-one-out")
     figure, (words, bars) = _canvas((6.4, 4.3), 2, [1, 2.2])
-    _shaded_words(words, told.tokens, told.weights)
-    ranked = sorted(told.probabilities.items(), key=lambda item: item[1])
+    _shaded_words(words, explanation.tokens, explanation.weights)
+    ranked = sorted(explanation.probabilities.items(), key=lambda item: item[1])
     names, shares = zip(*ranked)
     bars.barh(names, [100 * p for p in shares], color=[BLUE] * (len(names) - 1) + [ORANGE], height=0.7)
     for row, share in enumerate(shares):

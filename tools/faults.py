@@ -61,7 +61,7 @@ def page(text: str) -> str:
     """docs/reliability.md with its tables anew."""
     for name, table in {"faults": fault_table(), "fuzzing": fuzz_table()}.items():
         start, end = f"<!-- {name}: written by `python -m tools generated` -->", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(start)
-        if found:
+        before, mark, rest = text.partition(start)
+        if mark:
             text = f"{before}{start}\n{table}\n{end}{rest.partition(end)[2]}"
     return text

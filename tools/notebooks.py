@@ -257,11 +257,11 @@ def _smaller(png, quality=QUALITIES[0]):
 
 def results(notebook: NotebookNode) -> dict[str, Any]:
     """What the ``results`` cell published: name to number or ``[estimate, low, high]``; empty when nothing."""
-    found = {}
+    values = {}
     for cell in tagged(notebook, "results"):
         for output in cell.get("outputs", []):
-            found |= output.get("data", {}).get(reporting.RESULTS_MIME, {})
-    return found
+            values |= output.get("data", {}).get(reporting.RESULTS_MIME, {})
+    return values
 
 
 def build(name: str, fast: bool = False, progress: Callable[[str], None] = print) -> NotebookNode:
@@ -343,13 +343,13 @@ def run_part(
     if not chosen:
         raise BadInput(f"There is no part {part!r}; choose one of {', '.join(parts())}.")
     calls = (joblib.delayed(_attempt)(name, parameters, output) for name in chosen)
-    found = {}
+    outcomes = {}
     for name, outcome in joblib.Parallel(jobs or os.cpu_count(), return_as="generator_unordered")(calls):
-        found[name] = outcome
+        outcomes[name] = outcome
         if progress is not None:
-            said = f"failed: {outcome}" if isinstance(outcome, Exception) else f"{outcome:.0f} s"
-            progress(f"{len(found)}/{len(chosen)} {name}: {said}")
-    return found
+            result = f"failed: {outcome}" if isinstance(outcome, Exception) else f"{outcome:.0f} s"
+            progress(f"{len(outcomes)}/{len(chosen)} {name}: {result}")
+    return outcomes
 
 
 def _attempt(name, parameters, output):
@@ -402,40 +402,40 @@ def problems(name: str) -> list[str]:
     """What is wrong with a notebook, found without running it; an empty list when nothing is."""
     import nbformat
 
-    source, found = read(name), []
+    source, faults = read(name), []
     code = [c.source for c in source.cells if c.cell_type == "code"]
     text = [c.source for c in source.cells if c.cell_type == "markdown"]
     headings = [h for t in text for h in re.findall(r"^## +(.+?)\s*$", t, re.MULTILINE)]
     ordered = [h for h in headings if h in SECTIONS]
     if ordered != [s for s in SECTIONS if s in ordered]:
-        found.append(f"sections out of order: {ordered}")
-    found += [f"section {s!r} is missing" for s in ("Set-up", "Parameters", "Results") if s not in headings]
-    found += [f"no cell is tagged {tag!r}" for tag in ("set-up", "parameters", "results") if not tagged(source, tag)]
+        faults.append(f"sections out of order: {ordered}")
+    faults += [f"section {s!r} is missing" for s in ("Set-up", "Parameters", "Results") if s not in headings]
+    faults += [f"no cell is tagged {tag!r}" for tag in ("set-up", "parameters", "results") if not tagged(source, tag)]
     lines = sorted(len(c.split("\n")) for c in code if c.strip() and c != set_up())
     if lines and (lines[len(lines) // 2] > 10 or lines[-1] > 25):
-        found.append(f"code cells too long: median {lines[len(lines) // 2]}, longest {lines[-1]} lines")
+        faults.append(f"code cells too long: median {lines[len(lines) // 2]}, longest {lines[-1]} lines")
     if 3 * len(text) < 2 * len(code):  # more would ask for a sentence of no use before each cell
-        found.append(f"{len(text)} text cells for {len(code)} code cells")
+        faults.append(f"{len(text)} text cells for {len(code)} code cells")
     for cell in tagged(source, "set-up"):
         if cell.source != set_up():
-            found.append("the set-up cell differs from the common one: run `python -m tools notebooks sync`")
+            faults.append("the set-up cell differs from the common one: run `python -m tools notebooks sync`")
     path = script(name).with_suffix(".ipynb")
     if not path.exists():
-        return [*found, f"{path.name} is not built: run `python -m tools notebooks build {name}`"]
+        return [*faults, f"{path.name} is not built: run `python -m tools notebooks build {name}`"]
     built = nbformat.read(path, as_version=4)
     if built.metadata.get("emorec", {}).get("source_sha256") != digest(name):
-        found.append(f"{path.name} is stale: run `python -m tools notebooks build {name}`")
+        faults.append(f"{path.name} is stale: run `python -m tools notebooks build {name}`")
     elif [c.source for c in built.cells] != [c.source for c in source.cells]:
-        found.append(f"{path.name} and its script hold different text: run `python -m tools notebooks sync`")
+        faults.append(f"{path.name} and its script hold different text: run `python -m tools notebooks sync`")
     if "jupytext" in built.metadata:
-        found.append(f"{path.name} is paired: saving it in Jupyter would write over its script")
+        faults.append(f"{path.name} is paired: saving it in Jupyter would write over its script")
     if built.metadata.get("emorec", {}).get("fast"):
-        found.append(f"{path.name} was built in its fast form")
+        faults.append(f"{path.name} was built in its fast form")
     if any(c.cell_type == "code" and c.source.strip() and c.execution_count is None for c in built.cells):
-        found.append(f"{path.name} holds a cell that was not run")
+        faults.append(f"{path.name} holds a cell that was not run")
     if path.stat().st_size > SIZE_LIMIT:
-        found.append(f"{path.name} has {path.stat().st_size:,} bytes; the limit is {SIZE_LIMIT:,}")
-    return found
+        faults.append(f"{path.name} has {path.stat().st_size:,} bytes; the limit is {SIZE_LIMIT:,}")
+    return faults
 
 
 def built_with(name: str) -> str | None:
@@ -489,10 +489,10 @@ def _in_words_of_script(text, name):
 
 def launch_button(name: str, branch: str = "main") -> str:
     """Markdown of the button that opens a notebook on Colab; empty while the project has no address on GitHub."""
-    found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", repository())
-    if not found:
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", repository())
+    if not match:
         return ""
-    page = f"https://colab.research.google.com/github/{found[1]}/blob/{branch}/notebooks/{name}.ipynb"
+    page = f"https://colab.research.google.com/github/{match[1]}/blob/{branch}/notebooks/{name}.ipynb"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({page})"
 
 
@@ -556,12 +556,12 @@ def _run_command(options):
     part = options.notebook.removeprefix("notebooks/").rstrip("/")
     if part in parts():
         started = time.perf_counter()
-        found = run_part(part, parameters, options.output, options.jobs)
+        outcomes = run_part(part, parameters, options.output, options.jobs)
         print(f"{time.perf_counter() - started:.0f} s in all; the pages are below {Path(options.output).absolute()}")
-        return int(any(isinstance(outcome, Exception) for outcome in found.values()))
-    found, notebook, page = run(options.notebook, parameters, options.output)
+        return int(any(isinstance(outcome, Exception) for outcome in outcomes.values()))
+    outcomes, notebook, page = run(options.notebook, parameters, options.output)
     print()
-    for label, value in found.items():
+    for label, value in outcomes.items():
         print(f"{label}: {reporting.show(value)}")
     print(f"\nThe page to look at: {page}\nThe executed notebook: {notebook}")
     return 0
@@ -583,9 +583,9 @@ def _notebooks_command(options):
             print(f"== {name}", flush=True)
             build(name)
             sync()
-        found = problems(name) if options.action != "list" else []
-        failed += bool(found)
+        faults = problems(name) if options.action != "list" else []
+        failed += bool(faults)
         version = built_with(name)
         old = "" if version == reporting.__version__ else f" (outputs of emorec {version or 'unknown'}: build it anew)"
-        print(f"{name}: " + ("; ".join(found) or "ok") + old if options.action != "list" else name, file=sys.stdout)
+        print(f"{name}: " + ("; ".join(faults) or "ok") + old if options.action != "list" else name, file=sys.stdout)
     return int(failed > 0)

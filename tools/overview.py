@@ -32,14 +32,14 @@ def parts() -> list[tuple[str, list[str]]]:
     Returns:
         List of (title, names); a part of which no notebook is there is left out.
     """
-    left, found = notebooks.names(), []
+    left, sections = notebooks.names(), []
     for part in _contents():
         listed = [name for name in part["notebooks"] if name in left]
         if part["folder"]:
             listed += [n for n in left if n not in listed and n.startswith(f"{part['folder']}/")]
         left = [name for name in left if name not in listed]
-        found += [(part["title"], listed)] if listed else []
-    return [*found, ("More", left)] if left else found
+        sections += [(part["title"], listed)] if listed else []
+    return [*sections, ("More", left)] if left else sections
 
 
 def listed(name: str) -> dict:

@@ -133,10 +133,10 @@ def _exponents(curves):
 def figures(curves: dict | None = None) -> dict[str, str]:
     """File name to SVG text of the growth figures; the same curves give the same bytes."""
     curves = results()["runs"].get("growth", {}).get("curves", {}) if curves is None else curves
-    return {figure_name(of): _drawn(of, members) for of, members in _kinds(curves).items()}
+    return {figure_name(of): _figure(of, members) for of, members in _kinds(curves).items()}
 
 
-def _drawn(of, curves):
+def _figure(of, curves):
     import io
 
     import matplotlib
@@ -194,8 +194,8 @@ def _records(entries, why):
 def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Pairs of a path and a function from its present text to the one it should have."""
     yield PAGE, lambda text: page()
-    for name, drawn in figures().items():
-        yield FIGURES / name, partial(_the_same, drawn)
+    for name, figure in figures().items():
+        yield FIGURES / name, partial(_the_same, figure)
 
 
 def _the_same(new, text):

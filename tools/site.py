@@ -213,13 +213,13 @@ def _card(name):
 
 def _figure_of(notebook, chosen):
     """The file of one of a notebook's figures before the reader's own cell, as ``2.png``, or None."""
-    found = []
+    figures = []
     for cell in notebook.cells:
         if "user-input" in cell.metadata.get("tags", []):
             break
         for output in cell.get("outputs", []):
-            found += [f"{len(found)}{FIGURES[kind]}" for kind in FIGURES.keys() & output.get("data", {}).keys()]
-    return found[min(chosen, len(found) - 1)] if found else None
+            figures += [f"{len(figures)}{FIGURES[kind]}" for kind in FIGURES.keys() & output.get("data", {}).keys()]
+    return figures[min(chosen, len(figures) - 1)] if figures else None
 
 
 # Results and data

@@ -81,12 +81,12 @@ class HierarchicalAttention(keras.layers.Layer):
         if word_encoder is sentence_encoder and isinstance(word_encoder, keras.layers.Layer):
             raise BadInput("HierarchicalAttention: word_encoder and sentence_encoder must be two layers.")
         self._names = {"word_encoder": word_encoder, "sentence_encoder": sentence_encoder}
-        for place, given in list(self._names.items()):
-            if isinstance(given, keras.layers.Layer):
-                setattr(self, place, given)
+        for place, encoder in list(self._names.items()):
+            if isinstance(encoder, keras.layers.Layer):
+                setattr(self, place, encoder)
                 del self._names[place]
             else:
-                layer = recurrent_encoder(given, encoder_units or self.units, place, self.dtype_policy)
+                layer = recurrent_encoder(encoder, encoder_units or self.units, place, self.dtype_policy)
                 setattr(self, place, layer)
         self.word_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="word_attention")
         self.sentence_attention = GlobalAttention(self.units, dtype=self.dtype_policy, name="sentence_attention")

@@ -58,10 +58,10 @@ def check_mask(layer: str, states: Tensor, mask: Tensor) -> None:
     """BadInput unless ``mask`` is None or covers the steps of ``states`` (..., D)."""
     if mask is None:
         return
-    expected, given = tuple(states.shape[:-1]), tuple(mask.shape)
-    if len(expected) != len(given) or any(a != b for a, b in zip(expected, given) if None not in (a, b)):
+    expected, actual = tuple(states.shape[:-1]), tuple(mask.shape)
+    if len(expected) != len(actual) or any(a != b for a, b in zip(expected, actual) if None not in (a, b)):
         raise BadInput(
-            f"{layer}: a mask of shape {given} does not fit states of shape {tuple(states.shape)}; "
+            f"{layer}: a mask of shape {actual} does not fit states of shape {tuple(states.shape)}; "
             f"it needs the shape {expected}, True at real steps."
         )
 

@@ -196,10 +196,10 @@ class SelfAttention(keras.layers.Layer):
 def _check_pairs(states, attention_mask):
     """BadInput unless an attention mask covers each pair of the steps of ``states`` (B, T, D)."""
     batch, steps, _ = states.shape
-    given = tuple(attention_mask.shape)
+    actual = tuple(attention_mask.shape)
     expected = (batch, steps, steps)
-    if len(given) != 3 or any(a != b for a, b in zip(expected, given) if None not in (a, b)):
+    if len(actual) != 3 or any(a != b for a, b in zip(expected, actual) if None not in (a, b)):
         raise BadInput(
-            f"SelfAttention: an attention_mask of shape {given} does not fit states of shape {tuple(states.shape)}; it "
-            f"needs the shape {expected}, True where the step of the row may look at that of the column."
+            f"SelfAttention: an attention_mask of shape {actual} does not fit states of shape {tuple(states.shape)}; "
+            f"it needs the shape {expected}, True where the step of the row may look at that of the column."
         )

@@ -56,30 +56,30 @@ def load(
     from emorec.datasets.readers import sample
     from emorec.errors import DataMissing
 
-    found = card(name)
-    if seed and found.drawn:
+    entry = card(name)
+    if seed and entry.synthetic:
         options["seed"] = seed
     try:
-        place = sample.sample_root() if found.bundled else store.locate(found, path, root)
+        place = sample.sample_root() if entry.bundled else store.locate(entry, path, root)
     except DataMissing:
-        if not (download and found.urls and path is None):
+        if not (download and entry.urls and path is None):
             raise
-        place = fetch(found, root)
-    rows = found.read(place, **options)
+        place = fetch(entry, root)
+    rows = entry.read(place, **options)
     if isinstance(rows, Dataset):
-        return _with_source(rows, found)
-    problems = verify.count_problems(rows, found.expected if rows.expected is None else rows.expected)
+        return _with_source(rows, entry)
+    problems = verify.count_problems(rows, entry.expected if rows.expected is None else rows.expected)
     if problems:
         problem = f"{name} in {place}: {'; '.join(problems)}. A truncated or altered copy?"
         warnings.warn(problem, stacklevel=2)
         rows.notes = (problem, *rows.notes)
-    dataset = splits.assemble(name, rows, card=found, fold=fold, folds=folds, seed=seed, validation=validation)
-    return _with_source(dataset, found)
+    dataset = splits.assemble(name, rows, card=entry, fold=fold, folds=folds, seed=seed, validation=validation)
+    return _with_source(dataset, entry)
 
 
 def _with_source(dataset, card):
     """The dataset, whose splits know whether their pictures were rendered when it was loaded."""
-    if not (card.drawn and card.modality in ("faces", "multimodal")):
+    if not (card.synthetic and card.modality in ("faces", "multimodal")):
         return dataset
     splits = {name: replace(getattr(dataset, name), source="rendered") for name in ("train", "validation", "test")}
     return replace(dataset, **splits)

@@ -53,7 +53,7 @@ class Card:
         instead: The bundled sample to go on with.
         beside: Another dataset whose files it needs.
         bundled: Whether it travels with the package.
-        drawn: Whether it is drawn when it is loaded; its reader then takes the seed.
+        synthetic: Whether it is rendered or synthesised when it is loaded; its reader then takes the seed.
 
     Example:
         >>> get("fer2013").modality
@@ -83,7 +83,7 @@ class Card:
     instead: str = "sample-sentences"
     beside: str = ""
     bundled: bool = False
-    drawn: bool = False
+    synthetic: bool = False
 
     @property
     def access(self) -> str:

@@ -49,14 +49,14 @@ class Group:
             raise DataCorrupt(f"{self._file} has no {name!r} in {self._group.name!r}.")
         if not isinstance(link, h5py.HardLink):
             raise DataCorrupt(f"{self._file}: {name!r} is a link to elsewhere, which no data file needs.")
-        found = self._group[name]
-        if isinstance(found, h5py.Group):
-            return Group(found, self._file, self._bound)
-        numbers = isinstance(found, h5py.Dataset) and found.dtype.kind in "biuf" and found.dtype.subdtype is None
-        if not numbers or found.is_virtual or found.external:
+        member = self._group[name]
+        if isinstance(member, h5py.Group):
+            return Group(member, self._file, self._bound)
+        numbers = isinstance(member, h5py.Dataset) and member.dtype.kind in "biuf" and member.dtype.subdtype is None
+        if not numbers or member.is_virtual or member.external:
             raise DataCorrupt(f"{self._file}: {name!r} holds no numbers, or those of another file; it is not read.")
-        self._bound.count(found.size * found.dtype.itemsize)
-        return found[()]
+        self._bound.count(member.size * member.dtype.itemsize)
+        return member[()]
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def probe(
             like[test.groups[start : start + 256, None] == train.groups[None]] = -np.inf
             other.append(like.argmax(axis=1))
     nearest, close = (np.concatenate(column) for column in zip(*chunks))
-    right = lambda found: float(np.mean(train.labels[found] == test.labels))  # noqa: E731
+    right = lambda rows: float(np.mean(train.labels[rows] == test.labels))  # noqa: E731
     top = np.argsort(-close, kind="stable")[:20]
     return Probe(
         accuracy=right(nearest),

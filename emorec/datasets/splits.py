@@ -171,14 +171,14 @@ def split_validation(
         raise BadInput(f"Cannot take a share of {share!r} for validation from {len(rows)} training rows.")
     only: Callable[[Any], Any] = lambda values: None if values is None else [values[i] for i in rows]  # noqa: E731
     exact = Fraction(share).limit_denominator(1000)
-    drawn = assign(only(ids), only(labels), (1 - exact, exact), seed=seed, content=only(content), groups=only(groups))
-    if (groups is not None or len(rows) >= 10) and not drawn.any():
+    chosen = assign(only(ids), only(labels), (1 - exact, exact), seed=seed, content=only(content), groups=only(groups))
+    if (groups is not None or len(rows) >= 10) and not chosen.any():
         # Few groups, or rows repeated so often, that each is larger than the share: the smallest will do.
         unit = _units(len(rows), [key for key in (only(content), only(groups)) if key is not None])
         size = np.bincount(unit)
-        drawn = (unit == size.argmin()).astype("int64") if len(size) > 1 else drawn
+        chosen = (unit == size.argmin()).astype("int64") if len(size) > 1 else chosen
     splits = objects(splits)
-    splits[rows] = objects(("train", "validation"))[drawn]
+    splits[rows] = objects(("train", "validation"))[chosen]
     return splits
 
 
@@ -218,8 +218,8 @@ def assemble(
             protocol += f"; validation: {share} of the training split (seed {seed})"
     splits = {split: _split(name, split, rows, split_names) for split in SPLITS}
     what = "text" if rows.content is None else "picture"
-    found = () if content is None else duplicate_notes(content, labels, split_names, what)
-    notes = (*rows.notes, *found)
+    duplicates = () if content is None else duplicate_notes(content, labels, split_names, what)
+    notes = (*rows.notes, *duplicates)
     return Dataset(name, label_set=rows.label_set, card=card, protocol=protocol, notes=notes, **splits)
 
 

@@ -39,8 +39,8 @@ def roots(root: FilePath | None = None) -> list[Path]:
     """Folders that may hold datasets, in the order they are looked at."""
     if root is not None:
         return [Path(root).expanduser()]
-    given = os.environ.get("EMOREC_DATA")
-    return [Path(given).expanduser(), user_cache()] if given else [user_cache()]
+    named = os.environ.get("EMOREC_DATA")
+    return [Path(named).expanduser(), user_cache()] if named else [user_cache()]
 
 
 def download_root(root: FilePath | None = None) -> Path:
@@ -106,7 +106,7 @@ def missing(card: Card, looked_in: Values, why: str = "", root: FilePath | None 
 
 
 def _matching(path, patterns):
-    found = {}
+    contents = {}
     wanted = re.compile("|".join(fnmatch.translate("*/" + pattern) for pattern in patterns)).match
     with readable(path):
         for name, read in members(path):
@@ -114,8 +114,8 @@ def _matching(path, patterns):
             junk = "__MACOSX" in name or plain.rsplit("/", 1)[-1].startswith("._")
             if not junk and wanted("/" + plain):
                 data = read()
-                found[plain] = gunzip(data, f"{path}: {name}") if name.endswith(".gz") else data
-    return found
+                contents[plain] = gunzip(data, f"{path}: {name}") if name.endswith(".gz") else data
+    return contents
 
 
 def read(path: FilePath, *patterns: str) -> dict[str, bytes]:
@@ -132,13 +132,13 @@ def read(path: FilePath, *patterns: str) -> dict[str, bytes]:
         DataCorrupt: A truncated archive, or a web page where data should be.
     """
     path = Path(path).expanduser()
-    found = _matching(path, patterns)
-    if not found and path.is_dir():
+    contents = _matching(path, patterns)
+    if not contents and path.is_dir():
         for archive in sorted(p for p in path.rglob("*") if p.name.endswith(ARCHIVES)):
-            found |= _matching(archive, patterns)
-    for name, data in found.items():
+            contents |= _matching(archive, patterns)
+    for name, data in contents.items():
         refuse_html(data, f"{path}: {name}")
-    return found
+    return contents
 
 
 def read_one(
@@ -152,9 +152,9 @@ def read_one(
     if any_name and path.is_file() and not path.name.endswith(ARCHIVES):
         patterns = (glob.escape(path.name.removesuffix(".gz")),)
     for pattern in patterns:
-        found = read(path, pattern)
-        if found:
-            return min(found.items(), key=lambda item: (len(item[0]), item[0]))
+        contents = read(path, pattern)
+        if contents:
+            return min(contents.items(), key=lambda item: (len(item[0]), item[0]))
     raise DataMissing(f"{' or '.join(patterns)} ({what})", [path])
 
 

@@ -46,7 +46,7 @@ def check_content(card: Card, path: str | Path) -> tuple[list, list[str]]:
     """
     states = checksums(card, path)
     problems = [f"{name} {state}" for name, state in states if state.startswith("differs")]
-    if not card.reader or card.drawn:  # a file with a checksum alone, or made by this package: nothing to count
+    if not card.reader or card.synthetic:  # a file with a checksum alone, or made by this package: nothing to count
         return states, problems
     try:
         rows = card.read(path)

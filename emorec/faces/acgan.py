@@ -102,9 +102,9 @@ class ACGAN:
         if self.label_set is None:
             raise BadInput("This AC-GAN is not trained yet: call fit(images, labels).")
         y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
-        drawn = self._draw(y, np.random.default_rng([self.seed, 909, seed]), self.average)
-        drawn = np.rint(127.5 * (drawn + 1)).clip(0, 255).astype("uint8")
-        return drawn[..., 0] if self.channels == 1 else drawn
+        pictures = self._draw(y, np.random.default_rng([self.seed, 909, seed]), self.average)
+        pictures = np.rint(127.5 * (pictures + 1)).clip(0, 255).astype("uint8")
+        return pictures[..., 0] if self.channels == 1 else pictures
 
     def _scaled(self, images):
         images = np.asarray(images)

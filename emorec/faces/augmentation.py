@@ -166,8 +166,8 @@ def warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     warped = np.empty_like(images)
     size, flags = images.shape[2:0:-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for image, transform, result in zip(images, transforms, warped):
-        found = cv2.warpAffine(image, transform, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        result[...] = found.reshape(result.shape)  # OpenCV drops a last axis of length 1
+        moved = cv2.warpAffine(image, transform, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        result[...] = moved.reshape(result.shape)  # OpenCV drops a last axis of length 1
     return warped
 
 
@@ -291,12 +291,12 @@ def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, 
     mine = np.arange(n) % 2
     pair, labels = np.stack([image, partner])[mine], np.eye(2, dtype="float32")[mine]
     for row, (name, options) in enumerate(SHOWN.items()):
-        drawn, targets = augment_batch(pair, labels, np.random.default_rng([seed, row]), options)  # type: ignore[arg-type]
+        augmented, targets = augment_batch(pair, labels, np.random.default_rng([seed, row]), options)  # type: ignore[arg-type]
         other = targets[:, 1]  # type: ignore[index]
         mixing = name in ("MixUp", "CutMix")  # a tiny share, or a mixture with itself, would show nothing
         picked = [i for i in range(0, n, 2) if not mixing or 0.1 < other[i] < 0.8][:draws]
         for ax, i in zip(grid[row], [None, *picked]):
-            shown = np.asarray(image) if i is None else drawn[i]
+            shown = np.asarray(image) if i is None else augmented[i]
             ax.imshow(shown, cmap="gray" if shown.ndim == 2 else None, vmin=0, vmax=255)
             if mixing and i is not None:
                 ax.set_title(f"{100 * other[i]:.0f} % other", fontsize=8, pad=2)

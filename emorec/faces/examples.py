@@ -68,11 +68,11 @@ def figure(clf: FaceClassifier, split: Split, methods: tuple[str, ...] = ("occlu
     if not len(split):
         raise BadInput("There is no example to show: the split is empty.")
     chosen = cases(clf, split)
-    drawn = Figure(figsize=(2.1 * (len(methods) + 2), 2.15 * len(chosen)), dpi=80, layout="constrained")
-    grid = drawn.subplots(len(chosen), len(methods) + 2, squeeze=False)
+    page = Figure(figsize=(2.1 * (len(methods) + 2), 2.15 * len(chosen)), dpi=80, layout="constrained")
+    grid = page.subplots(len(chosen), len(methods) + 2, squeeze=False)
     for axes, (name, i) in zip(grid, chosen.items()):
         _row(axes, name, enlarged(split, [i])[0], split.labels[i], [clf.explain(split.inputs[i], m) for m in methods])
-    return drawn
+    return page
 
 
 def _row(axes, name, picture, truth, explanations):

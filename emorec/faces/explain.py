@@ -231,14 +231,14 @@ def attention_map(model: keras.Model, images: np.ndarray, layer: str = "attentio
     """
     if layer not in {x.name for x in model.layers}:
         raise BadInput(f"Model {model.name!r} has no layer {layer!r}; attention maps are for attention-cnn.")
-    found = model.get_layer(layer)
+    attention = model.get_layer(layer)
     images = np.asarray(images, dtype="float32")
     if not len(images):
         return np.zeros(images.shape[:3], "float32")
-    maps = keras.Model(model.input, found.input)(images, training=False)
-    _, weights = found(maps, return_attention_scores=True, training=False)
+    maps = keras.Model(model.input, attention.input)(images, training=False)
+    _, weights = attention(maps, return_attention_scores=True, training=False)
     looked_at = np.asarray(keras.ops.convert_to_numpy(weights), dtype="float32").mean(axis=(1, 2))
-    shape = (-1, *found.input.shape[1:3])
+    shape = (-1, *attention.input.shape[1:3])
     return np.stack([_enlarged(heat, images.shape[1:3]) for heat in looked_at.reshape(shape)])
 
 

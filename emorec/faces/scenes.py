@@ -107,10 +107,10 @@ class SceneReader:
         if output is not None and isinstance(image, (str, os.PathLike)) and _same(image, output):
             raise BadInput(f"output={str(output)!r} is the picture that is read: name another file.")
         picture = images.as_picture(image, bgr=is_bgr(colour_order))
-        drawn = self._draw(picture, *self._faces(picture, detect, min_score))
+        annotated = self._draw(picture, *self._faces(picture, detect, min_score))
         if output is not None:
-            _write(output, drawn)
-        return drawn
+            _write(output, annotated)
+        return annotated
 
     def _draw(self, picture, faces, p):
         best = p.argmax(axis=1) if len(p) else []
@@ -228,17 +228,17 @@ class SceneReader:
         self._check_fitted()
         if video.in_colab():
             return self.annotate(video.colab_photo())
-        tracks, drawn = video.FaceTracks(smoothing), None
+        tracks, annotated = video.FaceTracks(smoothing), None
         for number, frame in enumerate(video.camera(device)):
             if frames is not None and number >= frames:
                 break
             faces, _, smooth = self._follow(frame, tracks, "auto")
-            drawn = self._draw(frame, faces, smooth)
-            if window and not video.show(drawn):
+            annotated = self._draw(frame, faces, smooth)
+            if window and not video.show(annotated):
                 break
         if window:
             video.show(None)
-        return drawn
+        return annotated
 
 
 def _named(detect):

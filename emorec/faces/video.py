@@ -175,19 +175,19 @@ def draw(picture: np.ndarray, boxes: Sequence[Box], captions: Strings, classes: 
     Returns:
         A new uint8 (H, W, 3) RGB array.
     """
-    drawn = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture.copy()
-    unit = max(1, round(min(drawn.shape[:2]) / 300))
+    canvas = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture.copy()
+    unit = max(1, round(min(canvas.shape[:2]) / 300))
     for (x, y, w, h), caption, index in zip(boxes, captions, classes):
         colour = COLOURS[index % len(COLOURS)]
-        cv2.rectangle(drawn, (x, y), (x + w - 1, y + h - 1), colour, unit + 1)
+        cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), colour, unit + 1)
         scale = 0.4 * unit
         (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, unit)
-        left = int(np.clip(x, 0, max(drawn.shape[1] - wide, 0)))
+        left = int(np.clip(x, 0, max(canvas.shape[1] - wide, 0)))
         top = y - high - below - 2 if y > high + below + 2 else y + 1
-        cv2.rectangle(drawn, (left, top), (left + wide, top + high + below), colour, -1)
+        cv2.rectangle(canvas, (left, top), (left + wide, top + high + below), colour, -1)
         ink = (0, 0, 0) if sum(colour) > 330 else (255, 255, 255)
-        cv2.putText(drawn, caption, (left, top + high), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, unit, cv2.LINE_AA)
-    return drawn
+        cv2.putText(canvas, caption, (left, top + high), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, unit, cv2.LINE_AA)
+    return canvas
 
 
 # --- cameras

@@ -120,10 +120,10 @@ def evaluate(
     cells = np.zeros((n, classes * classes), dtype="int64")
     cells[np.arange(n), true * classes + predicted] = 1
     confusion = cells.sum(axis=0).reshape(classes, classes)
-    drawn = _resampled_cells(confusion, cells, groups, samples, seed)
-    scores, drawn_scores = _confusion_scores(confusion), _confusion_scores(drawn)
+    resampled = _resampled_cells(confusion, cells, groups, samples, seed)
+    scores, resampled_scores = _confusion_scores(confusion), _confusion_scores(resampled)
     right = int(np.trace(confusion))
-    spread = percentiles(np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2)), level)
+    spread = percentiles(np.trace(resampled, axis1=1, axis2=2) / resampled.sum(axis=(1, 2)), level)
     if groups is None and right in (0, n):  # a sample without one exception shows the bootstrap no spread
         spread = wilson_interval(right, n, level)
     log_loss = ece = None
@@ -133,9 +133,9 @@ def evaluate(
         ece = expected_calibration_error(true, probabilities)
     return Evaluation(
         label_set, n, right / n, spread,
-        float(scores["macro_f1"]), percentiles(drawn_scores["macro_f1"], level),
-        float(scores["macro_recall"]), percentiles(drawn_scores["macro_recall"], level),
-        float(scores["weighted_f1"]), percentiles(drawn_scores["weighted_f1"], level),
+        float(scores["macro_f1"]), percentiles(resampled_scores["macro_f1"], level),
+        float(scores["macro_recall"]), percentiles(resampled_scores["macro_recall"], level),
+        float(scores["weighted_f1"]), percentiles(resampled_scores["weighted_f1"], level),
         _per_class(scores, label_set), confusion,
         _majority(confusion, label_set), log_loss, ece, level,
     )  # fmt: skip
@@ -145,10 +145,10 @@ def _resampled_cells(confusion, cells, groups, samples, seed):
     """Confusion matrices of bootstrap samples: (samples, C, C)."""
     rng = np.random.default_rng(seed)
     if groups is None:  # resampling examples is one multinomial draw over the cells
-        drawn = rng.multinomial(confusion.sum(), confusion.ravel() / confusion.sum(), size=samples)
+        resampled = rng.multinomial(confusion.sum(), confusion.ravel() / confusion.sum(), size=samples)
     else:
-        drawn = resampled_sums(cells.astype("float64"), groups, samples, rng)
-    return drawn.reshape(samples, *confusion.shape)
+        resampled = resampled_sums(cells.astype("float64"), groups, samples, rng)
+    return resampled.reshape(samples, *confusion.shape)
 
 
 def _confusion_scores(confusion):
@@ -279,12 +279,12 @@ def evaluate_multilabel(
     thresholds = np.broadcast_to(np.asarray(thresholds, dtype="float64"), true.shape[1]).copy()
     called = called >= thresholds
     table = np.concatenate([true & called, called, true], axis=1).astype("float64")
-    drawn = resampled_sums(table, groups, samples, np.random.default_rng(seed))
-    drawn = _count_scores(*np.split(drawn, 3, axis=1))
+    resampled = resampled_sums(table, groups, samples, np.random.default_rng(seed))
+    resampled = _count_scores(*np.split(resampled, 3, axis=1))
     scores = _count_scores(*np.split(table.sum(axis=0), 3))
     return MultilabelEvaluation(
-        label_set, len(true), float(scores["macro_f1"]), percentiles(drawn["macro_f1"], level),
-        float(scores["micro_f1"]), percentiles(drawn["micro_f1"], level),
+        label_set, len(true), float(scores["macro_f1"]), percentiles(resampled["macro_f1"], level),
+        float(scores["micro_f1"]), percentiles(resampled["micro_f1"], level),
         float((true == called).all(axis=1).mean()), thresholds, _per_class(scores, label_set), level,
     )  # fmt: skip
 

@@ -113,11 +113,11 @@ def bootstrap_interval(
         return percentiles(sums[:, 0] / sums.sum(axis=1), level)
     _, codes = np.unique(check_groups(groups, len(y_true)), return_inverse=True)
     members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    drawn = np.empty(samples)
+    values = np.empty(samples)
     for i in range(samples):
         rows = np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
-        drawn[i] = metric(y_true[rows], y_pred[rows])
-    return percentiles(drawn, level)
+        values[i] = metric(y_true[rows], y_pred[rows])
+    return percentiles(values, level)
 
 
 def resampled_sums(table: np.ndarray, groups: Values | None, samples: int, rng: np.random.Generator) -> np.ndarray:

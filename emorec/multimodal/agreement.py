@@ -38,19 +38,19 @@ def restricted(p: np.ndarray, label_set: LabelSet, names: Sequence[str]) -> np.n
     return kept / kept.sum(axis=1, keepdims=True)
 
 
-def together(said: dict, names: Sequence[str]) -> dict[str, np.ndarray]:
+def together(answers: dict, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Fuses what the modalities say by the product rule.
 
     Args:
-        said: Name of a modality to (presence (N,), probabilities (N, C) of the classes in ``names``).
+        answers: Name of a modality to (presence (N,), probabilities (N, C) of the classes in ``names``).
         names: C classes.
 
     Returns:
         ``probabilities`` (N, C), NaN where nothing is present; ``shares`` (N, M): see `shares`; ``disagree`` (N,):
         see `disagreement`.
     """
-    presence = np.stack([there for there, _ in said.values()], axis=1)
-    arrays = [p for _, p in said.values()]
+    presence = np.stack([there for there, _ in answers.values()], axis=1)
+    arrays = [p for _, p in answers.values()]
     some = presence.any(axis=1)
     fused = np.full((len(some), len(names)), np.nan)  # type: ignore[arg-type]
     if some.any():
@@ -115,7 +115,7 @@ def table_of_contributions(
     for k, name in enumerate(without):
         table[f"{name} share"] = np.where(presence[:, k], share[:, k], np.nan)
     names = [*without]
-    deciders = [names[k] if said else None for k, said in zip(share.argmax(axis=1), share.sum(axis=1) > 0)]
+    deciders = [names[k] if total else None for k, total in zip(share.argmax(axis=1), share.sum(axis=1) > 0)]
     table["decided_by"] = pd.Series(deciders, dtype=object)
     table["disagree"] = disagree
     return table

@@ -313,7 +313,7 @@ class MultimodalClassifier(Classifier):
         """
         self._check_fitted()
         x = self._encode(self._check(_chosen(inputs, images, texts, sounds)))
-        p, presence = self._said(x), x["presence"] > 0
+        p, presence = self._fused(x), x["presence"] > 0
         best = p.argmax(axis=1)
         without = self._without(x)
         leads = [agreement.lead(p, best) - agreement.lead(rest, best) for rest in without.values()]
@@ -328,20 +328,20 @@ class MultimodalClassifier(Classifier):
 
     def _without(self, x):
         """By modality, the probabilities (N, C) that are left without it: the training data's shares without any."""
-        found = {}
+        fused = {}
         for k, name in enumerate(self.modalities_):
             rest = x["presence"].copy()
             rest[:, k] = 0
-            found[name] = np.where(rest.any(axis=1, keepdims=True), self._said({**x, "presence": rest}), self.prior_)
-        return found
+            fused[name] = np.where(rest.any(axis=1, keepdims=True), self._fused({**x, "presence": rest}), self.prior_)
+        return fused
 
     def _each_alone(self, x):
         """By modality, the probabilities (N, C) with it alone; they mean nothing where it is missing."""
         eye = np.eye(len(self.modalities_), dtype="float32")
         alone = (np.repeat(eye[k : k + 1], len(x["presence"]), axis=0) for k in range(len(eye)))
-        return {name: self._said({**x, "presence": only}) for name, only in zip(self.modalities_, alone)}
+        return {name: self._fused({**x, "presence": only}) for name, only in zip(self.modalities_, alone)}
 
-    def _said(self, x):
+    def _fused(self, x):
         """Probabilities of encoded rows. Not compiled: every number of rows and words would be traced anew."""
         return self._probabilities(_in_parts(lambda part: self.model_(part, training=False), x, len(self.label_set_)))
 
@@ -380,7 +380,7 @@ class MultimodalClassifier(Classifier):
         row = as_rows(*(None if value is None else [value] for value in (image, text, sound)))
         self._notify(row)
         x = self._encode(row)
-        (p,), names = self._said(x), self.label_set_.names
+        (p,), names = self._fused(x), self.label_set_.names
         index = int(p.argmax()) if target is None else self.label_set_.index(target)
         shared = dict(label=names[int(p.argmax())], probabilities=dict(zip(names, p.tolist())), target=names[index])
         parts = {
@@ -397,14 +397,14 @@ class MultimodalClassifier(Classifier):
         )
 
     def _explained_picture(self, x, index, shared):
-        heat = occlusion(lambda images: self._said(_beside(x, image=images)), x["image"], [index])[0]
+        heat = occlusion(lambda images: self._fused(_beside(x, image=images)), x["image"], [index])[0]
         return FaceExplanation(image=x["image"][0].squeeze(), heat=heat, method="occlusion", **shared)
 
     def _explained_sound(self, sound, x, whole, index, shared):
         sound = as_sound(sound, notices=False)
         times, altered = silenced(sound)
         encoded = MODALITIES["sound"].encode(self._encodings["sound"], altered)
-        falls = whole - self._said(_beside(x, sound=encoded))[:, index]
+        falls = whole - self._fused(_beside(x, sound=encoded))[:, index]
         return VoiceExplanation(sound=sound, times=times, weights=falls, method="occlusion", **shared)
 
     # One file
@@ -488,7 +488,7 @@ class _WithRest:
 
     def proba_from_tokens(self, token_lists):
         encoded = self.classifier._encodings["text"].encode_tokens(token_lists)
-        return self.classifier._said(_beside(self.x, text=encoded))
+        return self.classifier._fused(_beside(self.x, text=encoded))
 
 
 def _chosen(inputs, images, texts, sounds):

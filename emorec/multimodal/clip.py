@@ -84,22 +84,22 @@ def read_clip(
     seen = _faces(path, models["face"], step)
     length = max(seen["seconds"].max() + 1e-3 if len(seen) else 0, _length(path), heard.seconds if heard else 0)
     stretches = cut(cues, length, window)
-    said = {
-        "face": _faces_said(seen, models["face"], stretches),
-        "voice": _voices_said(heard, models["voice"], stretches),
-        "words": _words_said(models["words"], stretches),
+    answers = {
+        "face": _face_answers(seen, models["face"], stretches),
+        "voice": _voice_answers(heard, models["voice"], stretches),
+        "words": _word_answers(models["words"], stretches),
     }
-    if not any(present.any() for present, _ in said.values()):
+    if not any(present.any() for present, _ in answers.values()):
         raise BadInput(f"{path.name} shows no face, has no speech and no subtitles: there is nothing to read.")
-    return _table(stretches, said, models, _main_faces(seen, stretches))
+    return _table(stretches, answers, models, _main_faces(seen, stretches))
 
 
-def _model(given, name):
+def _model(model, name):
     """A classifier, the shipped one of that name, or None where there is none or it is not wanted."""
-    if given is False:
+    if model is False:
         return None
-    if given is not None:
-        return given
+    if model is not None:
+        return model
     from emorec import pretrained
 
     return pretrained.load(name) if name in pretrained.cards() else None
@@ -190,7 +190,7 @@ def _samples(container, av):
     return np.concatenate(parts) if parts else np.zeros(0, "float32"), start or 0.0
 
 
-def _voices_said(heard, model, stretches):
+def _voice_answers(heard, model, stretches):
     """(where somebody speaks (N,), probabilities (N, C)) of the stretches of a sound."""
     there = np.zeros(len(stretches), dtype=bool)
     if heard is None or model is None:
@@ -234,7 +234,7 @@ def _main_faces(seen, stretches):
     return people
 
 
-def _faces_said(seen, model, stretches):
+def _face_answers(seen, model, stretches):
     there = np.zeros(len(stretches), dtype=bool)
     if model is None:
         return there, None
@@ -250,7 +250,7 @@ def _faces_said(seen, model, stretches):
 # --- words
 
 
-def _words_said(model, stretches):
+def _word_answers(model, stretches):
     there = np.array([bool(stretch.text) for stretch in stretches])
     if model is None or not there.any():
         return np.zeros(len(stretches), dtype=bool), None
@@ -262,12 +262,12 @@ def _words_said(model, stretches):
 # --- together
 
 
-def _table(stretches, said, models, people):
+def _table(stretches, answers, models, people):
     import pandas as pd
 
-    used = {name: models[name] for name in MODALITIES if said[name][1] is not None}
+    used = {name: models[name] for name in MODALITIES if answers[name][1] is not None}
     names = in_common([model.label_set_ for model in used.values()])
-    common = {name: (said[name][0], restricted(said[name][1], used[name].label_set_, names)) for name in used}
+    common = {name: (answers[name][0], restricted(answers[name][1], used[name].label_set_, names)) for name in used}
     fused = together(common, names)
     frame = {
         "start": [round(s.start, 3) for s in stretches],
@@ -276,11 +276,11 @@ def _table(stretches, said, models, people):
         "text": [s.text for s in stretches],
         "person": pd.array(people, dtype="Int64"),
     }
-    frame |= {f"has_{name}": said[name][0] for name in MODALITIES}
+    frame |= {f"has_{name}": answers[name][0] for name in MODALITIES}
     for name in MODALITIES:
-        there, p = said[name]
-        answers = [None] * len(stretches) if p is None else [used[name].label_set_.names[k] for k in p.argmax(axis=1)]
-        frame[name] = [answer if here else None for answer, here in zip(answers, there)]
+        there, p = answers[name]
+        labels = [None] * len(stretches) if p is None else [used[name].label_set_.names[k] for k in p.argmax(axis=1)]
+        frame[name] = [label if here else None for label, here in zip(labels, there)]
     p, modalities = fused["probabilities"], list(used)
     read = np.isfinite(p).all(axis=1)
     frame["emotion"] = [names[k] if here else None for k, here in zip(np.nan_to_num(p).argmax(axis=1), read)]

@@ -238,8 +238,8 @@ class Stacking:
         predictions = {}
         for m, (name, model) in enumerate(self.fitted_.items()):
             rows = presence[:, m]
-            found = model.predict_proba(np.asarray(inputs[name])[rows]) if rows.any() else 0
-            predictions[name] = self._spread(found, rows, model.classes_)
+            p = model.predict_proba(np.asarray(inputs[name])[rows]) if rows.any() else 0
+            predictions[name] = self._spread(p, rows, model.classes_)
         return self.top_.predict_proba(self._features(predictions, presence))
 
     def predict(self, inputs: dict[str, np.ndarray], presence: np.ndarray | None = None) -> np.ndarray:
@@ -252,11 +252,11 @@ class Stacking:
             raise BadInput(f"Stacking was made for {list(self.models)}, but inputs have no {absent}.")
         return check_presence(presence, list(self.models), n)
 
-    def _spread(self, found, rows, classes):
+    def _spread(self, p, rows, classes):
         """Predictions of some classes for the ``rows`` that are there as (N, C): 0 for other classes, NaN elsewhere."""
         spread = np.full((len(rows), len(self.classes_)), np.nan)
         spread[rows] = 0
-        spread[np.ix_(rows, classes)] = found
+        spread[np.ix_(rows, classes)] = p
         return spread
 
     def _features(self, predictions, presence):

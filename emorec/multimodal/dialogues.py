@@ -37,8 +37,8 @@ class Dialogues(Batches):
     ) -> None:  # fmt: skip
         self.inputs = {name: np.asarray(x, dtype="float32") for name, x in inputs.items()}
         groups = np.asarray(groups)
-        given = {"groups": groups, "presence": presence, "speakers": speakers}
-        sizes = {name: len(x) for name, x in (self.inputs | given).items() if x is not None}
+        aligned = {"groups": groups, "presence": presence, "speakers": speakers}
+        sizes = {name: len(x) for name, x in (self.inputs | aligned).items() if x is not None}
         if len(set(sizes.values())) > 1:
             raise BadInput(f"Dialogues need one row an utterance everywhere, not {sizes}.")
         self.presence = np.ones((len(groups), len(inputs)), bool) if presence is None else np.asarray(presence, bool)
@@ -205,33 +205,33 @@ class DialogueRNNCell(keras.layers.Layer):
         if features < 1:
             raise BadInput(f"DialogueRNNCell: {input_shape[-1]} inputs leave none beside {self.parties} speaker slots.")
         policy = {"dtype": self.dtype_policy}
-        self.world = keras.layers.GRUCell(self.units, name="world", **policy)
+        self.global_cell = keras.layers.GRUCell(self.units, name="global", **policy)
         self.party = keras.layers.GRUCell(self.units, name="party", **policy)
         self.emotion = keras.layers.GRUCell(self.units, name="emotion", **policy)
         self.ask = keras.layers.Dense(self.units, use_bias=False, name="ask", **policy)
-        self.world.build((None, features + self.units))
+        self.global_cell.build((None, features + self.units))
         self.party.build((None, features + self.units))
         self.emotion.build((None, self.units))
         self.ask.build((None, features))
 
     def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool | None = None) -> Tensor:
-        world, parties, emotion, past, count = states
-        said, speaker = inputs[:, : -self.parties], inputs[:, -self.parties :, None]
+        overall, parties, emotion, past, count = states
+        utterance, speaker = inputs[:, : -self.parties], inputs[:, -self.parties :, None]
         parties = ops.reshape(parties, (-1, self.parties, self.units))
         past = ops.reshape(past, (-1, self.window, self.units))
         own = ops.sum(parties * speaker, axis=1)
         # The newest global state stands last; the first `window - count` places are still empty.
         filled = ops.arange(self.window) >= self.window - ops.cast(count, "int32")
-        weights = presence_weights(ops.sum(past * self.ask(said)[:, None], axis=-1), filled)
+        weights = presence_weights(ops.sum(past * self.ask(utterance)[:, None], axis=-1), filled)
         context = ops.sum(past * ops.cast(weights, past.dtype)[:, :, None], axis=1)
-        world, _ = self.world(ops.concatenate([said, own], axis=-1), [world])
-        own, _ = self.party(ops.concatenate([said, context], axis=-1), [own])
+        overall, _ = self.global_cell(ops.concatenate([utterance, own], axis=-1), [overall])
+        own, _ = self.party(ops.concatenate([utterance, context], axis=-1), [own])
         emotion, _ = self.emotion(own, [emotion])
         parties = parties * (1 - speaker) + own[:, None] * speaker
-        past = ops.concatenate([past[:, 1:], world[:, None]], axis=1)
+        past = ops.concatenate([past[:, 1:], overall[:, None]], axis=1)
         count = ops.minimum(count + 1, float(self.window))
         flat = [ops.reshape(x, (-1, n)) for x, n in ((parties, self.state_size[1]), (past, self.state_size[3]))]
-        return emotion, [world, flat[0], emotion, flat[1], count]
+        return emotion, [overall, flat[0], emotion, flat[1], count]
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units, "parties": self.parties, "window": self.window}

@@ -47,9 +47,9 @@ def sample_pairs(
         raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
     rows = sample.older_sentences(path)
     shown = _shown_emotions(rows, congruence, seed)
-    drawn = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
-    rows.inputs = {"image": objects(drawn), "text": rows.inputs}
-    rows.ids = [f"{i}+{face}" for i, face in zip(rows.ids, drawn)]
+    faces = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]
+    rows.inputs = {"image": objects(faces), "text": rows.inputs}
+    rows.ids = [f"{i}+{face}" for i, face in zip(rows.ids, faces)]
     rows.protocol = f"the sentences' own split, a face for each, paired by label ({100 * congruence:g} % congruent)"
     data = assemble("sample-pairs", rows, card=cards.get("sample-pairs"))
     data = data if limit is None else data.smaller(limit)

@@ -70,8 +70,8 @@ class ProductClassifier:
             BadInput: No list at all, lists of different lengths, a row of Nones alone, a modality that has no model, a
                 picture without a face, or what is no picture, text or sound, with its position.
         """
-        said = self._said(as_rows(images, texts, sounds))
-        return agreement.together(said, self.label_set_.names)["probabilities"]
+        answers = self._per_modality(as_rows(images, texts, sounds))
+        return agreement.together(answers, self.label_set_.names)["probabilities"]
 
     def predict(self, *, images: Any = None, texts: Any = None, sounds: Any = None) -> np.ndarray:
         """The most probable classes, (N,). Arguments: see `predict_proba`."""
@@ -82,25 +82,25 @@ class ProductClassifier:
 
         A modality that is alone is measured against all classes being equally probable.
         """
-        said = self._said(as_rows(images, texts, sounds))
-        fused = agreement.together(said, self.label_set_.names)
-        p, presence = fused["probabilities"], np.stack([there for there, _ in said.values()], axis=1)
+        answers = self._per_modality(as_rows(images, texts, sounds))
+        fused = agreement.together(answers, self.label_set_.names)
+        p, presence = fused["probabilities"], np.stack([there for there, _ in answers.values()], axis=1)
         best, without = p.argmax(axis=1), {}
-        for name in said:
-            rest = {n: (there & (n != name), q) for n, (there, q) in said.items()}
+        for name in answers:
+            rest = {n: (there & (n != name), q) for n, (there, q) in answers.items()}
             left = agreement.together(rest, self.label_set_.names)["probabilities"]
             without[name] = np.nan_to_num(left, nan=1 / len(self.label_set_))
-        leads = np.stack([agreement.lead(q, best) for _, q in said.values()], axis=1)
+        leads = np.stack([agreement.lead(q, best) for _, q in answers.values()], axis=1)
         return agreement.table_of_contributions(self.label_set_, p, without, presence, leads, fused["disagree"])
 
-    def _said(self, rows):
+    def _per_modality(self, rows):
         """Modality to (presence (N,), probabilities (N, C) of the classes in common)."""
         absent = [name for name in MODALITIES if name not in self.models]
         for i, row in enumerate(rows):
             unread = [name for name in absent if getattr(row, name) is not None]
             if unread:
                 raise BadInput(f"Row {i} has {MODALITIES[unread[0]].what}, for which there is no model here.")
-        said = {}
+        answers = {}
         for name, model in self.models.items():
             values = [getattr(row, name) for row in rows]
             there = np.array([value is not None for value in values], dtype=bool)
@@ -109,8 +109,8 @@ class ProductClassifier:
                 own = self._answers(name, model, values, there)
                 self._notify(name, model, own, np.flatnonzero(there))
                 p[there] = agreement.restricted(own, model.label_set_, list(self.label_set_))
-            said[name] = there, p
-        return said
+            answers[name] = there, p
+        return answers
 
     def _answers(self, name, model, values, there):
         """Probabilities (n, C) of the model's own classes, of the values that are there."""

@@ -68,10 +68,10 @@ def render_clip(
         sounds.append(np.zeros(max(0, round(place * RATE) - sum(map(len, sounds))), "float32"))
     _write(av, path, frames, np.concatenate(sounds)[: round(place * RATE)], rate)
     truth = pd.DataFrame(rows).round({"start": 3, "end": 3})
-    said = truth[truth["text"] != ""]
+    spoken = truth[truth["text"] != ""]
     path.with_suffix(".srt").write_text(
         "\n".join(f"{k}\n{_clock(r.start)} --> {_clock(r.end)}\n{r.speaker.upper()}: {r.text}\n"
-                  for k, r in enumerate(said.itertuples(), 1)), encoding="utf-8",
+                  for k, r in enumerate(spoken.itertuples(), 1)), encoding="utf-8",
     )  # fmt: skip
     return truth
 

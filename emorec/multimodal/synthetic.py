@@ -1,4 +1,4 @@
-"""Three made-up worlds with known optimum, which tell fusion methods apart, and EMAP, which removes interactions."""
+"""Three synthetic tasks with known optimum, which tell fusion methods apart, and EMAP, which removes interactions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _phi(x):
 
 
 @dataclass(frozen=True)
-class Regime:
+class SyntheticTask:
     """Two modalities of Gaussian features, each of which shows a hidden sign along one random direction.
 
     Modality m is ``x_m = shift_m * s_m * u_m + noise``, with ``s_m`` = -1 or +1 at even odds, ``u_m`` a unit vector and
@@ -106,18 +106,18 @@ class Regime:
         return Dataset(self.kind, *splits, POLARITY, protocol=protocol)  # type: ignore[arg-type, call-arg, misc]
 
 
-REGIMES = {
-    "label-paired": Regime("label-paired", (1.0, 1.0)),
-    "exclusive-or": Regime("exclusive-or", (1.6, 1.6)),
-    "one-modality": Regime("one-modality", (1.0, 0.0)),
+TASKS = {
+    "label-paired": SyntheticTask("label-paired", (1.0, 1.0)),
+    "exclusive-or": SyntheticTask("exclusive-or", (1.6, 1.6)),
+    "one-modality": SyntheticTask("one-modality", (1.0, 0.0)),
 }
 
 
-def regime(name: str) -> Regime:
-    """The regime of that name, see `REGIMES`. Raises BadInput for a name that is none."""
-    if name not in REGIMES:
-        raise BadInput(f"Unknown regime {name!r}; there are {', '.join(REGIMES)}.")
-    return REGIMES[name]
+def synthetic_task(name: str) -> SyntheticTask:
+    """The synthetic task of that name, see `TASKS`. Raises BadInput for a name that is none."""
+    if name not in TASKS:
+        raise BadInput(f"Unknown synthetic task {name!r}; there are {', '.join(TASKS)}.")
+    return TASKS[name]
 
 
 def emap(predict: Callable[..., Any], first: Values, second: Values, batch: int = 4096) -> np.ndarray:

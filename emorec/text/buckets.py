@@ -46,12 +46,12 @@ class BucketedIds:
         if rng is None:
             order = np.lexsort(keys)
             return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        order, found = rng.permutation(len(self)), []
+        order, batches = rng.permutation(len(self)), []
         for start in range(0, len(order), POOL * batch_size):
             pool = order[start : start + POOL * batch_size]
             pool = pool[np.lexsort(keys[:, pool])]
-            found += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
-        return [found[i] for i in rng.permutation(len(found))]
+            batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
 
     def pad(self, positions: np.ndarray) -> np.ndarray:
         """Ids (B, T) or (B, S, T) of these texts, T the longest of them, rounded up to a multiple of ``STEPS``."""

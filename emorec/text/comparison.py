@@ -68,13 +68,13 @@ def paired(scores: pd.DataFrame, reference: str = "none") -> pd.DataFrame:
     for dataset, part in scores.groupby("dataset", sort=False):
         ratio = part["ratio"].mean()
         cells = part.pivot_table(index="fold", columns=["attention", "encoder"], values="score")
-        found = []
+        comparisons = []
         for mechanism in sorted(part["attention"].unique(), key=_place(ATTENTIONS)):
             if mechanism != reference and reference in cells:
-                found += _against(cells[mechanism], cells[reference], mechanism, ratio)
-        if found:
-            adjusted = metrics.holm([row["p_raw"] for row in found])
-            rows += [{"dataset": dataset, **row, "p": float(p)} for row, p in zip(found, adjusted)]
+                comparisons += _against(cells[mechanism], cells[reference], mechanism, ratio)
+        if comparisons:
+            adjusted = metrics.holm([row["p_raw"] for row in comparisons])
+            rows += [{"dataset": dataset, **row, "p": float(p)} for row, p in zip(comparisons, adjusted)]
     if not rows:
         raise BadInput(f"Nothing to compare: no encoder has {reference!r} and another attention on two folds or more.")
     return pd.DataFrame(rows)

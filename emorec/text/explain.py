@@ -163,13 +163,13 @@ class Explanation:
         more = f"<div>… and {hidden} more words</div>" if hidden > 0 else ""
         if not self.sentences:
             return f'<div style="line-height:2">{" ".join(words)}</div>{more}'
-        drawn = self.sentence_weights is not None
-        bars = np.asarray(self.sentence_weights if drawn else np.zeros(len(self.sentences)))
+        weighted = self.sentence_weights is not None
+        bars = np.asarray(self.sentence_weights if weighted else np.zeros(len(self.sentences)))
         top, rows = float(bars.max(initial=0.0)) or 1.0, []
         for (start, end), weight in zip(self.sentences, bars):
             if start >= len(words):
                 break
-            bar = _bar_html(weight / top, 5) + f" {weight:.2f}" if drawn else ""
+            bar = _bar_html(weight / top, 5) + f" {weight:.2f}" if weighted else ""
             cell = f'<td style="{_CELL};white-space:nowrap;vertical-align:top">{bar}</td>'
             text = f'<td style="{_CELL}">{" ".join(words[start:end])}</td>'
             rows.append(f'<tr style="background:none">{cell}{text}</tr>')
@@ -285,8 +285,8 @@ def integrated_gradients(clf: Any, text: str, target: str | None = None, steps: 
     tokens, row, c = _predict(clf, text, target)
     look, slopes = _gradient_parts(clf)
     ids, token_of = _steps(clf, tokens)
-    found = look(ids, training=False)  # not compiled: every length would be traced anew
-    vectors, mask = (keras.ops.convert_to_numpy(x) for x in found)
+    outputs = look(ids, training=False)  # not compiled: every length would be traced anew
+    vectors, mask = (keras.ops.convert_to_numpy(x) for x in outputs)
     mask = mask.astype(bool)
     if mask.sum() != len(token_of):
         raise BadInput(f"{len(tokens)} tokens became {mask.sum()} real steps: ids_from_tokens cut them.")
@@ -464,10 +464,10 @@ def compare_explanations(
         reference = leave_one_out(clf, text)
         for name, method in methods.items():
             if method is random_attribution:
-                found = random_attribution(clf, text, seed=[seed, i])
+                attribution = random_attribution(clf, text, seed=[seed, i])
             else:
-                found = reference if method is leave_one_out else method(clf, text)
-            rows[name].append((*faithfulness(clf, found), rank_agreement(found, reference)))
+                attribution = reference if method is leave_one_out else method(clf, text)
+            rows[name].append((*faithfulness(clf, attribution), rank_agreement(attribution, reference)))
     table = {name: _summary(np.array(values)) for name, values in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
 
@@ -512,9 +512,9 @@ def deletion_curves(
         rests = []
         for i, text in enumerate(texts):
             draw = {"seed": [seed, i]} if method is random_attribution else {}
-            found = method(clf, text, **draw)
-            order = np.argsort(-found.weights, kind="stable")
-            rests += [[found.tokens[j] for j in sorted(order[k:])] for k in range(most + 1)]
+            attribution = method(clf, text, **draw)
+            order = np.argsort(-attribution.weights, kind="stable")
+            rests += [[attribution.tokens[j] for j in sorted(order[k:])] for k in range(most + 1)]
         rows = _proba(clf, rests, len(clf.label_set_.names)).reshape(len(texts), most + 1, -1)
         answer = rows[:, 0].argmax(axis=1)
         columns[name] = rows[np.arange(len(texts)), :, answer].mean(axis=0)
@@ -583,8 +583,8 @@ def _attention_parts(layer, look, ids):
     import keras
 
     states, mask = look(ids, training=False)
-    found = (states, mask, *layer(states, mask=mask, return_attention_scores=True, training=False))
-    states, mask, pooled, weights = (keras.ops.convert_to_numpy(x)[0].astype("float32") for x in found)
+    parts = (states, mask, *layer(states, mask=mask, return_attention_scores=True, training=False))
+    states, mask, pooled, weights = (keras.ops.convert_to_numpy(x)[0].astype("float32") for x in parts)
     mask = mask.astype(bool)
     states = np.where(mask[:, None], states, 0)
     mean = weights @ states if weights.shape[-1] == len(states) else np.zeros(0)

@@ -59,8 +59,8 @@ class WordVectors:
     def vectors(self, words: Iterable[str]) -> dict[str, np.ndarray]:
         """Word to float32 (dim,), for the words that have one."""
         rows = {word: row for word in words if (row := self.row(word)) is not None}
-        found = weights.restore_rows(self._codes[[*rows.values()]], self._scales[[*rows.values()]])
-        return dict(zip(rows, found))
+        values = weights.restore_rows(self._codes[[*rows.values()]], self._scales[[*rows.values()]])
+        return dict(zip(rows, values))
 
     @functools.cached_property
     def matrix(self) -> np.ndarray:

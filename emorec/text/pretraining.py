@@ -77,11 +77,11 @@ def _of_bert(folder, texts, size, original):
         pieces, rows = pieces.reduced(texts, size)
     try:
         heads = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_attention_heads"]
-        found = minilm.settings(arrays, heads)
+        settings = minilm.settings(arrays, heads)
         vectors = minilm.word_vectors(arrays, rows)
     except (KeyError, ValueError) as error:
         raise DataCorrupt(f"{folder} holds no BERT that can be read here: {error!r}.") from error
-    return Start(pieces, vectors, found, lambda encoder: minilm.set_weights(encoder, arrays))
+    return Start(pieces, vectors, settings, lambda encoder: minilm.set_weights(encoder, arrays))
 
 
 def _of_classifier(saved, file, texts, size):
@@ -93,9 +93,9 @@ def _of_classifier(saved, file, texts, size):
         pieces, rows = pieces.reduced(texts, size)
         vectors = np.stack([vectors[row].mean(axis=0) for row in rows])
     config = encoder.get_config()
-    found = {name: config[name] for name in ("layers", "heads", "units", "max_length")}
+    settings = {name: config[name] for name in ("layers", "heads", "units", "max_length")}
     weights = encoder.get_weights()
-    return Start(pieces, vectors, found, lambda built: built.set_weights(weights))
+    return Start(pieces, vectors, settings, lambda built: built.set_weights(weights))
 
 
 def _learned(texts, size):

@@ -109,17 +109,17 @@ class TfidfEncoder(TextReader):
                 counts[columns[feature]] += 1
 
         def rows(positions):
-            found = np.repeat(counts[None], len(positions), axis=0)
-            for row, i in zip(found, positions):
+            altered = np.repeat(counts[None], len(positions), axis=0)
+            for row, i in zip(altered, positions):
                 low, high = max(i - longest + 1, 0), i + longest
                 before, after = tokens[low:high], tokens[low:i] + tokens[i + 1 : high]
                 for sign, window in ((-1, before), (1, after)):
                     for feature in self._features(window):
                         if feature in columns:
                             row[columns[feature]] += sign
-            tf = np.log(np.maximum(found, 1)) + 1
-            found = np.where(found > 0, tf * self._weights.idf_.astype("float32"), 0).astype("float32")
-            return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+            tf = np.log(np.maximum(altered, 1)) + 1
+            altered = np.where(altered > 0, tf * self._weights.idf_.astype("float32"), 0).astype("float32")
+            return altered / np.maximum(np.linalg.norm(altered, axis=1, keepdims=True), 1e-12)
 
         return rows
 

@@ -200,11 +200,11 @@ class TextEncoder(TextReader):
 
     def id_of(self, word: str) -> int:
         """The id of a token: of the vocabulary, above it of the shared vectors, else the unknown one."""
-        found = self._ids.get(word)
-        if found is None and self._shared is not None:
+        index = self._ids.get(word)
+        if index is None and self._shared is not None:
             row = self._shared.row(word)
-            found = None if row is None else len(self.words) + row
-        return UNKNOWN if found is None else found
+            index = None if row is None else len(self.words) + row
+        return UNKNOWN if index is None else index
 
     def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of tokens to `Encoded`: rows of ids (T,), or (S, T) where `max_sentences` is set."""

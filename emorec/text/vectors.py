@@ -143,18 +143,18 @@ def _candidates(counts, encoder):
 def _fill(encoder, counts, vectors, oov, seed):
     words = encoder.words[len(SPECIAL) :]
     known, missing = [w for w in words if w in vectors], [w for w in words if w not in vectors]
-    found = np.stack([vectors[w] for w in known or SPECIAL[UNKNOWN:]])
-    rows = dict(zip(known, found))
+    known_rows = np.stack([vectors[w] for w in known or SPECIAL[UNKNOWN:]])
+    rows = dict(zip(known, known_rows))
     if missing and oov != "zeros":
-        noise = np.random.default_rng(seed).standard_normal((len(missing), found.shape[1]), dtype="float32")
-        drawn = found.mean(axis=0) + noise * found.std(axis=0)
-        rows |= zip(missing, subword_vectors(missing, known, found, drawn) if oov == "subword" else drawn)
+        noise = np.random.default_rng(seed).standard_normal((len(missing), known_rows.shape[1]), dtype="float32")
+        sampled = known_rows.mean(axis=0) + noise * known_rows.std(axis=0)
+        rows |= zip(missing, subword_vectors(missing, known, known_rows, sampled) if oov == "subword" else sampled)
     if SPECIAL[UNKNOWN] in vectors:
         rows[SPECIAL[UNKNOWN]] = vectors[SPECIAL[UNKNOWN]]
     elif oov != "zeros":
         rare = [v for w, v in vectors.items() if counts[w] < encoder.min_count]
-        rows[SPECIAL[UNKNOWN]] = np.mean(rare or found, axis=0)
-    matrix = np.zeros((len(encoder.words), found.shape[1]), dtype="float32")
+        rows[SPECIAL[UNKNOWN]] = np.mean(rare or known_rows, axis=0)
+    matrix = np.zeros((len(encoder.words), known_rows.shape[1]), dtype="float32")
     for i, word in enumerate(encoder.words):
         matrix[i] = rows.get(word, 0)
     return matrix

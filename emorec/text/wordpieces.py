@@ -124,10 +124,10 @@ class WordPieces(TextReader):
 
     def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of words to `Encoded`."""
-        found = [self.pieces(words) for words in token_lists]
-        cut = np.array([one.cut for one in found], dtype=int)
-        rows, token_of = [one.ids for one in found], [one.word_of for one in found]
-        return Encoded([one.words for one in found], rows, [one.unknown for one in found], cut, token_of)
+        texts = [self.pieces(words) for words in token_lists]
+        cut = np.array([one.cut for one in texts], dtype=int)
+        rows, token_of = [one.ids for one in texts], [one.word_of for one in texts]
+        return Encoded([one.words for one in texts], rows, [one.unknown for one in texts], cut, token_of)
 
     def reduced(self, texts: Strings, size: int, extra: Mapping[str, str] | None = None) -> tuple[WordPieces, list]:
         """A smaller vocabulary for texts such as these: what it lacks is split into smaller pieces, down to letters.

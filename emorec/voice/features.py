@@ -191,10 +191,10 @@ def _normalised_difference(frames, longest):
     energy = sums[:, size : size + lags] - sums[:, :lags]
     difference = np.maximum(energy[:, :1] + energy - 2 * products, 0)
     # Silence is no tone: what is below -100 dB counts as noise, whose d' is 1.
-    floor = size * QUIETEST
-    total = np.cumsum(difference[:, 1:], axis=1) + floor
+    least = size * QUIETEST
+    total = np.cumsum(difference[:, 1:], axis=1) + least
     normal = np.ones_like(difference)
-    normal[:, 1:] = (difference[:, 1:] * np.arange(1, lags) + floor) / total
+    normal[:, 1:] = (difference[:, 1:] * np.arange(1, lags) + least) / total
     return np.minimum(normal, 2)
 
 
@@ -208,8 +208,8 @@ def _dips(normal, shortest, most=6):
     before, here, after = (normal[rows, place + step] for step in (-1, 0, 1))
     curve = before - 2 * here + after
     shift = np.where(curve > 1e-12, 0.5 * (before - after) / np.maximum(curve, 1e-12), 0)
-    found = np.take_along_axis(lower, place - shortest, axis=1)
-    return place + np.clip(shift, -0.5, 0.5), np.where(found, here, 1.0)
+    is_dip = np.take_along_axis(lower, place - shortest, axis=1)
+    return place + np.clip(shift, -0.5, 0.5), np.where(is_dip, here, 1.0)
 
 
 def _smoothest(lags, depths):

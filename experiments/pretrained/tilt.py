@@ -45,13 +45,13 @@ def detected(dataset: str, seed: int) -> tuple[list[tuple], int]:
     Of `PICTURES` rows, every second one is turned to the other side. Of several faces the surest is taken.
     """
     pictures, truth, _ = split(dataset, "test")
-    rng, found = np.random.default_rng(seed), []
+    rng, rows = np.random.default_rng(seed), []
     for i, row in enumerate(np.sort(rng.choice(len(truth), PICTURES, replace=False))):
         turned = scene(pictures[row], DEGREES if i % 2 else -DEGREES, rng)
         faces = detect_faces(turned, method="mtcnn")
         if faces:
-            found.append((pictures[row], truth[row], turned, max(faces, key=lambda face: face.score)))
-    return found, PICTURES
+            rows.append((pictures[row], truth[row], turned, max(faces, key=lambda face: face.score)))
+    return rows, PICTURES
 
 
 def run_tilt(run: Run) -> dict:

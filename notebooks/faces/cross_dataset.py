@@ -291,8 +291,8 @@ for how, parts in folds.items():
     try:
         leaks.check_subjects(parts[0])
         print(f"split {how}: nobody is in two splits")
-    except BadInput as found:
-        print(f"split {how}: {found}")
+    except BadInput as error:
+        print(f"split {how}: {error}")
     print(f"split {how}: {leaks.probe(parts[0])}")
 
 # %% [markdown]

@@ -142,10 +142,10 @@ print(emorec.pretrained.card(model))
 # %%
 from emorec import metrics
 
-hits, right, boxes_drawn = [], [], 0
+hits, right, n_boxes = [], [], 0
 for picture, boxes, emotions in walls:
     table = classifier.predict_faces(picture)
-    boxes_drawn += len(table)
+    n_boxes += len(table)
     for box, emotion in zip(boxes, emotions):
         overlap = [video.iou(other, box) for other in table[list("xywh")].to_numpy().tolist()]
         hit = bool(overlap) and max(overlap) >= 0.4
@@ -160,7 +160,7 @@ def share(wins, n):
     return wins / n, min(low, wins / n), max(high, wins / n)
 
 
-recall, precision = share(sum(hits), len(hits)), share(sum(hits), max(1, boxes_drawn))
+recall, precision = share(sum(hits), len(hits)), share(sum(hits), max(1, n_boxes))
 accuracy = share(sum(right), len(right))
 for name, value in (("recall", recall), ("precision", precision), ("detected and read correctly", accuracy)):
     print(f"{name:29}{emorec.reporting.show(value)}")

@@ -274,11 +274,11 @@ scale = pca.transform(vectors).std(axis=0)
 
 def read_dialogue(lines):
     """A table: who, what, the emotion of the line alone, and in its dialogue."""
-    who, said = zip(*((part.strip() for part in line.split(":", 1)) for line in lines.strip().splitlines()))
-    new = pca.transform(emorec.training.predict(encoder, reader.encoding_.encode(list(said)))) / scale
-    batch = Dialogues({"text": new.astype("float32")}, ["mine"] * len(said), speakers=list(who))
+    who, texts = zip(*((part.strip() for part in line.split(":", 1)) for line in lines.strip().splitlines()))
+    new = pca.transform(emorec.training.predict(encoder, reader.encoding_.encode(list(texts)))) / scale
+    batch = Dialogues({"text": new.astype("float32")}, ["mine"] * len(texts), speakers=list(who))
     together = data.label_set.decode(training.predict(final, batch).argmax(axis=1))
-    return pd.DataFrame({"speaker": who, "text": said, "alone": reader.predict(list(said)), "in the dialogue": together})
+    return pd.DataFrame({"speaker": who, "text": texts, "alone": reader.predict(list(texts)), "in the dialogue": together})
 
 
 # %% tags=["user-input"]

@@ -235,17 +235,17 @@ from sklearn.linear_model import LogisticRegression
 
 def rules_on(task):
     """Test accuracy (%) of every rule on logistic regression of each modality."""
-    sampled = synthetic.regime(task).dataset(500 if fast else 4000, 10, 10_000)
+    sampled = synthetic.synthetic_task(task).dataset(500 if fast else 4000, 10, 10_000)
     alone = {m: LogisticRegression() for m in synthetic.MODALITIES}
     p = [alone[m].fit(sampled.train.inputs[m], sampled.train.labels).predict_proba(sampled.test.inputs[m]) for m in alone]
     fused = {rule: decisions.combine(rule, p) for rule in decisions.RULES}
     fused["stacking"] = decisions.Stacking(alone).fit(sampled.train.inputs, sampled.train.labels).predict_proba(sampled.test.inputs)
     right = sampled.label_set.encode(sampled.test.labels)
-    return {rule: 100 * np.mean(q.argmax(axis=1) == right) for rule, q in fused.items()} | {"best possible": 100 * synthetic.regime(task).bayes}
+    return {rule: 100 * np.mean(q.argmax(axis=1) == right) for rule, q in fused.items()} | {"best possible": 100 * synthetic.synthetic_task(task).bayes}
 
 
 # %%
-tasks = pd.DataFrame({task: rules_on(task) for task in synthetic.REGIMES})
+tasks = pd.DataFrame({task: rules_on(task) for task in synthetic.TASKS})
 tasks.round(1).T
 
 # %% [markdown]

@@ -265,12 +265,12 @@ classifier.explain(picture(test_image), test_sentence)
 # %%
 sentence = "The whole street came out to dance when the lights went on again."
 for image, text in ((picture("happiness"), sentence), (picture("happiness"), None), (None, sentence), (None, None)):
-    given = " and ".join(name for name, x in (("picture", image), ("sentence", text)) if x is not None) or "neither"
+    inputs = " and ".join(name for name, x in (("picture", image), ("sentence", text)) if x is not None) or "neither"
     try:
         p = classifier.predict_proba(images=[image], texts=[text])[0]
-        print(f"{given:>20}: {data.label_set.names[p.argmax()]} ({100 * p.max():.0f} %)")
+        print(f"{inputs:>20}: {data.label_set.names[p.argmax()]} ({100 * p.max():.0f} %)")
     except emorec.errors.BadInput as error:
-        print(f"{given:>20}: {type(error).__name__}: {error}")
+        print(f"{inputs:>20}: {type(error).__name__}: {error}")
 
 # %% [markdown]
 # ## Results

@@ -72,7 +72,7 @@ import numpy as np
 from emorec.multimodal import synthetic
 
 examples, epochs = (400, 4) if fast else (examples, epochs)
-tasks = {name: synthetic.regime(name) for name in synthetic.REGIMES}
+tasks = {name: synthetic.synthetic_task(name) for name in synthetic.TASKS}
 data = {name: task.dataset(examples, 10, 4000) for name, task in tasks.items()}
 print(*(f"{name}: {sampled.protocol}" for name, sampled in data.items()), sep="\n")
 
@@ -376,7 +376,7 @@ emorec.reporting.publish({
 # question. Where pairs are made by label they never do, and such data cannot show that feature fusion is better than adding
 # scores. The recorded experiment has three seeds, each with samples of its own, and chooses the epoch on validation data:
 #
-# <!-- results: regimes -->
+# <!-- results: synthetic-tasks -->
 # | data | model | accuracy, % [95 %] | runs |
 # |---|---|---|---|
 # | exclusive-or | *rule: max* | 50.2 [48.8, 51.6] | 3 |

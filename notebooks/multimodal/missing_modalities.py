@@ -66,11 +66,11 @@ if fast:
 # %%
 import numpy as np
 
-from emorec.multimodal import synthetic as regimes
+from emorec.multimodal import synthetic
 
-world = regimes.regime("label-paired")
-made_up = world.dataset(train=600, validation=10, test=4000)
-print(f"best possible: both {100 * world.bayes:.1f} %, either alone {100 * world.bayes_alone[0]:.1f} %")
+task = synthetic.synthetic_task("label-paired")
+made_up = task.dataset(train=600, validation=10, test=4000)
+print(f"best possible: both {100 * task.bayes:.1f} %, either alone {100 * task.bayes_alone[0]:.1f} %")
 
 # %% [markdown]
 # The second data are rendered faces with sentences. Two networks that read them are trained once, as in the notebook
@@ -182,11 +182,11 @@ def accuracies(model, x, y, masked=True):
 # number of epochs, and the test split decides nothing.
 
 # %%
-found = {}
+scores = {}
 for name, parts in (("label-paired", signs), ("faces and sentences", face_text)):
     for rate in rates:
         models = trained(*parts["train"], encoder_units=32, dropout=0.3, modality_dropout=rate)
-        found[name, rate] = np.array([accuracies(model, *parts["test"]) for model in models])
+        scores[name, rate] = np.array([accuracies(model, *parts["test"]) for model in models])
 
 # %% [markdown]
 # Second, mask or zeros, on faces and sentences. One pair of models learns from complete pairs and first meets halves in the
@@ -263,10 +263,10 @@ pd.DataFrame(rows, columns=["fusion", "training pairs", "missing halves are", *c
 
 # %%
 changes = {}
-for (name, rate), values in found.items():
+for (name, rate), values in scores.items():
     if rate:
         for case, label in enumerate(("both", "first (face) alone", "second (sentence) alone")):
-            changes[name, rate, label] = metrics.mean_interval(100 * (values - found[name, 0.0])[:, case])
+            changes[name, rate, label] = metrics.mean_interval(100 * (values - scores[name, 0.0])[:, case])
 rows = [{"label": f"{name}: {label}, rate {rate:g}", "estimate": e.value, "low": e.low, "high": e.high, "group": name} for (name, rate, label), e in changes.items()]
 plots.forest(rows, xlabel="change of accuracy by modality dropout (points), 95 % interval over seeds");
 
@@ -317,8 +317,8 @@ classifier.contributions(images=[i for i, _ in halves], texts=[s for _, s in hal
 case_names = ("both", "first (face) alone", "second (sentence) alone")
 emorec.reporting.publish(
     {
-        f"{name}, dropout {rate:g}: {case}": tuple(metrics.mean_interval(found[name, rate][:, k]))
-        for name, rate in found
+        f"{name}, dropout {rate:g}: {case}": tuple(metrics.mean_interval(scores[name, rate][:, k]))
+        for name, rate in scores
         if rate in (rates[0], rates[1])
         for k, case in enumerate(case_names)
     }

@@ -234,8 +234,8 @@ def _read_vectors(data, folder):
     from emorec.text.vectors import read_vectors
 
     name = ("a.txt", "a.vec", "a.bin")[data[0] % 3 if data else 0]
-    found, _ = read_vectors(_written(folder, name, data[1:]), ["the", "good", "bad"])
-    assert all(np.isfinite(v).all() for v in found.values())
+    vectors, _ = read_vectors(_written(folder, name, data[1:]), ["the", "good", "bad"])
+    assert all(np.isfinite(v).all() for v in vectors.values())
 
 
 # --- files of models: their settings, with the networks that were saved with them, which are read once

@@ -24,7 +24,7 @@ def requirements(path):
     return [Requirement(line) for line in lines if line]
 
 
-def test_floors_add_only_two_packages_on_colab():
+def test_the_oldest_versions_add_only_two_packages_on_colab():
     there = {r.name: next(iter(r.specifier)).version for r in requirements(COLAB / "versions.txt")}
     missing = [r.name for r in requirements(ROOT / "requirements.txt") if r.name not in there]
     replaced = [

@@ -138,10 +138,12 @@ def test_a_part_runs_to_its_end_though_one_notebook_fails(monkeypatch, capsys):
         assert parameters == {"fast": True} and output == "elsewhere" and progress is None
 
     monkeypatch.setattr(notebooks, "run", run)
-    found = notebooks.run_part("multimodal", {"fast": True}, "elsewhere", jobs=1)
-    assert set(found) == {name for name in notebooks.names() if name.startswith("multimodal/")}
-    assert [name for name, outcome in found.items() if isinstance(outcome, Exception)] == ["multimodal/decision_fusion"]
-    assert f"{len(found)}/{len(found)}" in capsys.readouterr().out
+    outcomes = notebooks.run_part("multimodal", {"fast": True}, "elsewhere", jobs=1)
+    assert set(outcomes) == {name for name in notebooks.names() if name.startswith("multimodal/")}
+    assert [name for name, outcome in outcomes.items() if isinstance(outcome, Exception)] == [
+        "multimodal/decision_fusion"
+    ]
+    assert f"{len(outcomes)}/{len(outcomes)}" in capsys.readouterr().out
     arguments = ["run", "notebooks/multimodal/", "--fast", "--output", "elsewhere", "--jobs", "1"]
     assert tools_main(arguments) == 1
     with pytest.raises(BadInput, match="faces, multimodal, text, voice"):
@@ -170,16 +172,16 @@ def test_notebook_runs_without_network_and_takes_other_input(name, tmp_path):
     for sentence in SENTENCES:
         for cell in notebooks.tagged(notebook, "user-input")[:1]:
             if "test_sentence" in cell.source:
-                twin = copy.deepcopy(cell)
-                twin.metadata["tags"] = ["mine"]
-                notebooks.assign(nbformat.v4.new_notebook(cells=[twin]), "mine", {"test_sentence": sentence})
-                twin["id"] = f"mine-{len(notebook.cells)}"
-                notebook.cells.append(twin)
+                another = copy.deepcopy(cell)
+                another.metadata["tags"] = ["mine"]
+                notebooks.assign(nbformat.v4.new_notebook(cells=[another]), "mine", {"test_sentence": sentence})
+                another["id"] = f"mine-{len(notebook.cells)}"
+                notebook.cells.append(another)
     notebooks.execute(notebook, folder=tmp_path, progress=None, env={"PYTHONPATH": str(tmp_path)})
     code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     assert all(c.execution_count for c in code)
-    found = notebooks.results(notebook)
-    numbers = [x for v in found.values() for x in (v if isinstance(v, list) else [v])]
+    results = notebooks.results(notebook)
+    numbers = [x for v in results.values() for x in (v if isinstance(v, list) else [v])]
     assert numbers and all(math.isfinite(x) for x in numbers)
     for cell in notebook.cells[before:]:
         assert cell.outputs, f"no answer for {cell.source}"

@@ -92,7 +92,7 @@ def put(form, folder):
 
 @pytest.mark.parametrize("form", ["folder", "wheel", "zip"])
 @pytest.mark.parametrize("place", PLACES)
-def test_a_copy_is_found_wherever_it_lies(machine, place, form):
+def test_a_copy_is_used_wherever_it_lies(machine, place, form):
     folder = machine.place(place)
     put(form, folder)
     done = machine.run()

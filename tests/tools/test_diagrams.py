@@ -22,7 +22,7 @@ def test_figures_are_up_to_date():
     assert diagrams.outdated(ROOT / "Screenshots") == [], "run `make screenshots`"
 
 
-def test_an_edited_or_missing_figure_is_found(tmp_path):
+def test_an_edited_or_missing_figure_is_reported(tmp_path):
     for name, draw in diagrams.SVGS.items():
         (tmp_path / name).write_text(draw(), encoding="utf-8")
     (tmp_path / "attention_1.svg").write_text("<svg/>")

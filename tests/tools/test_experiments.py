@@ -23,8 +23,8 @@ CALLS = []
 def fake(run):
     CALLS.append(run)
     value = run.options["value"] + 0.01 * (run.fold or 0) + 0.02 * run.seed
-    found = {"accuracy": [value, value - 0.05, value + 0.05], "ece": value}
-    return {"metrics": found, "protocol": "made up", "sizes": {"train": 60, "validation": 10, "test": 30}}
+    metrics = {"accuracy": [value, value - 0.05, value + 0.05], "ece": value}
+    return {"metrics": metrics, "protocol": "made up", "sizes": {"train": 60, "validation": 10, "test": 30}}
 
 
 def runs(n=3, value=0.5, model="A model", **more):
@@ -87,7 +87,7 @@ def test_fold_interval_is_corrected_for_overlap(tmp_path):
     assert mean == pytest.approx(0.51)
     half = stats.t.ppf(0.975, 2) * np.sqrt(0.01**2 * (1 / 3 + 30 / 60))
     assert (low, high) == pytest.approx((mean - half, mean + half))
-    experiments.perform(runs(model="floor", baseline=True), folder=tmp_path, progress=None)
+    experiments.perform(runs(model="majority", baseline=True), folder=tmp_path, progress=None)
     mean, low, high = experiments.summary("demo", tmp_path)[0]["metrics"]["accuracy"]
     assert mean - low == pytest.approx(
         half * np.sqrt((1 / 3 + 30 / 70) / (1 / 3 + 30 / 60))
@@ -105,8 +105,8 @@ def test_seed_interval_is_never_narrower_than_the_test_split_allows(tmp_path):
     assert low == high == mean
 
 
-def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch):
-    experiments.perform([*runs(), *runs(model="floor", value=0.2, baseline=True)], folder=tmp_path, progress=None)
+def test_table_is_written_between_marks_and_drift_is_reported(tmp_path, monkeypatch):
+    experiments.perform([*runs(), *runs(model="majority", value=0.2, baseline=True)], folder=tmp_path, progress=None)
     text = "before\n<!-- results: demo -->\nold\n<!-- /results -->\nafter\n"
     new = results.filled(text, tmp_path)
     assert new.startswith("before\n<!-- results: demo -->\n| data | model |") and new.endswith(
@@ -126,7 +126,7 @@ def test_table_is_written_between_marks_and_drift_is_found(tmp_path, monkeypatch
 
 
 def test_protocols_are_those_of_the_records_unless_they_are_described(tmp_path, monkeypatch):
-    for run in (*runs(2, 0.2, "floor", baseline=True), *runs(2)):
+    for run in (*runs(2, 0.2, "majority", baseline=True), *runs(2)):
         experiments.execute(run, tmp_path)
     assert experiments.table("demo", tmp_path).split("\n")[-1] == "data: made up."
     monkeypatch.setattr(tables, "described", lambda name: {"protocol": "Two folds.", "metrics": ["accuracy"]})
@@ -188,8 +188,8 @@ def test_noise_is_not_called_a_difference():
 def test_the_control_of_an_averaging_encoder_is_its_own_average():
     made = made_scores({"uniform": [0.01] * 5, "global": [0.03] * 5}).replace({"encoder": {"cnn": "mlp-average"}})
     made = made[(made.encoder != "mlp-average") | (made.attention != "uniform")]
-    found = comparison.paired(made, "uniform").set_index(["encoder", "attention"]).estimate
-    assert found.to_dict() == {("gru", "global"): pytest.approx(2), ("mlp-average", "global"): pytest.approx(3),
+    estimates = comparison.paired(made, "uniform").set_index(["encoder", "attention"]).estimate
+    assert estimates.to_dict() == {("gru", "global"): pytest.approx(2), ("mlp-average", "global"): pytest.approx(3),
                                (comparison.EVERY, "global"): pytest.approx(2.5)}  # fmt: skip
 
 
@@ -197,10 +197,10 @@ def test_the_attention_grid_reads_back_as_pairs():
     declared = experiments.declared("attention", dataset="movie-polarity", folds=[0, 1])
     sizes = {"train": 81, "validation": 9, "test": 10}
     contents = [{"run": asdict(r), "metrics": {"accuracy": [0.7, 0.6, 0.8]}, "sizes": sizes} for r in declared]
-    found = attention.scores(contents)
-    assert set(zip(found.encoder, found.attention)) == set(comparison.pairs())
+    scores = attention.scores(contents)
+    assert set(zip(scores.encoder, scores.attention)) == set(comparison.pairs())
     assert ("mlp", "global") not in set(comparison.pairs()) and ("mlp-average", "global") in set(comparison.pairs())
-    assert (comparison.paired(found).estimate == 0).all()
+    assert (comparison.paired(scores).estimate == 0).all()
 
 
 def test_the_answer_is_the_means_of_the_recorded_grid():
@@ -251,7 +251,7 @@ def tagged(monkeypatch):
     return data
 
 
-def test_multi_label_floors_know_no_test_label(tagged):
+def test_multi_label_baselines_know_no_test_label(tagged):
     f1 = {}
     for name in ("majority", "tfidf-lr"):
         outcome = text.run_baseline(Run("demo", "made", name, text.BASELINE, {"baseline": name}, baseline=True))

@@ -33,16 +33,16 @@ def run(**options):
 
 def test_a_run_reports_both_ways_of_seeing_the_test_part(small, tmp_path):
     content = experiments.execute(run(), tmp_path)
-    found = content["metrics"]
-    value, low, high = found["accuracy_one_view"]
-    assert low <= value <= high and {"accuracy", "macro_f1", "macro_recall"} <= set(found)
+    scores = content["metrics"]
+    value, low, high = scores["accuracy_one_view"]
+    assert low <= value <= high and {"accuracy", "macro_f1", "macro_recall"} <= set(scores)
     assert set(content["per_class"]) == set(small.label_set)
     assert content["protocol"].endswith(faces.SEVERAL) and content["epochs"] == 2
     assert not list((tmp_path / "cache").rglob("*.h5"))  # a finished run leaves no checkpoint behind
     again = FaceClassifier(**TINY, seed=0).fit(
         small.train, validation=small.validation, label_set=small.label_set, progress=None
     )
-    assert found["accuracy"][0] == again.evaluate(small.test).accuracy
+    assert scores["accuracy"][0] == again.evaluate(small.test).accuracy
     assert value == np.mean(again.predict(small.test.inputs, views="one") == small.test.labels)
 
 
@@ -66,9 +66,9 @@ def test_a_killed_run_goes_on(small, monkeypatch):
     assert faces.checkpoint(run()) != faces.checkpoint(replace(run(), seed=1))
 
 
-def test_floors_of_faces(small, tmp_path):
-    floors = [r for r in experiments.declared("sample-faces") if r.baseline]
-    majority, linear = (experiments.execute(r, tmp_path)["metrics"]["accuracy"][0] for r in floors)
+def test_baselines_of_faces(small, tmp_path):
+    baselines = [r for r in experiments.declared("sample-faces") if r.baseline]
+    majority, linear = (experiments.execute(r, tmp_path)["metrics"]["accuracy"][0] for r in baselines)
     assert majority == pytest.approx(1 / 7) and linear > 0.35  # far above chance on 98 easy faces
 
 
@@ -86,7 +86,7 @@ def test_pictures_that_recur_are_counted_apart(small, tmp_path, monkeypatch):
     assert repeated == 1  # what the linear model has seen it knows
 
 
-def test_repeats_are_of_the_settings_they_are_told_beside():
+def test_repeats_are_of_the_settings_they_stand_beside():
     first = {(r.model, r.seed): r.options for r in experiments.declared("fer2013")}
     again = {(r.model, r.seed): r.options for r in experiments.declared("fer2013-repeats")}
     assert len(again) == 7 and all(first[key] == options for key, options in again.items())

@@ -8,12 +8,12 @@ import pytest
 import experiments
 from emorec import datasets
 from emorec.labels import MELD, POLARITY
-from emorec.multimodal import synthetic as regimes
+from emorec.multimodal import synthetic
 from experiments import Run, multimodal
 
 
-def test_every_run_can_be_found_and_has_a_file_of_its_own(tmp_path):
-    for name in ("mosi", "meld", "regimes"):
+def test_every_run_is_declared_and_has_a_file_of_its_own(tmp_path):
+    for name in ("mosi", "meld", "synthetic-tasks"):
         runs = experiments.declared(name)
         assert len({run.key for run in runs}) == len(runs)
         for run in runs:
@@ -52,16 +52,16 @@ def test_class_weights_between_none_and_balanced():
     assert np.mean(middle[MELD.encode(labels)]) == pytest.approx(1)
 
 
-def test_a_rule_and_a_layer_in_a_regime(monkeypatch):
+def test_a_rule_and_a_layer_in_a_synthetic_task(monkeypatch):
     def small(run):
-        world = replace(regimes.regime(run.dataset), seed=run.seed)
-        return world, world.dataset(1500, 300, 1000)
+        task = replace(synthetic.synthetic_task(run.dataset), seed=run.seed)
+        return task, task.dataset(1500, 300, 1000)
 
-    monkeypatch.setattr(multimodal, "regime_of", small)
-    runs = {(r.dataset, r.model): r for r in experiments.declared("regimes", seeds=[0])}
-    rule = multimodal.run_regime_rule(runs["exclusive-or", "rule: stacking"])
+    monkeypatch.setattr(multimodal, "task_of", small)
+    runs = {(r.dataset, r.model): r for r in experiments.declared("synthetic-tasks", seeds=[0])}
+    rule = multimodal.run_task_rule(runs["exclusive-or", "rule: stacking"])
     assert abs(rule["metrics"]["accuracy"][0] - 0.5) < 0.06 and rule["bayes"] == pytest.approx(0.896, abs=1e-3)
-    layer = multimodal.run_regime_layer(runs["exclusive-or", "tensor"])
+    layer = multimodal.run_task_layer(runs["exclusive-or", "tensor"])
     assert layer["metrics"]["accuracy"][0] > 0.85
     assert abs(layer["metrics"]["emap_accuracy"] - 0.5) < 0.1  # all it knew was in the interaction
 

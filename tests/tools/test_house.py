@@ -1,5 +1,7 @@
 """The house itself: style, order of folders, cheap import, tables that agree with results, packaging."""
 
+import ast
+import re
 import subprocess
 import sys
 
@@ -17,6 +19,32 @@ def python(code, **options):
 def test_ruff(arguments):
     done = subprocess.run([sys.executable, "-m", "ruff", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+DIALECT = re.compile(r"(^|_)(found|given|said|told|strays?|odd|twins?|pays?|drawn|floors?|worlds?|regimes?)(_|$)", re.I)
+# Names of the standard library, of NumPy and of Hypothesis.
+ELSEWHERE = {"FileNotFoundError", "PackageNotFoundError", "floor", "given"}
+
+
+def identifiers(source):
+    """Every name that a source assigns, defines, takes as an argument, imports or looks up."""
+    fields = (ast.Name, "id"), (ast.arg, "arg"), (ast.keyword, "arg"), (ast.Attribute, "attr"), (ast.alias, "asname")
+    fields += (ast.FunctionDef, "name"), (ast.ClassDef, "name"), (ast.ExceptHandler, "name")
+    return {getattr(node, field) or "" for node in ast.walk(ast.parse(source)) for kind, field in fields
+            if isinstance(node, kind)}  # fmt: skip
+
+
+def in_dialect(name):
+    return name not in ELSEWHERE and DIALECT.search(re.sub("(?<=[a-z])(?=[A-Z])", "_", name)) is not None
+
+
+def test_names_are_the_words_of_the_field():
+    folders = ("emorec", "experiments", "tools", "tests", "benchmarks", "notebooks")
+    sources = {path: path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    assert len(sources) > 200
+    assert [(str(path), name) for path, text in sources.items() for name in identifiers(text) if in_dialect(name)] == []
+    private = identifiers("class OddTwin:\n def regime_of(self, found): self.world = found(told=1)")
+    assert {name for name in private if in_dialect(name)} == {"OddTwin", "regime_of", "found", "world", "told"}
 
 
 def test_import_is_cheap():
@@ -45,7 +73,7 @@ def test_contributing_tells_the_same_order():
     assert ", ".join(f"`{name}`" for name in lines.ORDER) in text
 
 
-def test_imports_upwards_and_circles_are_found(tmp_path):
+def test_imports_upwards_and_circles_are_reported(tmp_path):
     files = {
         "emorec/__init__.py": "",
         "emorec/errors.py": "def late():\n    from emorec.text import tokens\n",

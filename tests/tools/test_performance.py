@@ -29,7 +29,7 @@ def test_peak_memory_is_what_was_held_at_the_peak():
     assert np.isnan(held) or 230 < held < 300
 
 
-def test_a_missed_target_is_told_with_its_limit(monkeypatch):
+def test_a_missed_target_is_reported_with_its_limit(monkeypatch):
     about = performance.notes() | {"limits": {"slow": "The clock is the limit."}}
     monkeypatch.setattr(performance, "notes", lambda: about)
     rows = [
@@ -49,9 +49,9 @@ def test_growth_is_a_figure_and_an_exponent():
     page = performance.page(content(curves=[curve]), {})
     assert "(growth/words.svg)" in page and "| squares | words | x^2.00 | x^1.00 | x^1 |" in page
     assert performance.above(curve) and not performance.above(curve | {"most": 2.0})
-    drawn = performance.figures({"squares": curve})
-    assert list(drawn) == ["words.svg"] and "squares, x^2.00" in drawn["words.svg"]
-    assert drawn == performance.figures({"squares": curve})
+    figures = performance.figures({"squares": curve})
+    assert list(figures) == ["words.svg"] and "squares, x^2.00" in figures["words.svg"]
+    assert figures == performance.figures({"squares": curve})
 
 
 def test_records_that_come_again_and_those_that_do_not():

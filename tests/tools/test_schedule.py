@@ -87,12 +87,12 @@ def test_a_run_that_fails_leaves_the_others_be(tmp_path):
     assert "1 of 3 runs failed" in lines[-1]
 
 
-def test_a_run_that_always_ends_its_process_is_given_up(tmp_path):
+def test_a_run_that_always_ends_its_process_is_abandoned(tmp_path):
     with pytest.raises(BadInput, match=f"ended its process {schedule.ATTEMPTS} times"):
         experiments.perform(grid("fatal", 1), jobs=2, folder=tmp_path, progress=None)
 
 
-def test_what_the_scheduling_cannot_do_is_said(tmp_path):
+def test_what_the_scheduling_cannot_do_is_an_error(tmp_path):
     with pytest.raises(BadInput, match="scheduler='tcp://here:1' is for backend='dask'"):
         experiments.perform([], folder=tmp_path, progress=None, scheduler="tcp://here:1")
     with pytest.raises(BadInput, match="backend='slurm' is unknown"):

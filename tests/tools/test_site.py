@@ -59,13 +59,13 @@ async function look(page) {
 class Links(HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.found, self.anchors = [], set()
+        self.seen, self.anchors = [], set()
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.anchors |= {attributes.get("id"), attributes.get("name")}
-        self.found += [(tag, attributes[k]) for k in ("href", "src") if attributes.get(k)]
+        self.seen += [(tag, attributes[k]) for k in ("href", "src") if attributes.get(k)]
 
 
 def built_notebooks():
@@ -85,7 +85,7 @@ def html(folder):
 
 def test_every_notebook_has_a_page_and_a_card(pages):
     front = Links((pages / "notebooks" / "index.html").read_text())
-    linked = {link for tag, link in front.found if tag == "a"}
+    linked = {link for tag, link in front.seen if tag == "a"}
     assert {f"{name}.html" for name in built_notebooks()} <= linked
     assert all((pages / "notebooks" / f"{name}.ipynb").is_file() for name in built_notebooks())
 
@@ -93,7 +93,7 @@ def test_every_notebook_has_a_page_and_a_card(pages):
 def test_no_broken_link_and_nothing_from_elsewhere(pages):
     parsed = {page: Links(page.read_text()) for page in html(pages)}
     for page, links in parsed.items():
-        for tag, link in links.found:
+        for tag, link in links.seen:
             parts = urlsplit(link)
             if parts.scheme == "data":
                 continue
@@ -127,7 +127,7 @@ def test_api_pages_hold_what_users_type(pages):
         assert all(f">{name}</span>" in text or f'.{name}"' in text for name in names), page
 
 
-def test_the_limits_of_every_shipped_model_are_told():
+def test_the_limits_of_every_shipped_model_are_listed():
     from emorec.pretrained import cards
 
     limits = site.model_limits()

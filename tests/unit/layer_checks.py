@@ -103,9 +103,9 @@ class FreshProcess:
         else:
             np.savez(data, **{str(i): x for i, x in enumerate(inputs if isinstance(inputs, list) else [inputs])})
         ours = keras.tree.flatten(model(inputs) if expected is None else expected)
-        found = self.ask(what, file, data)
-        assert len(found) == len(ours)
-        for theirs, output in zip(found, ours):
+        answers = self.ask(what, file, data)
+        assert len(answers) == len(ours)
+        for theirs, output in zip(answers, ours):
             np.testing.assert_allclose(theirs, ops.convert_to_numpy(output), atol=atol, rtol=rtol)
 
     def close(self):

@@ -211,9 +211,9 @@ def test_gradients_are_finite_and_reach_every_weight(name):
     states, mask = sequences() if name != "hierarchical" else documents()
     layer = LAYERS[name]() if name != "hierarchical" else HierarchicalAttention(units=4)
     inputs = keras.Input(states.shape[1:])
-    given = keras.Input(mask.shape[1:], dtype="bool")
-    outputs = layer(keras.layers.Dense(3)(inputs), mask=given)
-    model = keras.Model([inputs, given], keras.layers.Dense(1)(keras.layers.Reshape((-1,))(outputs)))
+    masked = keras.Input(mask.shape[1:], dtype="bool")
+    outputs = layer(keras.layers.Dense(3)(inputs), mask=masked)
+    model = keras.Model([inputs, masked], keras.layers.Dense(1)(keras.layers.Reshape((-1,))(outputs)))
     model.compile("sgd", "mse")
     before = [array(weight) for weight in model.weights]
     model.fit([states, mask], np.arange(len(states), dtype="float32"), batch_size=4, verbose=0)

@@ -15,17 +15,17 @@ def rows(n=600, seed=0):
     rng = np.random.default_rng(seed)
     lengths = np.clip(rng.lognormal(3, 1, n), 4, 300).astype(int)
     labels = rng.integers(0, 2, n)
-    found = []
+    texts = []
     for length, label in zip(lengths, labels):
         ids = rng.integers(4, WORDS, length)
         ids[rng.integers(0, length, 1 + length // 8)] = 3 - label
-        found.append(ids)
-    return found, training.one_hot(labels, 2)
+        texts.append(ids)
+    return texts, training.one_hot(labels, 2)
 
 
-def dense(found):
-    ids = np.zeros((len(found), max(map(len, found))), dtype="int32")
-    for target, row in zip(ids, found):
+def dense(texts):
+    ids = np.zeros((len(texts), max(map(len, texts))), dtype="int32")
+    for target, row in zip(ids, texts):
         target[: len(row)] = row
     return ids
 
@@ -36,8 +36,8 @@ def model(seed=0, **options):
 
 
 def test_every_text_is_in_one_batch_beside_texts_of_its_length():
-    found, _ = rows()
-    buckets = BucketedIds(found)
+    texts, _ = rows()
+    buckets = BucketedIds(texts)
     batches = buckets.batches(32, np.random.default_rng(1))
     assert sorted(np.concatenate(batches)) == list(range(600))
     assert len(batches) == 19 and sorted(map(len, batches))[1] == 32
@@ -82,15 +82,15 @@ def test_an_empty_row_keeps_one_step():
 
 @pytest.mark.parametrize("encoder", ["mlp-average", "bigru"])
 def test_logits_come_back_in_the_order_of_the_texts(encoder):
-    found, _ = rows(100)
+    texts, _ = rows(100)
     net = model(encoder=encoder)
-    plain = training.predict(net, dense(found))
+    plain = training.predict(net, dense(texts))
     for batch_size in (7, 512):
-        np.testing.assert_allclose(training.predict(net, BucketedIds(found), batch_size), plain, atol=1e-5)
+        np.testing.assert_allclose(training.predict(net, BucketedIds(texts), batch_size), plain, atol=1e-5)
 
 
 def test_the_loss_is_the_mean_over_examples_not_over_batches():
-    found, y = rows(70)
+    texts, y = rows(70)
     net = model()
     training.compile_model(
         net, steps=9, learning_rate=1e-12, schedule="constant", weight_decay=0, label_smoothing=0, multi_label=False
@@ -99,15 +99,15 @@ def test_the_loss_is_the_mean_over_examples_not_over_batches():
         if "dropout" in layer.name:
             layer.rate = 0.0
     weights = np.linspace(0.1, 3, 70).astype("float32")
-    losses = [BucketedIds(found).train(net, y, w, 64, np.random.default_rng(0)) for w in (weights, None)]
-    logits = training.predict(net, dense(found)).astype("float64")
+    losses = [BucketedIds(texts).train(net, y, w, 64, np.random.default_rng(0)) for w in (weights, None)]
+    logits = training.predict(net, dense(texts)).astype("float64")
     each = np.log(np.exp(logits).sum(axis=1)) - (logits * y).sum(axis=1)
     assert losses == pytest.approx([np.mean(each * weights), np.mean(each)], rel=1e-5)
 
 
 def test_it_learns_what_plain_batches_learn_in_fewer_padded_steps():
-    found, y = rows()
-    x = {"plain": dense(found), "buckets": BucketedIds(found)}
+    texts, y = rows()
+    x = {"plain": dense(texts), "buckets": BucketedIds(texts)}
     test, truth = rows(200, seed=1)
     accuracy = {}
     for name, inputs in x.items():
@@ -119,17 +119,17 @@ def test_it_learns_what_plain_batches_learn_in_fewer_padded_steps():
     batches = x["buckets"].batches(32, np.random.default_rng(0))
     steps = sum(x["buckets"].pad(b).size for b in batches)
     assert steps < 0.3 * x["plain"].size
-    assert steps < 2 * sum(map(len, found))
+    assert steps < 2 * sum(map(len, texts))
 
 
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
-    found, y = rows(200)
+    texts, y = rows(200)
     test, truth = rows(60, seed=1)
 
     def run(seed=0, **options):
         net = model(seed=seed)
         history = training.fit(
-            net, (BucketedIds(found), y), (BucketedIds(test), truth), epochs=4, batch_size=32, **options
+            net, (BucketedIds(texts), y), (BucketedIds(test), truth), epochs=4, batch_size=32, **options
         )
         return net.get_weights(), history
 
@@ -152,7 +152,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_it_pays_where_lengths_differ():
+def test_it_is_chosen_where_lengths_differ():
     rng = np.random.default_rng(0)
     assert BucketedIds(rows()[0]).uneven
     assert not BucketedIds([np.ones(n) for n in rng.integers(80, 101, 50)]).uneven  # all alike

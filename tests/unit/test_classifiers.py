@@ -77,13 +77,13 @@ def test_intervals_draw_the_groups_of_a_split(several):
 
 def test_balanced_weights_with_several_labels_raise_the_rare_one():
     texts, labels = ["plain words"] * 40, [("often",)] * 36 + [("often", "rare")] * 2 + [()] * 2
-    found = []
+    answers = []
     for weight in (None, "balanced"):
         clf = classifier(class_weight=weight, epochs=8).fit(
             texts, labels, validation=(texts, labels), label_set=LabelSet("two", ("often", "rare"), True), progress=None
         )
-        found.append(clf.predict_proba(texts[:1])[0])
-    assert found[1][1] > found[0][1] + 0.1 and found[1][0] < found[0][0] - 0.1
+        answers.append(clf.predict_proba(texts[:1])[0])
+    assert answers[1][1] > answers[0][1] + 0.1 and answers[1][0] < answers[0][0] - 0.1
     wider = LabelSet("wider", ("often", "rare", "never"), multi_label=True)
     clf = classifier(class_weight="balanced", label_smoothing=0.1)
     clf.fit(texts, labels, validation=(texts, labels), label_set=wider, progress=None)
@@ -91,8 +91,8 @@ def test_balanced_weights_with_several_labels_raise_the_rare_one():
 
 
 def test_a_file_keeps_every_setting_and_no_optimizer(tmp_path, trained):
-    given = {"batch_size": np.int64(4), "learning_rate": np.float32(0.25), "kernel_sizes": (np.int64(2), 3)}
-    clf = classifier(**given).fit(TEXTS, LABELS, progress=None)
+    options = {"batch_size": np.int64(4), "learning_rate": np.float32(0.25), "kernel_sizes": (np.int64(2), 3)}
+    clf = classifier(**options).fit(TEXTS, LABELS, progress=None)
     params = TextClassifier.load(clf.save(tmp_path / "a.emorec")).get_params()
     assert (params["batch_size"], params["learning_rate"], list(params["kernel_sizes"])) == (4, 0.25, [2, 3])
     assert clf.model_.optimizer is not None  # training may go on

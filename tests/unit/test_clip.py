@@ -89,18 +89,18 @@ def test_stretches_cover_the_film_once():
 
 def test_the_product_rule_by_hand_with_one_missing():
     names = ["a", "b"]
-    said = {
+    answers = {
         "face": (np.array([True, True, False, False]), np.array([[0.8, 0.2], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]])),
         "words": (np.array([True, True, True, False]), np.array([[0.6, 0.4], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5]])),
     }
-    found = agreement.together(said, names)
-    p = found["probabilities"]
+    fused = agreement.together(answers, names)
+    p = fused["probabilities"]
     assert p[0] == pytest.approx([0.48 / 0.56, 0.08 / 0.56]) and p[2] == pytest.approx([0.3, 0.7])
     assert p[1] == pytest.approx([0.045 / 0.14, 0.095 / 0.14]) and np.isnan(p[3]).all()
-    assert found["disagree"].tolist() == [False, True, False, False]
-    assert found["shares"][2] == pytest.approx([0, 1]) and found["shares"][1] == pytest.approx([0, 1])
+    assert fused["disagree"].tolist() == [False, True, False, False]
+    assert fused["shares"][2] == pytest.approx([0, 1]) and fused["shares"][1] == pytest.approx([0, 1])
     brought = 0.5 * np.log([0.8 / 0.2, 0.6 / 0.4])
-    assert found["shares"][0] == pytest.approx(brought / brought.sum())
+    assert fused["shares"][0] == pytest.approx(brought / brought.sum())
 
 
 def test_classes_in_common_have_one_spelling():

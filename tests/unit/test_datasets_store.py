@@ -272,7 +272,7 @@ def test_missing_data_says_four_things(tmp_path):
     assert str(again) == text
 
 
-def test_a_path_given_is_the_only_one_tried(tmp_path):
+def test_an_explicit_path_is_the_only_one_tried(tmp_path):
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(DataMissing, match="rt-polarity.pos") as caught:
             datasets.load("movie-polarity", path=path)
@@ -484,7 +484,7 @@ def test_what_is_no_pickle_is_corrupt(data):
         pickles.safe_unpickle(data)
 
 
-def test_drawn_data_are_verified_without_published_counts(capsys):
+def test_synthetic_data_are_verified_without_published_counts(capsys):
     from emorec.__main__ import main
 
     assert main(["data", "verify", "sample-faces"]) == 0

@@ -384,8 +384,8 @@ def test_class_names_may_be_numbers():
     import pandas as pd
 
     frame = pd.DataFrame({"text": [f"t{i}" for i in range(40)], "label": [0, 1] * 20})
-    for given in ([1, 0], np.array([1, 0])):
-        assert datasets.from_table(frame, label_set=given).label_set.names == ("1", "0")
+    for names in ([1, 0], np.array([1, 0])):
+        assert datasets.from_table(frame, label_set=names).label_set.names == ("1", "0")
     with pytest.raises(BadInput, match=r"two classes or more; the labels are \['7'\]"):
         datasets.from_table(frame, label_set=[7])
 

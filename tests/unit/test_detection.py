@@ -147,7 +147,7 @@ def test_a_huge_picture_is_searched(scene):
         assert overlap(box, (12 * x, 3000 + 12 * y, 12 * w, 12 * h)) > 0.5
 
 
-def test_most_rendered_faces_of_48_pixels_are_found():
+def test_most_rendered_faces_of_48_pixels_are_detected():
     hits = 0
     for i in range(20):
         face = render.random_face(list(render.EMOTION_UNITS)[i % 7], (5, i), difficulty="easy", size=48)
@@ -278,8 +278,8 @@ def test_boxes_of_yunet_come_back_in_pixels_of_the_picture(squares, scale):
     boxes = [(0, 0, 32, 32), (64, 128, 32, 32), (544, 544, 32, 32)]
     boxes = [tuple(scale * v for v in box) for box in boxes]
     image = painted((576 * scale, 576 * scale), *boxes)
-    found = detect(image, model=squares, min_size=20)
-    assert found == detect(image[..., 0], method="yunet", model=squares, min_size=20) == boxes
+    faces = detect(image, model=squares, min_size=20)
+    assert faces == detect(image[..., 0], method="yunet", model=squares, min_size=20) == boxes
     assert detect(image, model=squares, min_size=70) == []  # all of them are smaller
     assert detect(painted((576, 576)), model=squares) == []
 
@@ -296,11 +296,11 @@ def test_yunet_scores_are_kept_and_filtered(squares):
 def test_yunet_looks_again_for_a_face_that_fills_the_picture(squares):
     # White cells of 32 pixels appear only where 100 pixels shrink to 256: not at 576, where the square has 30 % grey.
     image = painted((1152, 576), (0, 0, 128, 128))
-    found = detect(image, model=squares)
-    assert found and found[0][:2] == (0, 0)
+    faces = detect(image, model=squares)
+    assert faces and faces[0][:2] == (0, 0)
 
 
-def test_the_model_is_found_in_the_data_root(squares, roots):
+def test_the_model_is_read_from_the_data_root(squares, roots):
     place = roots / "yunet" / "face_detection_yunet_2023mar.onnx"
     place.parent.mkdir(parents=True)
     place.write_bytes(squares.read_bytes())
@@ -434,7 +434,7 @@ def test_a_picture_of_pillow_reads_as_its_file(tmp_path):
     np.testing.assert_array_equal(as_picture(tmp_path / "turned.png"), np.asarray(rgb)[::-1, ::-1])
 
 
-def test_paths_that_cannot_be_are_told_in_words(tmp_path):
+def test_paths_that_cannot_be_are_clear_errors(tmp_path):
     import emorec
     from emorec.images import as_picture
 

@@ -52,8 +52,8 @@ def test_every_format_equals_what_gensim_reads(tmp_path, name):
     from gensim.models import KeyedVectors
 
     path = FILES[name](tmp_path / name)
-    vectors, found = read_vectors(path, WORDS)
-    assert set(found) == set(vectors) == set(WORDS)
+    vectors, words = read_vectors(path, WORDS)
+    assert set(words) == set(vectors) == set(WORDS)
     np.testing.assert_array_equal(np.stack([vectors[w] for w in WORDS]), VECTORS)
     if name.startswith("unpacked"):
         return
@@ -63,10 +63,10 @@ def test_every_format_equals_what_gensim_reads(tmp_path, name):
 
 
 def test_a_word_is_looked_up_as_is_then_lower_capitalised_upper_and_with_hashes(tmp_path):
-    vectors, found = read_vectors(binary(tmp_path / "a.bin"), ["paris", "nato", "film", "1999", "The", "absent"])
+    vectors, words = read_vectors(binary(tmp_path / "a.bin"), ["paris", "nato", "film", "1999", "The", "absent"])
     for word, row in {"paris": "Paris", "nato": "NATO", "film": "film", "1999": "####", "The": "the"}.items():
         np.testing.assert_array_equal(vectors[word], VECTORS[WORDS.index(row)])
-    assert "absent" not in found
+    assert "absent" not in words
 
 
 def test_the_first_of_two_equal_rows_counts_as_in_gensim(tmp_path):
@@ -168,16 +168,16 @@ def test_rows_follow_the_ids_and_coverage_counts_types_and_tokens(tmp_path):
     assert "a.bin, 5 dimensions" in str(coverage)
 
 
-def test_normal_draws_rows_with_the_mean_and_variance_of_the_found_ones(tmp_path):
+def test_normal_samples_rows_with_the_mean_and_variance_of_the_known_ones(tmp_path):
     rng = np.random.default_rng(1)
     words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]
     vectors = rng.normal(loc=[0, 3], scale=[0.1, 2], size=(300, 2)).astype("float32")
     path = binary(tmp_path / "a.bin", words[:300], vectors)
     matrix, _ = embedding_matrix(path, [" ".join(words * 2)], TextEncoder(max_length=9))
-    drawn = matrix[302:]
-    assert drawn.shape == (300, 2)
-    np.testing.assert_allclose(drawn.mean(axis=0), vectors.mean(axis=0), atol=0.4)
-    np.testing.assert_allclose(drawn.std(axis=0), vectors.std(axis=0), rtol=0.15)
+    sampled = matrix[302:]
+    assert sampled.shape == (300, 2)
+    np.testing.assert_allclose(sampled.mean(axis=0), vectors.mean(axis=0), atol=0.4)
+    np.testing.assert_allclose(sampled.std(axis=0), vectors.std(axis=0), rtol=0.15)
     assert np.linalg.norm(matrix[1]) > 0.1
     again, _ = embedding_matrix(path, [" ".join(words * 2)], TextEncoder(max_length=9))
     other, _ = embedding_matrix(path, [" ".join(words * 2)], TextEncoder(max_length=9), seed=1)
@@ -216,8 +216,8 @@ def test_a_full_vocabulary_takes_the_commonest_words_and_holds_no_other_row(tmp_
     assert encoder.words[2:] == [".", "film"]
     np.testing.assert_array_equal(matrix[3], VECTORS[WORDS.index("film")])
     assert coverage.known_types == 4  # coverage is about all words of the texts
-    vectors, found = read_vectors(tmp_path / "a.bin", ["the", "nato"], keep={"the"})
-    assert (set(vectors), set(found)) == ({"the"}, {"the", "nato"})
+    vectors, words = read_vectors(tmp_path / "a.bin", ["the", "nato"], keep={"the"})
+    assert (set(vectors), set(words)) == ({"the"}, {"the", "nato"})
 
 
 @pytest.mark.parametrize("source", ["cbow", "skip-gram"])
@@ -245,14 +245,14 @@ def test_training_gives_the_same_bits_in_every_process():
         "    matrix, _ = embedding_matrix(source, texts, TextEncoder(), dim=6, seed=3)\n"
         "    print(hashlib.sha256(matrix.tobytes()).hexdigest())\n"
     )
-    said = set()
+    outputs = set()
     for value in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONHASHSEED": value}
         )
         assert done.returncode == 0, done.stderr
-        said.add(done.stdout)
-    assert len(said) == 1 and len(set(said.pop().split())) == 2
+        outputs.add(done.stdout)
+    assert len(outputs) == 1 and len(set(outputs.pop().split())) == 2
 
 
 def test_a_text_longer_than_gensims_limit_is_read_whole():

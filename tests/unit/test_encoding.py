@@ -98,9 +98,9 @@ def test_sentences_become_rows_and_cutting_twice_changes_nothing():
 def test_every_fit_takes_its_own_limit():
     encoder = TextEncoder(min_count=1).fit(["a b"])
     assert (encoder.limit, encoder.max_length) == (4, None)
-    twin = TextEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
-    assert twin.get_config() == encoder.get_config()
-    assert twin.fit(["w " * 20]).limit == encoder.fit(["w " * 20]).limit == 20
+    copy = TextEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
+    assert copy.get_config() == encoder.get_config()
+    assert copy.fit(["w " * 20]).limit == encoder.fit(["w " * 20]).limit == 20
     older = encoder.get_config() | {"max_length": 20}
     del older["limit"]
     assert TextEncoder.from_config(older).encode(["w " * 30]).shape == (1, 20)
@@ -108,9 +108,9 @@ def test_every_fit_takes_its_own_limit():
 
 def test_config_round_trip_through_json_gives_equal_ids():
     encoder = TextEncoder(min_count=1, max_sentences=3).fit(["one two. three", "four"])
-    twin = TextEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
+    copy = TextEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
     texts = ["two one unseen. four"]
-    np.testing.assert_array_equal(encoder.encode(texts), twin.encode(texts))
+    np.testing.assert_array_equal(encoder.encode(texts), copy.encode(texts))
 
 
 def test_loss_is_reported():

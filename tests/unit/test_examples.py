@@ -40,7 +40,7 @@ def test_examples_run(file):
     name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     module = importlib.import_module(name)
     tests = doctest.DocTestFinder().find(module, globs={"emorec": emorec, "np": np} | vars(module))
-    runner, said = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS), []
+    runner, output = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS), []
     for test in tests:
-        runner.run(test, out=said.append)
-    assert tests and not runner.failures, "".join(said)
+        runner.run(test, out=output.append)
+    assert tests and not runner.failures, "".join(output)

@@ -143,14 +143,14 @@ def test_examples_are_chosen_by_rule_and_show_their_true_label():
     texts = ["positive 0.7 a", "positive 0.9 a", "negative 0.6 a", "negative 0.99 a", "negative 0.8 a",
              "positive 0.999 " + "a " * 40]  # fmt: skip
     labels = ["positive", "positive", "negative", "positive", "positive", "positive"]
-    found = explain.cases(Answering(), (texts, labels))
-    assert [(e.case, " ".join(e.tokens)) for e in found] == [
+    examples = explain.cases(Answering(), (texts, labels))
+    assert [(e.case, " ".join(e.tokens)) for e in examples] == [
         ("right and sure", "positive 0.9 a"),
         ("right and unsure", "negative 0.6 a"),
         ("wrong and sure", "negative 0.99 a"),
     ]
-    assert [e.truth for e in found] == ["positive", "negative", "positive"]
-    assert "wrong and sure: negative, true label positive" in found[2]._repr_html_()
+    assert [e.truth for e in examples] == ["positive", "negative", "positive"]
+    assert "wrong and sure: negative, true label positive" in examples[2]._repr_html_()
     assert len(explain.cases(Answering(), (texts[:1], labels[:1]))) == 2  # nothing is wrong
 
 
@@ -404,10 +404,10 @@ def test_markup_in_a_text_stays_text():
     from html.parser import HTMLParser
 
     class Tags(HTMLParser):
-        found, words, depth = set(), [], []
+        seen, words, depth = set(), [], []
 
         def handle_starttag(self, tag, attributes):
-            self.found.add(tag)
+            self.seen.add(tag)
             self.depth.append(tag)
             assert all(name in ("style", "title") for name, _ in attributes)
 
@@ -420,7 +420,7 @@ def test_markup_in_a_text_stays_text():
     html = markup()._repr_html_()
     parser = Tags()
     parser.feed(html)
-    assert parser.found == {"div", "span", "bdi", "b"} and not parser.depth
+    assert parser.seen == {"div", "span", "bdi", "b"} and not parser.depth
     assert {"<script>alert(1)</script>", '"><b>', "&amp;", "<i>joy</i>"} <= set(parser.words)
     html.encode("utf-8")  # a lone surrogate would fail here
     assert "\x00" not in html and "rgba(0,114,178" in html  # a word that speaks against the class is blue
@@ -445,7 +445,7 @@ def test_top_frame_and_repr():
     assert "90.0 %" in repr(e) and "good 0.500" in repr(e)
 
 
-def test_a_matrix_is_drawn_and_a_missing_one_refused():
+def test_a_matrix_is_plotted_and_a_missing_one_refused():
     e = replace(markup(), matrix=np.full((2, 6, 6), 1 / 6))
     assert e.plot().images[0].get_array().shape == (6, 6)
     with pytest.raises(BadInput, match="matrix"):

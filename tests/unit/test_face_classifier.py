@@ -274,14 +274,14 @@ def test_a_huge_picture_is_answered_like_its_small_version(trained, tmp_path):
     small = planted(1, 4)[0][0]
     huge = np.kron(small, np.ones((416, 416), dtype="uint8"))  # 9,984 pixels a side
     with pytest.warns(PictureNotice, match="detect='auto'"):
-        found = trained.predict_proba([huge])
-    assert np.allclose(found, trained.predict_proba([small]), atol=1e-5)
+        answer = trained.predict_proba([huge])
+    assert np.allclose(answer, trained.predict_proba([small]), atol=1e-5)
     cv2.imwrite(str(tmp_path / "huge.png"), huge, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     with pytest.warns(PictureNotice, match="9984 x 9984"):
-        assert np.allclose(trained.predict_proba([tmp_path / "huge.png"]), found, atol=1e-5)
+        assert np.allclose(trained.predict_proba([tmp_path / "huge.png"]), answer, atol=1e-5)
 
 
-def test_a_large_picture_taken_as_a_whole_is_said(trained):
+def test_a_large_picture_taken_as_a_whole_is_a_notice(trained):
     noise = np.random.default_rng(0).integers(0, 256, (300, 400), dtype="uint8")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -300,15 +300,15 @@ def test_boxes_and_detection_choose_the_face(trained, monkeypatch):
         p = trained.predict_proba([face])
         assert np.allclose(trained.predict_proba([canvas], detect=[(50, 30, SIZE, SIZE)]), p)
         assert np.allclose(trained.predict_proba(canvas, detect=(50, 30, SIZE, SIZE)), p)
-        found = [(2, 2, 9, 9), (50, 30, SIZE, SIZE)]
+        places = [(2, 2, 9, 9), (50, 30, SIZE, SIZE)]
         monkeypatch.setattr(
-            detection, "detect_faces", lambda picture, boxes=None, **_: [detection.Face(box, 0.9) for box in found]
+            detection, "detect_faces", lambda picture, boxes=None, **_: [detection.Face(box, 0.9) for box in places]
         )
         assert np.allclose(trained.predict_proba([canvas], detect="auto"), p), "the largest face"
         table = trained.predict_faces(canvas)
-        assert table[list("xywh")].to_numpy().tolist() == [list(box) for box in found]
+        assert table[list("xywh")].to_numpy().tolist() == [list(box) for box in places]
         assert np.allclose(table.loc[1, list(BARS)].to_numpy(float), p[0]) and len(table) == 2
-        found.clear()
+        places.clear()
         assert trained.predict_faces(canvas).shape == (0, 10)
         with pytest.raises(BadInput, match="Picture 0: no face was found"):
             trained.predict_proba([canvas], detect="auto")
@@ -404,9 +404,11 @@ def test_explanations_look_where_the_class_is(trained, method):
 
 def test_explain_one_picture(trained):
     image = planted(1, 12)[0][0]
-    found = trained.explain(image)
-    assert found.target == found.label == trained.predict(image)[0] and np.array_equal(found.image, image)
-    assert found.probabilities[found.label] == pytest.approx(trained.predict_proba(image).max(), abs=1e-6)
+    explanation = trained.explain(image)
+    assert explanation.target == explanation.label == trained.predict(image)[0] and np.array_equal(
+        explanation.image, image
+    )
+    assert explanation.probabilities[explanation.label] == pytest.approx(trained.predict_proba(image).max(), abs=1e-6)
     assert trained.explain(image, target="middle").target == "middle"
     with pytest.raises(BadInput, match="one picture"):
         trained.explain(planted(2)[0])
@@ -432,7 +434,7 @@ def test_masking_a_region_costs_the_class_that_shows_there(trained):
 # --- folders, annotated pictures, videos, the camera
 
 
-def test_a_folder_is_read_and_what_is_skipped_is_said(trained, tmp_path):
+def test_a_folder_is_read_and_what_is_skipped_is_a_notice(trained, tmp_path):
     images, _ = planted(3, 14)
     folder = tmp_path / "in" / "deep"
     folder.mkdir(parents=True)
@@ -456,10 +458,12 @@ def test_a_folder_is_read_and_what_is_skipped_is_said(trained, tmp_path):
 
 def test_annotating_draws_boxes_where_the_faces_are(trained, tmp_path, monkeypatch):
     picture = np.full((90, 120, 3), 128, dtype="uint8")
-    drawn = trained.annotate(picture, detect=[(10, 30, 40, 40), (100, 60, 20, 30)], output=tmp_path / "out" / "a.png")
-    assert drawn.shape == picture.shape and (picture == 128).all(), "the picture itself is left alone"
-    assert (drawn[50, 10] != 128).any() and (drawn[75, 119] != 128).any() and (drawn[50, 30] == 128).all()
-    assert np.array_equal(cv2.imread(str(tmp_path / "out" / "a.png"))[..., ::-1], drawn)
+    annotated = trained.annotate(
+        picture, detect=[(10, 30, 40, 40), (100, 60, 20, 30)], output=tmp_path / "out" / "a.png"
+    )
+    assert annotated.shape == picture.shape and (picture == 128).all(), "the picture itself is left alone"
+    assert (annotated[50, 10] != 128).any() and (annotated[75, 119] != 128).any() and (annotated[50, 30] == 128).all()
+    assert np.array_equal(cv2.imread(str(tmp_path / "out" / "a.png"))[..., ::-1], annotated)
     assert np.array_equal(trained.annotate(picture, detect=[]), picture), "no face, no box"
     monkeypatch.setenv("HOME", str(tmp_path))
     trained.annotate(picture, detect=[], output="~/b.png")
@@ -547,8 +551,12 @@ class Camera:
 def test_the_camera(trained, monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
     monkeypatch.setattr(detection, "detect_faces", lambda picture, **_: [detection.Face((5, 20, 15, 15), 0.9)])
-    drawn = trained.webcam(window=False)
-    assert drawn.shape == (40, 40, 3) and tuple(drawn[2, 35]) == (0, 0, 255) and (drawn[30, 5] != drawn[2, 35]).any()
+    annotated = trained.webcam(window=False)
+    assert (
+        annotated.shape == (40, 40, 3)
+        and tuple(annotated[2, 35]) == (0, 0, 255)
+        and (annotated[30, 5] != annotated[2, 35]).any()
+    )
     with pytest.raises(DataMissing, match="Camera 1"):
         trained.webcam(device=1, window=False)
 
@@ -596,11 +604,13 @@ def test_the_gan_learns_its_classes_and_is_repeatable():
     images, labels = planted(64, channels=None)
     options = dict(size=SIZE, latent=8, width=8, batch_size=16, learning_rate=1e-3, seed=1)
     gan = ACGAN(**options).fit(images, labels, BARS, epochs=1, progress=None)
-    twin = ACGAN(**options).fit(images, labels, BARS, epochs=1, progress=None)
+    again = ACGAN(**options).fit(images, labels, BARS, epochs=1, progress=None)
     wanted = objects(["top", "bottom", "middle", "top"])
-    drawn = gan.sample(wanted, seed=3)
-    assert drawn.shape == (4, SIZE, SIZE) and drawn.dtype == np.uint8
-    assert np.array_equal(drawn, twin.sample(wanted, seed=3)) and not np.array_equal(drawn, gan.sample(wanted, seed=4))
+    generated = gan.sample(wanted, seed=3)
+    assert generated.shape == (4, SIZE, SIZE) and generated.dtype == np.uint8
+    assert np.array_equal(generated, again.sample(wanted, seed=3)) and not np.array_equal(
+        generated, gan.sample(wanted, seed=4)
+    )
     gan.fit(images, labels, epochs=19, progress=None)
     assert len(gan.history) == 20 and gan.history[-1]["class_real"] < 0.3 < gan.history[0]["class_real"]
     many = np.repeat(objects(BARS.names), 20)

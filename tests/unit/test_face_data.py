@@ -240,9 +240,9 @@ def test_folders_whose_file_names_tell_the_three_parts(tmp_path):
         folder = "train" if usage == "Training" else "test"
         put(tmp_path / folder / FER_WORDS[emotion] / f"{usage}_{1000 + i}.png", image)
     read = fer.fer2013(tmp_path)
-    told = {i: (label, part) for i, label, part in zip(read.ids, read.labels, read.splits)}
-    assert told["test/happy/PublicTest_1010.png"] == ("happiness", "validation")
-    assert told["test/angry/PrivateTest_1014.png"] == ("anger", "test")
+    rows = {i: (label, part) for i, label, part in zip(read.ids, read.labels, read.splits)}
+    assert rows["test/happy/PublicTest_1010.png"] == ("happiness", "validation")
+    assert rows["test/angry/PrivateTest_1014.png"] == ("anger", "test")
     assert Counter(read.splits) == dict.fromkeys(PARTS, 7) and read.inputs.shape == (21, 48, 48)
 
 
@@ -416,9 +416,9 @@ def test_jaffe_reads_names_of_files(tmp_path):
     put(tmp_path / "jaffe" / "README.tiff", grey(1))
     read = faces.jaffe(tmp_path)
     assert len(read.labels) == 42 and read.inputs.shape == (42, 32, 32)
-    told = dict(zip(read.ids, zip(read.labels, read.groups, read.inputs)))
+    rows = dict(zip(read.ids, zip(read.labels, read.groups, read.inputs)))
     for c, code in enumerate(JAFFE_CODES):
-        label, woman, image = told[f"KM.{code}2.{40 + 2 * c + 2}"]
+        label, woman, image = rows[f"KM.{code}2.{40 + 2 * c + 2}"]
         assert (label, woman) == (JAFFE_CODES[code], "KM") and (image == grey(200 + 10 * c + 2, 32)).all()
     assert "README.tiff" in read.notes[0]
 
@@ -442,9 +442,9 @@ def test_kdef_reads_names_of_files(tmp_path):
                 put(tmp_path / f"A{person}" / f"A{person}{code}{angle}.JPG", colour(3))
     put(tmp_path / "AKDEF" / "AFNES.JPG", colour(4))  # an average of faces, not a picture of anybody
     read = faces.kdef(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.groups)))
-    assert len(told) == 42 and told["AF01AFS"] == ("fear", "F01") and told["AM02SUHL"] == ("surprise", "M02")
-    assert all(told[f"AF01{code}S"][0] == label for code, label in codes.items())
+    rows = dict(zip(read.ids, zip(read.labels, read.groups)))
+    assert len(rows) == 42 and rows["AF01AFS"] == ("fear", "F01") and rows["AM02SUHL"] == ("surprise", "M02")
+    assert all(rows[f"AF01{code}S"][0] == label for code, label in codes.items())
     assert "AFNES" in read.notes[0]
     straight = faces.kdef(tmp_path, angles=("S",), size=8, grey=True)
     assert len(straight.labels) == 14 and straight.inputs.shape == (14, 8, 8)
@@ -457,8 +457,8 @@ def test_ckplus_in_folders_of_48_pixels(tmp_path):
                 name = f"S{10 + person:03d}_{c + 1:03d}_{frame:08d}.png"
                 put(tmp_path / "CK+48" / folder / name, grey(c * 100 + person * 10 + frame))
     read = faces.ckplus(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.groups)))
-    assert len(told) == 252 and told["S012_005_00000018"] == ("happiness", "S012")
+    rows = dict(zip(read.ids, zip(read.labels, read.groups)))
+    assert len(rows) == 252 and rows["S012_005_00000018"] == ("happiness", "S012")
     assert read.splits is None and set(read.labels) == set(CKPLUS)
     data = datasets.load("ckplus", path=tmp_path, folds=5)
     leaks.check_subjects(data)
@@ -474,14 +474,14 @@ def test_ckplus_in_its_original_layout_reads_the_peak_frame(tmp_path):
         put(tmp_path / "Emotion" / place / f"{sequence}_00000011_emotion.txt", text)
     put(tmp_path / "cohn-kanade-images/S042/001/S042_001_00000001.png", grey(77))  # not labelled
     read = faces.ckplus(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.groups, read.inputs)))
-    assert len(told) == 6  # 0 is neutral, which the label set does not hold
-    names = {i[:8]: label for i, (label, _, _) in told.items()}
+    rows = dict(zip(read.ids, zip(read.labels, read.groups, read.inputs)))
+    assert len(rows) == 6  # 0 is neutral, which the label set does not hold
+    names = {i[:8]: label for i, (label, _, _) in rows.items()}
     assert names == {
         "S005_001": "disgust", "S010_002": "anger", "S011_003": "contempt", "S014_001": "surprise",
         "S022_005": "happiness", "S999_003": "sadness",
     }  # fmt: skip
-    assert told["S005_001_00000011"][1] == "S005" and (told["S005_001_00000011"][2] == grey(71)).all()
+    assert rows["S005_001_00000011"][1] == "S005" and (rows["S005_001_00000011"][2] == grey(71)).all()
 
 
 # --- faces in the wild
@@ -551,12 +551,12 @@ def test_affectnet_with_annotations(tmp_path):
             np.save(place, str(i % 9))  # 8 is none of the emotions
     (tmp_path / "train_set/annotations/0_exp.npy").unlink()
     read = faces.affectnet(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.splits)))
+    rows = dict(zip(read.ids, zip(read.labels, read.splits)))
     assert read.notes[0] == "1 pictures without an annotation were left out"
-    assert told["train_set/images/7.jpg"] == ("contempt", "train")
-    assert told["val_set/images/4.jpg"] == ("fear", "test")
-    assert "train_set/images/8.jpg" not in told and len(told) == 44
-    assert {told[f"train_set/images/{i}.jpg"][0] for i in range(1, 10) if i != 8} == set(AFFECTNET)
+    assert rows["train_set/images/7.jpg"] == ("contempt", "train")
+    assert rows["val_set/images/4.jpg"] == ("fear", "test")
+    assert "train_set/images/8.jpg" not in rows and len(rows) == 44
+    assert {rows[f"train_set/images/{i}.jpg"][0] for i in range(1, 10) if i != 8} == set(AFFECTNET)
 
 
 def test_affectnet_tables_with_boxes(tmp_path):
@@ -572,10 +572,10 @@ def test_affectnet_tables_with_boxes(tmp_path):
         put(tmp_path / f"{table}.csv", ((head if table == "training" else "") + "".join(rows)).encode())
     (tmp_path / "Manually_Annotated_Images/1/training1.png").unlink()
     read = faces.affectnet(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.splits, read.inputs)))
-    label, part, image = told["6/training6.png"]
+    rows = dict(zip(read.ids, zip(read.labels, read.splits, read.inputs)))
+    label, part, image = rows["6/training6.png"]
     assert (label, part) == ("anger", "train") and (image == images["6/training6.png"][6:28, 5:25]).all()
-    assert told["3/validation3.png"][:2] == ("surprise", "test") and len(told) == 15 + 8
+    assert rows["3/validation3.png"][:2] == ("surprise", "test") and len(rows) == 15 + 8
     assert any("5 rows without one of the eight" in note for note in read.notes)
     assert any("1 pictures of the tables are not there" in note for note in read.notes)
 
@@ -585,8 +585,8 @@ def test_affectnet_in_folders_of_numbers(tmp_path):
         for number in range(8):
             put(tmp_path / part / str(number) / "a.jpg", colour(number))
     read = faces.affectnet(tmp_path)
-    told = dict(zip(read.ids, zip(read.labels, read.splits)))
-    assert told["train/1/a.jpg"] == ("happiness", "train") and told["val/6/a.jpg"] == ("anger", "test")
+    rows = dict(zip(read.ids, zip(read.labels, read.splits)))
+    assert rows["train/1/a.jpg"] == ("happiness", "train") and rows["val/6/a.jpg"] == ("anger", "test")
     assert any("no test folder" in note for note in read.notes)
 
 
@@ -603,11 +603,11 @@ def test_from_folder_knows_emotions_by_their_names(tmp_path):
     write_classes(tmp_path / "mine", ("Sad", "happy", "angry"))
     data = datasets.from_folder(tmp_path / "mine", folds=4)
     assert data.label_set.names == ("anger", "happiness", "sadness") and data.name == "mine"
-    told = dict(zip(data.train.ids, zip(data.train.labels, data.train.inputs)))
-    label, image = next(value for i, value in told.items() if i.startswith("happy/"))
+    rows = dict(zip(data.train.ids, zip(data.train.labels, data.train.inputs)))
+    label, image = next(value for i, value in rows.items() if i.startswith("happy/"))
     assert label == "happiness"
-    name = next(i for i in told if i.startswith("Sad/"))
-    assert (told[name][1] == grey(int(name[4]), 16)).all()
+    name = next(i for i in rows if i.startswith("Sad/"))
+    assert (rows[name][1] == grey(int(name[4]), 16)).all()
     write_classes(tmp_path / "all", FER_WORDS)
     assert datasets.from_folder(tmp_path / "all").label_set == EMOTIONS7
     write_classes(tmp_path / "other", ("zebra", "cat"))

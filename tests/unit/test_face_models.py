@@ -302,10 +302,12 @@ def test_active_regions_are_those_of_the_action_units():
 def test_the_overlay_colours_what_speaks_for_the_target():
     heat = np.full((8, 8), -1.0)
     heat[2, 3] = 0.5
-    found = explain.FaceExplanation(np.full((8, 8), 90, "uint8"), heat, "a", {"a": 0.7, "b": 0.3}, "a", "occlusion")
-    over = found.overlay()
+    explanation = explain.FaceExplanation(
+        np.full((8, 8), 90, "uint8"), heat, "a", {"a": 0.7, "b": 0.3}, "a", "occlusion"
+    )
+    over = explanation.overlay()
     assert over.shape == (8, 8, 3) and (over[0, 0] == 90).all() and (over[2, 3] != 90).any()
-    assert found._repr_png_()[:4] == b"\x89PNG"
+    assert explanation._repr_png_()[:4] == b"\x89PNG"
 
 
 def test_models_run_on_another_backend():

@@ -405,19 +405,19 @@ def test_config_names_every_option(name):
 def test_modality_dropout_never_drops_all():
     layer = ModalityDropout(0.5, seed=0)
     xs = [np.ones((4000, d), "float32") for d in (2, 3)]
-    given = np.ones((4000, 2), bool)
-    given[:1000, 1] = False
-    kept, presence = layer(xs, presence=given, training=True)
+    available = np.ones((4000, 2), bool)
+    available[:1000, 1] = False
+    kept, presence = layer(xs, presence=available, training=True)
     presence = numpy(presence)
-    assert presence.any(axis=1).all() and not (presence & ~given).any()
+    assert presence.any(axis=1).all() and not (presence & ~available).any()
     assert presence[:1000, 0].all()  # the only one there stays
     # P(both) = 1/4; the case "neither" (1/4) keeps one or the other
     np.testing.assert_allclose(presence[1000:].all(axis=1).mean(), 0.25, atol=0.03)
     np.testing.assert_allclose(presence[1000:].mean(axis=0), 0.625, atol=0.03)
     np.testing.assert_array_equal(numpy(kept[0])[:, 0], presence[:, 0])
-    same, untouched = layer(xs, presence=given, training=False)
-    np.testing.assert_array_equal(untouched, given)
-    again = numpy(ModalityDropout(0.5, seed=0)(xs, presence=given, training=True)[1])
+    same, untouched = layer(xs, presence=available, training=False)
+    np.testing.assert_array_equal(untouched, available)
+    again = numpy(ModalityDropout(0.5, seed=0)(xs, presence=available, training=True)[1])
     np.testing.assert_array_equal(again, presence)
 
 

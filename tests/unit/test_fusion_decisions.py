@@ -122,8 +122,8 @@ def test_stacking_trusts_what_holds_out_of_fold():
     test_inputs, test_labels, _ = planted(seed=1)
     test_inputs["id"] = test_inputs["id"] + 1000
     accuracy = (stack.predict(test_inputs) == test_labels).mean()
-    floor = LogisticRegression().fit(inputs["signal"], labels).score(test_inputs["signal"], test_labels)
-    assert accuracy == pytest.approx(floor, abs=0.02) and floor > 0.7
+    alone = LogisticRegression().fit(inputs["signal"], labels).score(test_inputs["signal"], test_labels)
+    assert accuracy == pytest.approx(alone, abs=0.02) and alone > 0.7
     # without groups the leak is believed
     leaky = decisions.Stacking(models).fit(inputs, labels)
     assert abs(leaky.top_.coef_[0, 0]) > 10 * abs(stack.top_.coef_[0, 0]) + 0.1

@@ -1,4 +1,4 @@
-"""Models that fuse: padding and missing modalities without influence, cells by hand, regimes with known optimum."""
+"""Models that fuse: padding and missing modalities without influence, cells by hand, known optima."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from emorec.errors import BadInput
 from emorec.multimodal import decisions
 from emorec.multimodal.dialogues import DialogueRNNCell, Dialogues, UtteranceAttention
 from emorec.multimodal.models import CONTEXTS, build_aligned_model, build_dialogue_model, build_fusion_model, statistics
-from emorec.multimodal.synthetic import REGIMES, emap, regime
+from emorec.multimodal.synthetic import TASKS, emap, synthetic_task
 
 SIZES = {"text": 4, "audio": 3}
 
@@ -24,35 +24,35 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-# --- regimes -----------------------------------------------------------------------------------------------
+# --- synthetic tasks -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REGIMES)
+@pytest.mark.parametrize("name", TASKS)
 def test_bayes_accuracy_is_what_the_exact_posterior_reaches(name):
-    world = regime(name)
-    inputs, labels = world.draw(200_000, seed=3)
+    task = synthetic_task(name)
+    inputs, labels = task.draw(200_000, seed=3)
     positive = labels == "positive"
-    posterior = world.posterior(inputs)
-    assert np.mean((posterior > 0.5) == positive) == pytest.approx(world.bayes, abs=0.003)
+    posterior = task.posterior(inputs)
+    assert np.mean((posterior > 0.5) == positive) == pytest.approx(task.bayes, abs=0.003)
     middle = (posterior > 0.6) & (posterior < 0.8)
     assert positive[middle].mean() == pytest.approx(posterior[middle].mean(), abs=0.01)
-    for modality, direction, best in zip(inputs, world.directions, world.bayes_alone):
+    for modality, direction, best in zip(inputs, task.directions, task.bayes_alone):
         z = inputs[modality] @ direction
         assert max(np.mean((z > 0) == positive), np.mean((z < 0) == positive)) == pytest.approx(best, abs=0.005)
 
 
-def test_regimes_are_the_known_ones():
-    assert {name: round(100 * world.bayes, 1) for name, world in REGIMES.items()} == {
+def test_synthetic_tasks_are_the_known_ones():
+    assert {name: round(100 * task.bayes, 1) for name, task in TASKS.items()} == {
         "label-paired": 92.1, "exclusive-or": 89.6, "one-modality": 84.1,
     }  # fmt: skip
-    data = REGIMES["exclusive-or"].dataset(50, 20, 30)
+    data = TASKS["exclusive-or"].dataset(50, 20, 30)
     assert len(data.train) == 50 and set(data.train.ids).isdisjoint(data.test.ids) and "89.6" in data.protocol
     assert not np.array_equal(data.train.inputs["first"][:20], data.validation.inputs["first"])
     with pytest.raises(BadInput, match="label-paired, exclusive-or, one-modality"):
-        regime("xor")
+        synthetic_task("xor")
 
 
-def fit_regime(data, fusion, hidden, epochs=6, **options):
+def fit_task(data, fusion, hidden, epochs=6, **options):
     training.set_seed(0)
     sizes = {m: x.shape[1] for m, x in data.train.inputs.items()}
     model = build_fusion_model(sizes, 2, fusion=fusion, fusion_options=options, hidden=hidden)
@@ -68,17 +68,17 @@ def logits(model, first, second):
 
 
 def test_exclusive_or_needs_an_interaction():
-    data = REGIMES["exclusive-or"].dataset()
-    y, bayes = data.label_set.encode(data.test.labels), REGIMES["exclusive-or"].bayes
+    data = TASKS["exclusive-or"].dataset()
+    y, bayes = data.label_set.encode(data.test.labels), TASKS["exclusive-or"].bayes
     x = data.test.inputs
-    tensor = fit_regime(data, "tensor", hidden=0, units=8)
+    tensor = fit_task(data, "tensor", hidden=0, units=8)
     guessed = logits(tensor, x["first"], x["second"]).argmax(axis=1)
     assert np.mean(guessed == y) > bayes - 0.02
     projected = emap(lambda a, b: logits(tensor, a, b), x["first"][:400], x["second"][:400])
     assert np.mean(guessed[:400] == y[:400]) > 0.8
     assert abs(np.mean(projected.argmax(axis=1) == y[:400]) - 0.5) < 0.08  # chance, up to sampling error
 
-    additive = fit_regime(data, "weighted_sum", hidden=0, units=8, epochs=3)
+    additive = fit_task(data, "weighted_sum", hidden=0, units=8, epochs=3)
     guessed = logits(additive, x["first"], x["second"])
     assert abs(np.mean(guessed.argmax(axis=1) == y) - 0.5) < 0.03
     projected = emap(lambda a, b: logits(additive, a, b), x["first"][:50], x["second"][:50])
@@ -91,14 +91,14 @@ def test_exclusive_or_needs_an_interaction():
 
 
 def test_label_paired_data_are_solved_by_rules_and_layers_alike():
-    data = REGIMES["label-paired"].dataset(test=20_000)
-    y, bayes = data.label_set.encode(data.test.labels), REGIMES["label-paired"].bayes
+    data = TASKS["label-paired"].dataset(test=20_000)
+    y, bayes = data.label_set.encode(data.test.labels), TASKS["label-paired"].bayes
     x = data.test.inputs
     alone = [LogisticRegression().fit(data.train.inputs[m], data.train.labels) for m in x]
     alone = [model.predict_proba(x[m]) for model, m in zip(alone, x)]
     for rule in decisions.RULES:
         assert np.mean(decisions.combine(rule, alone).argmax(axis=1) == y) > bayes - 0.02
-    gated = fit_regime(data, "gated", hidden=0, units=8, epochs=3)
+    gated = fit_task(data, "gated", hidden=0, units=8, epochs=3)
     assert np.mean(logits(gated, x["first"], x["second"]).argmax(axis=1) == y) > bayes - 0.02
 
 
@@ -137,8 +137,8 @@ def test_fusion_model_scales_and_ignores_what_is_missing():
 
 def test_statistics_leave_out_what_is_missing():
     x = {"a": np.array([[1.0, 5], [3, 5], [100, 100]]), "b": np.array([[[1.0], [2.0]], [[np.nan], [3.0]], [[6], [6]]])}
-    found = statistics(x, [[1, 1], [1, 1], [0, 0]])
-    assert found == {"a": ([2.0, 5.0], [1.0, 1.0]), "b": ([2.0], [pytest.approx(2 / 3)])}
+    moments = statistics(x, [[1, 1], [1, 1], [0, 0]])
+    assert moments == {"a": ([2.0, 5.0], [1.0, 1.0]), "b": ([2.0], [pytest.approx(2 / 3)])}
 
 
 def test_errors():
@@ -255,7 +255,7 @@ def test_dialogue_rnn_cell_by_hand():
             window = np.array(past[-2:])
             scores = np.exp(window @ (u[t] @ numpy(cell.ask.kernel)))
             context = scores / scores.sum() @ window
-        g = gru(cell.world, np.concatenate([u[t], q[s]]), g)
+        g = gru(cell.global_cell, np.concatenate([u[t], q[s]]), g)
         q[s] = gru(cell.party, np.concatenate([u[t], context]), q[s])
         e = gru(cell.emotion, q[s], e)
         past.append(g)
@@ -314,15 +314,15 @@ def every_model():
 
 
 def test_models_reload_in_a_fresh_process(elsewhere):
-    for _, model, given in every_model():
-        elsewhere.check_model(model, {i.name: given[i.name] for i in model.inputs})
+    for _, model, inputs in every_model():
+        elsewhere.check_model(model, {i.name: inputs[i.name] for i in model.inputs})
 
 
 def test_every_weight_of_every_model_trains():
     keras.utils.set_random_seed(0)
-    for name, model, given in every_model():
+    for name, model, inputs in every_model():
         before = [numpy(w).copy() for w in model.trainable_weights]
-        x = {i.name: given[i.name] for i in model.inputs}
+        x = {i.name: inputs[i.name] for i in model.inputs}
         # SGD, because Adam makes steps out of rounding noise; eager, because compiling takes longer than two steps.
         eager = keras.backend.backend() == "tensorflow"
         model.compile(keras.optimizers.SGD(1.0), "mse", run_eagerly=eager)

@@ -75,9 +75,9 @@ def test_spellings_are_unified_and_unknown_names_refused():
     assert metrics.evaluate(["pos", "negative"], ["positive", "neg"], POLARITY).accuracy == 1.0
     with pytest.raises(LabelMismatch, match="joy.*polarity"):
         metrics.evaluate(["joy"], ["positive"], POLARITY)
-    for odd in (1, ["positive"]):
+    for wrong in (1, ["positive"]):
         with pytest.raises(LabelMismatch, match="Unknown label"):
-            POLARITY.encode([odd])
+            POLARITY.encode([wrong])
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_the_report_is_plain_json_and_readable():
     assert back["per_class"]["c"] == {"precision": None, "recall": None, "f1": None, "n": 0}
     assert back["metrics"]["log_loss"] == pytest.approx(0.0)
     assert "always a" in str(e) and "always a" in e._repr_html_() and "<table" in e._repr_html_()
-    odd = metrics.evaluate(["<b>"], ["<b>"], LabelSet("odd", ("<b>", "c")))
-    assert "<b>" not in odd._repr_html_().replace("<body", "")
+    report = metrics.evaluate(["<b>"], ["<b>"], LabelSet("odd", ("<b>", "c")))
+    assert "<b>" not in report._repr_html_().replace("<body", "")
 
 
 # ------------------------------------------------------------------------------------------------ intervals
@@ -155,7 +155,7 @@ def test_macro_f1_interval_is_that_of_resampled_examples():
 
 
 @pytest.mark.parametrize("metric", ["accuracy", lambda a, b: (a == b).mean()])
-def test_groups_are_drawn_whole(metric):
+def test_groups_are_resampled_whole(metric):
     # 40 people with 10 equal answers each: the truth is in 40 values, so the interval is sqrt(10) times wider
     people = np.repeat(np.arange(40), 10)
     true = np.array(["a"] * 400, dtype=object)
@@ -271,7 +271,7 @@ def test_a_certain_prediction_falls_into_the_last_bin():
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-def test_the_temperature_is_found(multi_label):
+def test_the_temperature_is_fitted(multi_label):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 3)) * 2
     p = metrics.probabilities(logits, multi_label)
@@ -349,19 +349,19 @@ def test_gains_by_hand():
 
 def test_intensity_by_hand():
     true, predicted = [-2.0, -0.4, 0.0, 1.0, 3.0], [-1.0, 0.2, -0.2, 1.4, 2.0]
-    found = metrics.intensity(true, predicted)
-    assert found.mae == pytest.approx((1 + 0.6 + 0.2 + 0.4 + 1) / 5)
+    scores = metrics.intensity(true, predicted)
+    assert scores.mae == pytest.approx((1 + 0.6 + 0.2 + 0.4 + 1) / 5)
     # Deviations from the means 0.32 and 0.48: -2.32 -0.72 -0.32 0.68 2.68, and -1.48 -0.28 -0.68 0.92 1.52
     top = 3.4336 + 0.2016 + 0.2176 + 0.6256 + 4.0736
-    assert found.correlation == pytest.approx(top / np.sqrt(13.648 * 5.888), abs=1e-6)
-    assert found.acc7 == pytest.approx(3 / 5)  # -0.4 and 0.2 are both 0, 0.0 and -0.2 both 0, 1.0 and 1.4 both 1
-    assert found.acc5 == pytest.approx(4 / 5)  # 3.0 counts as 2
+    assert scores.correlation == pytest.approx(top / np.sqrt(13.648 * 5.888), abs=1e-6)
+    assert scores.acc7 == pytest.approx(3 / 5)  # -0.4 and 0.2 are both 0, 0.0 and -0.2 both 0, 1.0 and 1.4 both 1
+    assert scores.acc5 == pytest.approx(4 / 5)  # 3.0 counts as 2
     # Not negative: true 0 0 1 1 1, predicted 0 1 0 1 1. F1 of 0: 2 * 1 / (2 + 2), of 1: 2 * 2 / (3 + 3)
-    assert found.acc2_non_negative == pytest.approx(3 / 5)
-    assert found.f1_non_negative == pytest.approx(2 / 5 * 1 / 2 + 3 / 5 * 2 / 3)
+    assert scores.acc2_non_negative == pytest.approx(3 / 5)
+    assert scores.f1_non_negative == pytest.approx(2 / 5 * 1 / 2 + 3 / 5 * 2 / 3)
     # Without the zero: true 0 0 1 1, predicted 0 1 1 1. F1 of 0: 2 / (2 + 1), of 1: 4 / (2 + 3)
-    assert found.acc2_positive == pytest.approx(3 / 4) and found.n_not_zero == 4
-    assert found.f1_positive == pytest.approx(1 / 2 * 2 / 3 + 1 / 2 * 4 / 5)
+    assert scores.acc2_positive == pytest.approx(3 / 4) and scores.n_not_zero == 4
+    assert scores.f1_positive == pytest.approx(1 / 2 * 2 / 3 + 1 / 2 * 4 / 5)
 
 
 def test_intensity_of_a_constant_and_of_nothing():
@@ -385,5 +385,5 @@ def test_f1_is_weighted_by_the_true_labels_not_by_the_predicted_ones():
 
 def test_unweighted_average_recall_by_hand():
     names = LabelSet("three", ("a", "b", "c"))
-    found = metrics.evaluate(["a", "a", "a", "b", "b", "c"], ["a", "a", "b", "b", "c", "c"], names)
-    assert found.macro_recall == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    scores = metrics.evaluate(["a", "a", "a", "b", "b", "c"], ["a", "a", "b", "b", "c", "c"], names)
+    assert scores.macro_recall == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)

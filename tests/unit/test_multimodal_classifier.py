@@ -161,20 +161,20 @@ def test_contributions_say_what_leaving_a_half_out_costs(trained):
 def test_explanations_find_the_planted_spot_and_word(trained):
     images, texts, labels = planted(4, 7)
     for image, sentence, label in zip(images, texts, labels):
-        found = trained.explain(image, sentence)
-        assert found.label == label and found.target == label
-        assert found.text.top(1)[0][0] in (*GOOD, *BAD)
-        row, column = np.unravel_index(found.image.heat.argmax(), found.image.heat.shape)
+        explanation = trained.explain(image, sentence)
+        assert explanation.label == label and explanation.target == label
+        assert explanation.text.top(1)[0][0] in (*GOOD, *BAD)
+        row, column = np.unravel_index(explanation.image.heat.argmax(), explanation.image.heat.shape)
         assert row // 12 == label.startswith("low") and 5 <= column < 19
-        assert set(found.contributions) == {"image", "text"} and "base64" in found._repr_html_()
+        assert set(explanation.contributions) == {"image", "text"} and "base64" in explanation._repr_html_()
     alone = trained.explain(text=texts[0])
     assert alone.image is None and set(alone.contributions) == {"text"} and "points" in repr(alone)
     other = trained.explain(images[0], target="low bad")
     assert other.text is None and other.target == "low bad" and other.image.target == "low bad"
     wrong = next(name for name in CORNERS if name != labels[0])
-    said = [trained.predict_proba(**given)[0] for given in (
+    answers = [trained.predict_proba(**inputs)[0] for inputs in (
         dict(images=images[:1], texts=[texts[0]]), dict(texts=[texts[0]]), dict(images=images[:1]))]  # fmt: skip
-    lost = [p[CORNERS.index(wrong)] for p in said]
+    lost = [p[CORNERS.index(wrong)] for p in answers]
     other = trained.explain(images[0], texts[0], target=wrong)
     assert other.contributions == pytest.approx({"image": lost[0] - lost[1], "text": lost[0] - lost[2]}, abs=1e-5)
     assert f"{wrong}: image" in repr(other) and f"probability of {wrong}" in other._repr_html_()
@@ -249,12 +249,12 @@ def test_paired_gain_by_hand(tmp_path):
         for model, guessed in (("fused", first), ("face alone", second)):
             with open(tmp_path / "pairs.jsonl", "a") as file:
                 file.write(json.dumps({"run": {"model": model}, "predicted": guessed}) + "\n")
-    found = gain("fused", "face alone", [0, 1, 1, 0], tmp_path)
+    interval = gain("fused", "face alone", [0, 1, 1, 0], tmp_path)
     # right: 1110 - 1100 and 1111 - 1001, so 0010 and 0110; over pairs 0, .5, 1, 0; over seeds .25, .5
-    found_pairs, found_seeds = np.var([0, 0.5, 1, 0], ddof=1) / 4, np.var([0.25, 0.5], ddof=1) / 2
-    variance = found_pairs + found_seeds
-    half = stats.t.ppf(0.975, (variance / found_seeds) ** 2) * np.sqrt(variance)
-    np.testing.assert_allclose(found, (0.375, 0.375 - half, 0.375 + half))
+    of_pairs, of_seeds = np.var([0, 0.5, 1, 0], ddof=1) / 4, np.var([0.25, 0.5], ddof=1) / 2
+    variance = of_pairs + of_seeds
+    half = stats.t.ppf(0.975, (variance / of_seeds) ** 2) * np.sqrt(variance)
+    np.testing.assert_allclose(interval, (0.375, 0.375 - half, 0.375 + half))
 
 
 def test_recorded_results_hold_what_is_claimed():

@@ -159,7 +159,7 @@ def test_mosei_in_its_three_forms(tmp_path):
 def aligned_content(ids, scores, steps=5):
     """Left-padded, as MulT's files are: the first example has 2 words, the second 3."""
     content = {}
-    for given in ("train", "valid", "test"):
+    for name in ("train", "valid", "test"):
         rng = np.random.default_rng(1)
         split = {"id": np.array(ids), "labels": np.array(scores)[:, None, None]}
         for key, size in (("text", 4), ("audio", 3), ("vision", 2)):
@@ -167,7 +167,7 @@ def aligned_content(ids, scores, steps=5):
             for row, words in zip(split[key], (2, 3)):
                 row[: steps - words] = 0
         split["audio"][0, -1, 0] = -np.inf  # COVAREP has such values
-        content[given] = split
+        content[name] = split
     return content
 
 
@@ -205,7 +205,7 @@ def write_csd(file, name, entries):
             opened[f"{name}/data/{key}/intervals"] = np.asarray(intervals, "float32")
 
 
-def test_a_folder_with_aligned_mosi_alone_is_found_by_the_card(tmp_path):
+def test_a_folder_with_aligned_mosi_alone_is_read_by_the_card(tmp_path):
     content = aligned_content(["2iD-tVS8NPw[0]", "2iD-tVS8NPw[3]"], [0.0, -1.5])
     for part, video in (("valid", "WKA5OygbEKI"), ("test", "tmZoasNr4rU")):
         content[part]["id"] = np.array([f"{video}[0]", f"{video}[1]"])
@@ -285,7 +285,7 @@ def test_fold_lists():
 # --- leaks
 
 
-def test_leaked_features_are_found_and_clean_ones_are_not():
+def test_leaked_features_are_detected_and_clean_ones_are_not():
     rng = np.random.default_rng(0)
     y, y_test = rng.integers(2, size=300), rng.integers(2, size=300)
     x, x_test = rng.normal(size=(300, 6)), rng.normal(size=(300, 6))
@@ -293,8 +293,8 @@ def test_leaked_features_are_found_and_clean_ones_are_not():
     x_test[:, 0] += y_test
     assert not leaks.leaked_features(x, y, x_test, y_test, np.arange(300) // 10).leaked
     x[:, 1] += 3 * y  # an extractor that had seen the labels of train
-    found = leaks.leaked_features(x, y, x_test, y_test, np.arange(300) // 10)
-    assert found.leaked and found.inside > 0.9 and "training labels" in str(found)
+    leak = leaks.leaked_features(x, y, x_test, y_test, np.arange(300) // 10)
+    assert leak.leaked and leak.inside > 0.9 and "training labels" in str(leak)
 
 
 # --- the real thing
@@ -347,7 +347,7 @@ def stack(folder, columns, scores=(1.0, -2.0)):
                 opened["data"] = data
 
 
-def test_covarep_and_facet_side_by_side_are_told_apart(tmp_path):
+def test_covarep_and_facet_side_by_side_are_distinguished(tmp_path):
     stack(tmp_path, 300 + 74 + 35)
     inputs = aligned.read(tmp_path)[0]
     assert inputs["audio"].shape[2] == 74 and inputs["video"].shape[2] == 35
@@ -357,7 +357,7 @@ def test_covarep_and_facet_side_by_side_are_told_apart(tmp_path):
         aligned.read(tmp_path)
 
 
-def test_a_segment_without_a_score_is_left_out_and_said(tmp_path):
+def test_a_segment_without_a_score_is_left_out_with_a_note(tmp_path):
     stack(tmp_path, 325, (np.nan, -2.0))
     with pytest.warns(UserWarning, match="3 segments without a score were left out"):
         _, scores, ids, _, _ = aligned.read(tmp_path)

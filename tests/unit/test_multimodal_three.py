@@ -72,9 +72,11 @@ def test_all_three_are_needed_and_each_alone_tells_its_own(trained, tmp_path):
 
 def test_a_sound_is_explained_beside_the_rest(trained):
     images, texts, sounds, _ = planted(1, 3)
-    found = trained.explain(images[0], texts[0], sounds[0])
-    assert set(found.contributions) == {"image", "text", "sound"} and len(found.sound.times) == len(found.sound.weights)
-    assert found.sound.target == found.target and "When in the sound" in found._repr_html_()
+    explanation = trained.explain(images[0], texts[0], sounds[0])
+    assert set(explanation.contributions) == {"image", "text", "sound"} and len(explanation.sound.times) == len(
+        explanation.sound.weights
+    )
+    assert explanation.sound.target == explanation.target and "When in the sound" in explanation._repr_html_()
 
 
 def test_wrong_sounds_are_refused_with_their_row(trained):

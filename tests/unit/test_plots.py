@@ -56,7 +56,7 @@ def draw_everything(ax=None):
     yield plots.attention_matrix(["a", "b"], np.eye(2), ax=on())
 
 
-def test_figures_draw_where_told_and_change_no_setting(monkeypatch):
+def test_figures_draw_on_the_axes_they_receive_and_change_no_setting(monkeypatch):
     monkeypatch.setattr(pyplot, "show", lambda *a, **k: pytest.fail("a figure was shown"))
     before = dict(matplotlib.rcParams)
     for ax in draw_everything():

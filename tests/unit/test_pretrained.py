@@ -84,7 +84,7 @@ def test_a_head_shares_the_encoder_of_its_base():
     assert "gratitude" in emorec.load("goemotions").predict(["Thank you so much for your help!"])[0]
 
 
-def test_a_damaged_shipped_file_is_told_by_its_sum(tmp_path, monkeypatch):
+def test_a_damaged_shipped_file_is_known_by_its_sum(tmp_path, monkeypatch):
     card = pretrained.card("text-sentiment")
     copy = tmp_path / card.path.name
     shutil.copy(card.path, copy)

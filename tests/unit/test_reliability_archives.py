@@ -263,7 +263,7 @@ def test_lasting_faults_end_and_leave_nothing(tmp_path, monkeypatch):
     "A server sends byte after byte, for hours", "given up after a minute, `DataCorrupt`; nothing is kept"
 )
 @pytest.mark.parametrize("limit", ["slow", "whole"])
-def test_a_drip_is_given_up(tmp_path, monkeypatch, limit):
+def test_a_dripping_download_is_abandoned(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(download, "PAUSES", ())
     monkeypatch.setattr(download, *(("SLOW_SECONDS", 0.3) if limit == "slow" else ("LONGEST", 0.3)))
     with Moody(dripping) as (_, card), pytest.raises(DataCorrupt, match="given up|not complete after"):

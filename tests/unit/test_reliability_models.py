@@ -136,8 +136,8 @@ def test_word_vectors_that_do_not_fit_their_header(tmp_path, name, content):
 def test_whole_word_vectors_are_read(tmp_path):
     for name, content in {"a.bin": binary(), "a.vec": text(count=5), "a.txt": text()}.items():
         (tmp_path / name).write_bytes(content)
-        found, _ = read_vectors(tmp_path / name, WORDS)
-        np.testing.assert_allclose(found["film"], VECTORS[2], rtol=1e-6)
+        vectors, _ = read_vectors(tmp_path / name, WORDS)
+        np.testing.assert_allclose(vectors["film"], VECTORS[2], rtol=1e-6)
 
 
 # --- pages

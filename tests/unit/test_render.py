@@ -259,14 +259,14 @@ def test_identity_is_fixed_by_its_seed():
 # --- emotions and datasets ---------------------------------------------------------------------------------------
 
 
-def test_units_are_drawn_as_the_table_says():
+def test_units_are_sampled_as_the_table_says():
     rng = np.random.default_rng(0)
-    drawn = {e: [sample_units(e, rng) for _ in range(300)] for e in EMOTIONS7}
-    share = lambda e, u: np.mean([units.get(u, 0) > 0.26 for units in drawn[e]])  # noqa: E731
-    strong = lambda e, u: np.mean([u in units for units in drawn[e]])  # noqa: E731
+    sampled = {e: [sample_units(e, rng) for _ in range(300)] for e in EMOTIONS7}
+    share = lambda e, u: np.mean([units.get(u, 0) > 0.26 for units in sampled[e]])  # noqa: E731
+    strong = lambda e, u: np.mean([u in units for units in sampled[e]])  # noqa: E731
     assert strong("happiness", 12) == strong("anger", 4) == strong("surprise", 26) == strong("fear", 20) == 1
     assert 0.6 < strong("sadness", 1) < 0.9 and share("happiness", 15) == share("neutral", 4) == 0
-    for units in (u for us in drawn.values() for u in us):
+    for units in (u for us in sampled.values() for u in us):
         assert all(k in ACTION_UNITS and 0 <= v <= 1 for k, v in units.items())
     assert set(EMOTION_UNITS) == set(EMOTIONS7) and set(DIFFICULTIES) == {"easy", "medium", "hard"}
 

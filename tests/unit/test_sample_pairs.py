@@ -18,8 +18,8 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def unseen(monkeypatch):
     """Nothing is drawn: a picture holds its place among the ids."""
-    drawn = lambda ids, **_: np.arange(len(ids), dtype="int64")[:, None, None]  # noqa: E731
-    monkeypatch.setattr("emorec.faces.rendered.faces", drawn)
+    pictures = lambda ids, **_: np.arange(len(ids), dtype="int64")[:, None, None]  # noqa: E731
+    monkeypatch.setattr("emorec.faces.rendered.faces", pictures)
 
 
 def halves(split):
@@ -64,7 +64,7 @@ def test_congruence_is_the_share_of_pairs_that_agree_in_every_part(unseen, congr
         assert (other != shown).any()
 
 
-def test_pictures_stand_beside_their_ids_and_are_drawn_once(monkeypatch):
+def test_pictures_stand_beside_their_ids_and_are_rendered_once(monkeypatch):
     data = datasets.load("sample-pairs", limit=14, size=32)
     assert [len(getattr(data, part)) for part in SPLITS] == [14, 14, 14]
     for part in SPLITS:

@@ -192,7 +192,7 @@ def test_channels_may_come_first():
     assert np.array_equal(encode(check_inputs(np.moveaxis(batch, -1, 1))), encode(check_inputs(batch)))
 
 
-def test_three_planes_that_look_alike_are_said():
+def test_three_planes_that_look_alike_are_a_notice():
     plane = np.random.default_rng(0).integers(0, 200, (30, 40), dtype="uint8")
     with pytest.warns(PictureNotice, match=r"\[picture\]"):
         assert len(check_inputs(np.stack([plane, plane + 9, plane + 20]))) == 3

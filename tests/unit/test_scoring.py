@@ -94,7 +94,7 @@ def test_faults_of_a_table_name_the_line_and_the_way_out(tmp_path):
         scoring.score_table(bad, "review", tmp_path / "out.xlsx", Counting(), progress=False)
 
 
-def test_inputs_are_told_apart_by_the_ending_of_files_that_are_there(tmp_path):
+def test_inputs_are_distinguished_by_the_ending_of_files_that_are_there(tmp_path):
     picture = tmp_path / "party.jpg"
     picture.write_bytes(b"")
     assert scoring._kind([str(picture)]) == "face"

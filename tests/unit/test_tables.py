@@ -125,7 +125,7 @@ def test_one_invalid_byte_changes_no_other_text(tmp_path):
     assert made.notes == ("bytes that are no UTF-8 were read as cp1252 (line 43)",)
 
 
-def test_western_text_is_read_as_cp1252_and_said_so(tmp_path):
+def test_western_text_is_read_as_cp1252_with_a_note(tmp_path):
     path = written(tmp_path, lines("café crème,pos"), encoding="cp1252")
     table, data = read(path)
     assert "café crème" in table and any("cp1252" in note for note in data.notes)

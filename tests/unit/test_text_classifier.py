@@ -91,9 +91,9 @@ def test_a_network_answers_the_same_in_a_fresh_process_and_in_batches(encoder, a
     np.testing.assert_allclose(clf._probabilities(many), np.tile(expected, (250, 1)), atol=1e-6)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
     explained = None if attention == "none" else texts[1]
-    found, *weights = elsewhere.ask("text_classifier", clf.save(tmp_path / "saved.emorec"), texts, explained)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert found.argmax(1).tolist() == expected.argmax(1).tolist()
+    answers, *weights = elsewhere.ask("text_classifier", clf.save(tmp_path / "saved.emorec"), texts, explained)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+    assert answers.argmax(1).tolist() == expected.argmax(1).tolist()
     if explained:
         np.testing.assert_allclose(weights[0], clf.explain(explained).weights, atol=1e-6)
 
@@ -102,12 +102,12 @@ def test_a_file_keeps_settings_labels_and_calibration(tmp_path, trained):
     trained.temperature_ = 2.5
     path = trained.save(tmp_path / "deep" / "model.emorec")
     try:
-        twin = TextClassifier.load(path)
-        assert twin.get_params() == trained.get_params() | {"kernel_sizes": [2, 3]}  # JSON knows no tuples
-        assert (twin.temperature_, twin.label_set_) == (2.5, trained.label_set_)
+        loaded = TextClassifier.load(path)
+        assert loaded.get_params() == trained.get_params() | {"kernel_sizes": [2, 3]}  # JSON knows no tuples
+        assert (loaded.temperature_, loaded.label_set_) == (2.5, trained.label_set_)
         assert os.listdir(path.parent) == ["model.emorec"]
         texts = planted(9, 3)[0]
-        np.testing.assert_allclose(twin.predict_proba(texts), trained.predict_proba(texts), atol=1e-6)
+        np.testing.assert_allclose(loaded.predict_proba(texts), trained.predict_proba(texts), atol=1e-6)
     finally:
         trained.temperature_ = 1.0
     with pytest.raises(BadInput, match="is a folder"):
@@ -231,9 +231,9 @@ def test_several_labels_each_with_its_own_threshold(tmp_path):
     probabilities = clf.predict_proba(["it solove sojoy is", "it is"])
     assert (probabilities[0, 1:] > 0.5).all() and (probabilities[1] < 0.5).all()
     clf.calibrate((texts[:50], labels[:50]))
-    twin = TextClassifier.load(clf.save(tmp_path / "m.emorec"))
-    np.testing.assert_array_equal(twin.thresholds_, clf.thresholds_)
-    assert twin.predict(texts[:9]).tolist() == clf.predict(texts[:9]).tolist()
+    loaded = TextClassifier.load(clf.save(tmp_path / "m.emorec"))
+    np.testing.assert_array_equal(loaded.thresholds_, clf.thresholds_)
+    assert loaded.predict(texts[:9]).tolist() == clf.predict(texts[:9]).tolist()
     evaluation = clf.evaluate(Split("test", objects(texts), objects(labels), objects(map(str, range(150)))))
     assert evaluation.macro_f1 > 0.95 and evaluation.thresholds.tolist() == clf.thresholds_.tolist()
     with pytest.raises(LabelMismatch, match="give a tuple"):
@@ -245,16 +245,16 @@ def test_tf_idf_learns_saves_and_explains_by_leaving_words_out(tmp_path):
     clf = classifier("tfidf-mlp", "none", epochs=20, max_words=100)
     clf.fit(texts, labels, validation=planted(40, 1), progress=None)
     assert clf.score(*planted(60, 2)) > 0.9
-    twin = TextClassifier.load(clf.save(tmp_path / "m.emorec"))
-    explanation = twin.explain(texts[0])
+    loaded = TextClassifier.load(clf.save(tmp_path / "m.emorec"))
+    explanation = loaded.explain(texts[0])
     assert explanation.method == "leave-one-out"
     assert explanation.top(1)[0][0] in ("lovely", "awful")
     with pytest.raises(BadInput, match="no attention"):
-        twin.explain(texts[0], method="attention")
+        loaded.explain(texts[0], method="attention")
     with pytest.raises(BadInput, match="leave_one_out"):
-        twin.explain(texts[0], method="integrated-gradients")
+        loaded.explain(texts[0], method="integrated-gradients")
     with pytest.warns(TextNotice, match="no word the model has seen"):
-        assert np.isfinite(twin.predict_proba(["qqq"])).all()
+        assert np.isfinite(loaded.predict_proba(["qqq"])).all()
 
 
 def test_texts_of_unlike_length_are_trained_in_buckets_and_answers_stay_the_same():
@@ -317,7 +317,7 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.filterwarnings("ignore::emorec.text.tokens.TextNotice")
-def test_what_is_a_text_is_read_however_odd(trained, name):
+def test_what_is_a_text_is_read_however_unusual(trained, name):
     probabilities = trained.predict_proba([READ[name]])
     assert probabilities.shape == (1, 2) and np.isfinite(probabilities).all()
     explanation = trained.explain(READ[name])
@@ -342,7 +342,7 @@ def test_a_very_long_text_is_cut_and_says_so(trained):
         trained.predict_proba(["a" * 100_000])
 
 
-def test_unknown_words_are_said_and_share_the_trained_vector(trained):
+def test_unknown_words_are_marked_and_share_the_trained_vector(trained):
     with pytest.warns(TextNotice, match="Text 1 .*no word the model has seen.*1 more of 3 texts"):
         probabilities = trained.predict_proba(["lovely", "zig zag", "foo bar"])
     np.testing.assert_allclose(probabilities[1], probabilities[2], atol=1e-6)

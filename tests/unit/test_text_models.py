@@ -199,7 +199,7 @@ def test_embedding_matrix():
     np.testing.assert_allclose(array(again(IDS)), array(model(IDS)), atol=1e-6)
 
 
-def test_a_seed_fixes_the_weights_and_leaves_the_world_alone():
+def test_a_seed_fixes_the_weights_and_leaves_other_generators_alone():
     random.seed(5)
     expected = random.random()
     random.seed(5)

@@ -46,13 +46,13 @@ def test_tokens_and_texts_give_the_same_rows_and_a_word_can_be_left_out():
 
 def test_config_round_trip_through_json_gives_equal_rows():
     encoder = TfidfEncoder(min_count=1, max_features=5).fit(TEXTS)
-    twin = TfidfEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
-    assert twin.words == encoder.words and twin.get_config() == encoder.get_config()
-    np.testing.assert_array_equal(twin.encode(TEXTS), encoder.encode(TEXTS))
+    copy = TfidfEncoder.from_config(json.loads(json.dumps(encoder.get_config())))
+    assert copy.words == encoder.words and copy.get_config() == encoder.get_config()
+    np.testing.assert_array_equal(copy.encode(TEXTS), encoder.encode(TEXTS))
     assert TfidfEncoder.from_config(TfidfEncoder(ngrams=3).get_config()).ngrams == 3
 
 
-def test_unknown_words_are_counted_and_said():
+def test_unknown_words_are_counted_and_reported():
     encoder = TfidfEncoder(min_count=1).fit(TEXTS)
     report = encoder.report(["good good zig", "zag zig"])
     assert (report.tokens, report.unknown_tokens, report.types, report.unknown_types) == (5, 3, 3, 2)

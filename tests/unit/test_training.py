@@ -89,16 +89,16 @@ def test_a_cosine_of_a_single_step_is_a_step():
 
 def test_every_optimizer_learns_its_own_way_and_decays_weights():
     rates = {"adam": 0.01, "sgd": 0.1, "rmsprop": 0.01}
-    found = {}
+    losses = {}
     for name, rate in rates.items():
         net = model()
         history = run(net, optimizer=name, learning_rate=rate)
         assert history["val_accuracy"][-1] > 0.8, name
-        found[name] = history["loss"][-1]
+        losses[name] = history["loss"][-1]
         decayed = model()
         run(decayed, optimizer=name, learning_rate=rate, weight_decay=1.0)
         assert np.abs(decayed.get_weights()[0]).sum() < np.abs(net.get_weights()[0]).sum(), name
-    assert len(set(found.values())) == 3
+    assert len(set(losses.values())) == 3
 
 
 def kill_after(epochs):

@@ -329,5 +329,5 @@ def test_an_utterance_is_measured_once(monkeypatch):
 
 
 def test_evaluation_draws_whole_speakers(data, discriminant):
-    found = discriminant.evaluate(data)
-    assert isinstance(found, metrics.Evaluation) and found.n == 24
+    evaluation = discriminant.evaluate(data)
+    assert isinstance(evaluation, metrics.Evaluation) and evaluation.n == 24

@@ -116,7 +116,7 @@ def test_a_file_from_a_pipe_does_not_know_its_size_and_is_read():
     (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture"), (b"PK\x03\x04" + bytes(100), "a zip archive"),
     (b"\x00\x00\x00\x18ftypmp42" + bytes(100), "an MP4"), (bytes(range(256)) * 4, "no known kind"),
 ])  # fmt: skip
-def test_wrongly_named_files_are_told_by_what_they_hold(data, kind, tmp_path):
+def test_wrongly_named_files_are_read_by_what_they_hold(data, kind, tmp_path):
     path = tmp_path / "voice.wav"
     path.write_bytes(data)
     with pytest.raises(DataCorrupt, match=kind):

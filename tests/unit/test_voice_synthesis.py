@@ -48,17 +48,17 @@ def test_the_best_possible_rate_is_that_of_bayes_rule():
     rng, names = np.random.default_rng(5), list(EMOTIONS7)
     means, spread = np.array([MEANS[n] for n in names]), np.array([row[1] for row in PARAMETERS.values()])
     truth = rng.integers(7, size=4000)
-    drawn = np.array([list(synthesis.sample_parameters(names[k], rng).values()) for k in truth])
-    logs = -0.5 * (((drawn[:, None] - means) / spread) ** 2).sum(axis=2)
+    sampled = np.array([list(synthesis.sample_parameters(names[k], rng).values()) for k in truth])
+    logs = -0.5 * (((sampled[:, None] - means) / spread) ** 2).sum(axis=2)
     assert np.mean(logs.argmax(axis=1) == truth) == pytest.approx(best_possible_rate(True), abs=0.015)
 
 
-def test_sampled_parameters_have_the_means_they_are_given():
+def test_sampled_parameters_have_their_means():
     rng = np.random.default_rng(0)
-    drawn = np.array([list(synthesis.sample_parameters("angry", rng).values()) for _ in range(3000)])
+    sampled = np.array([list(synthesis.sample_parameters("angry", rng).values()) for _ in range(3000)])
     spread = np.array([row[1] for row in PARAMETERS.values()])
-    assert np.abs((drawn.mean(axis=0) - MEANS["anger"]) / spread).max() < 0.08
-    assert np.allclose(drawn.std(axis=0), spread, rtol=0.05)
+    assert np.abs((sampled.mean(axis=0) - MEANS["anger"]) / spread).max() < 0.08
+    assert np.allclose(sampled.std(axis=0), spread, rtol=0.05)
 
 
 def test_wrong_arguments():

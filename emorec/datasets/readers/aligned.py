@@ -165,19 +165,19 @@ def _pickle(name, content):
             )
         keys = {"text": ("text",), "audio": ("audio",), "video": ("vision", "video"),
                 "score": ("regression_labels", "labels")}  # fmt: skip
-        found = {what: next((split[k] for k in names if k in split), None) for what, names in keys.items()}
-        absent = [what for what, value in found.items() if value is None]
+        arrays = {what: next((split[k] for k in names if k in split), None) for what, names in keys.items()}
+        absent = [what for what, value in arrays.items() if value is None]
         if absent:
             raise DataCorrupt(f"{name}: {key} has no {', '.join(absent)}; it has {', '.join(sorted(split))}.")
-        lengths = {np.shape(found[m])[1] for m in MODALITIES}
+        lengths = {np.shape(arrays[m])[1] for m in MODALITIES}
         if len(lengths) > 1:
             raise BadInput(f"{name} is not aligned: sequences of {sorted(lengths)} steps. Take the aligned file.")
-        mask = _mask(split, len(found["text"]), max(lengths))
+        mask = _mask(split, len(arrays["text"]), max(lengths))
         ids = [_identifier(i) for i in split["id"]] if "id" in split else []
-        for k in range(len(found["text"])):
-            row = {m: np.asarray(found[m][k], dtype="float64") for m in MODALITIES}
+        for k in range(len(arrays["text"])):
+            row = {m: np.asarray(arrays[m][k], dtype="float64") for m in MODALITIES}
             label = ids[k] if ids else f"{split_name}{k:05d}"
-            score = float(np.asarray(found["score"][k]).ravel()[0])
+            score = float(np.asarray(arrays["score"][k]).ravel()[0])
             rows.append(
                 _trimmed(row, None if mask is None else mask[k])
                 | {"score": score, "id": label, "group": _video(label.split()[0]), "split": split_name}

@@ -33,12 +33,12 @@ __all__ = [
 
 def _by_name(path, pattern, item, what, **how):
     """Rows of the pictures whose stem matches; ``item`` makes an `Item` of (match, path), or None to pass over."""
-    items, odd = [], []
+    items, unnamed = [], []
     for name, file in folders.files(path):
         match = re.fullmatch(pattern, file.stem.upper())
         items += [item(match, file)] if match else []
-        odd += [] if match else [name]
-    notes = folders.left_out(odd, "not named as in the official distribution")
+        unnamed += [] if match else [name]
+    notes = folders.left_out(unnamed, "not named as in the official distribution")
     return folders.rows([i for i in items if i], sets.EMOTIONS7, f"{what} in {path}", notes, **how)
 
 
@@ -71,11 +71,11 @@ def ckplus(path: str | Path, **how: Any) -> Rows:
     In the original layout (``cohn-kanade-images``, ``Emotion``) the last frame, the peak, of every labelled sequence is
     read, 640 x 490 pixels.
     """
-    found, coded = folders.files(path), _ckplus_codes(path)
+    pictures, coded = folders.files(path), _ckplus_codes(path)
     if coded:
         peak: dict[str, Path] = {}
         notes: tuple[str, ...] = ()
-        for _, file in found:
+        for _, file in pictures:
             match = re.fullmatch(r"(S\d{3}_\d{3})_\d{8}", file.stem)
             if match and match[1] in coded:
                 peak[match[1]] = max(peak.get(match[1], file), file, key=lambda file: file.stem)
@@ -83,7 +83,7 @@ def ckplus(path: str | Path, **how: Any) -> Rows:
         if len(peak) < len(coded):
             notes = (f"{len(coded) - len(peak)} labelled sequences have no pictures",)
     else:
-        items, unknown = folders.by_class(found, sets.CKPLUS)
+        items, unknown = folders.by_class(pictures, sets.CKPLUS)
         items = [i._replace(id=i.path.stem, group=i.path.stem.split("_")[0], split=None) for i in items]
         notes = folders.left_out(unknown, "in folders of no class")
     return folders.rows(items, sets.CKPLUS, f"CK+ in {path}", notes, **how)
@@ -111,9 +111,9 @@ def sfew(path: str | Path, *, aligned: bool | None = None, **how: Any) -> Rows:
     if both are there, where None.
     """
     is_aligned = lambda name: "aligned" in name.lower()  # noqa: E731
-    found = folders.files(path)
-    wanted = all(is_aligned(name) for name, _ in found) if aligned is None else aligned
-    items, unknown = folders.by_class([f for f in found if is_aligned(f[0]) == wanted], sets.EMOTIONS7)
+    pictures = folders.files(path)
+    wanted = all(is_aligned(name) for name, _ in pictures) if aligned is None else aligned
+    items, unknown = folders.by_class([f for f in pictures if is_aligned(f[0]) == wanted], sets.EMOTIONS7)
     items, notes = folders.with_test(items)
     items = [i._replace(group=re.sub(r"_\d+(_\d+)?$", "", i.path.stem)) for i in items]
     notes = (*folders.left_out(unknown, "in folders of no class (the test split has no labels)"), *notes)
@@ -128,7 +128,7 @@ def rafdb(path: str | Path, **how: Any) -> Rows:
 
     Its numbers are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral.
     """
-    listed, found = {}, {}
+    listed, by_stem = {}, {}
     for name, data in store.read(path, "list_patition_label.txt", "train_labels.csv", "test_labels.csv").items():
         for number, line in enumerate(store.decode(data).split("\n"), 1):
             file, *code = re.split(r"[\s,]+", line.strip())
@@ -140,10 +140,10 @@ def rafdb(path: str | Path, **how: Any) -> Rows:
         raise DataMissing("list_patition_label.txt of RAF-DB", [path], cards.get("rafdb").get)
     for _, file in folders.files(path):
         stem = file.stem.removesuffix("_aligned")
-        if stem != file.stem or stem not in found:  # aligned pictures win over originals
-            found[stem] = file
-    items = [Item(i, found[i], label, None, i.split("_")[0]) for i, label in listed.items() if i in found]
-    lost = [i for i in listed if i not in found]
+        if stem != file.stem or stem not in by_stem:  # aligned pictures win over originals
+            by_stem[stem] = file
+    items = [Item(i, by_stem[i], label, None, i.split("_")[0]) for i, label in listed.items() if i in by_stem]
+    lost = [i for i in listed if i not in by_stem]
     notes = (f"{len(lost)} pictures of the list are not there, e.g. {lost[0]}",) if lost else ()
     return folders.rows(items, sets.EMOTIONS7, f"RAF-DB in {path}", notes, protocol="official split", **how)
 
@@ -155,17 +155,17 @@ def affectnet(path: str | Path, **how: Any) -> Rows:
     5 disgust, 6 anger, 7 contempt; rows of 8 and more (none, uncertain, no face) are left out. The tables' pictures are
     cropped to the boxes in the tables unless ``crop`` is given.
     """
-    found, codes = folders.files(path), {str(i): name for i, name in enumerate(sets.AFFECTNET)}
+    pictures, codes = folders.files(path), {str(i): name for i, name in enumerate(sets.AFFECTNET)}
     tables = store.read(path, "training.csv", "validation.csv")
     if tables:
-        items, notes = _affectnet_tables(tables, found, codes)
-    elif annotated := [pair for pair in found if _annotation(pair[1]).is_file()]:
+        items, notes = _affectnet_tables(tables, pictures, codes)
+    elif annotated := [pair for pair in pictures if _annotation(pair[1]).is_file()]:
         code = lambda file: codes.get(str(np.load(_annotation(file)).item()))  # noqa: E731
         items = [Item(name, file, code(file), None, folders.split_of(name)) for name, file in annotated]
-        lost, items = len(found) - len(annotated), [item for item in items if item.label]
+        lost, items = len(pictures) - len(annotated), [item for item in items if item.label]
         notes = (f"{lost} pictures without an annotation were left out",) if lost else ()
     else:
-        items, unknown = folders.by_class(found, sets.AFFECTNET, codes)
+        items, unknown = folders.by_class(pictures, sets.AFFECTNET, codes)
         notes = folders.left_out(unknown, "in folders of no class")
     items, more = folders.with_test(items)
     how["protocol"] = "the official validation split to test"
@@ -183,8 +183,8 @@ _AFFECTNET_COLUMNS = (
 )  # fmt: skip
 
 
-def _affectnet_tables(tables, found, codes):
-    there = {"/".join(name.split("/")[-2:]): file for name, file in found}
+def _affectnet_tables(tables, pictures, codes):
+    there = {"/".join(name.split("/")[-2:]): file for name, file in pictures}
     items, lost, other = [], 0, 0
     for name, data in tables.items():
         split = "train" if name.endswith("training.csv") else "validation"

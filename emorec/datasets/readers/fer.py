@@ -82,12 +82,12 @@ def _table_file(path):
         if path.name in ("train.csv", "test.csv"):
             raise BadInput(_NO_TEST_LABELS.format(path))
         return path if path.suffix != ".zip" or _zip_holds_table(path) else None
-    found = (store.find(path, pattern) for pattern in _TABLES)
+    tables = (store.find(path, pattern) for pattern in _TABLES)
     zips = (file for file in sorted(path.rglob("*.zip")) if _zip_holds_table(file))
-    if file := next(filter(None, found), None) or next(zips, None):
+    if file := next(filter(None, tables), None) or next(zips, None):
         return file
-    if stray := store.find(path, "train.csv") or store.find(path, "test.csv"):
-        raise BadInput(_NO_TEST_LABELS.format(stray))
+    if half := store.find(path, "train.csv") or store.find(path, "test.csv"):
+        raise BadInput(_NO_TEST_LABELS.format(half))
     return None
 
 
@@ -192,9 +192,9 @@ def _pictures(path, **how):
     """``train`` and ``test`` folders of classes; the file names of one copy keep the three splits apart."""
     items, unknown = folders.by_class(folders.files(path), sets.EMOTIONS7)
     notes, extra = folders.left_out(unknown, "in folders of no class"), {"protocol": _PROTOCOL}
-    told = [re.match(r"(Training|PublicTest|PrivateTest)_", Path(item.path).name) for item in items]
-    if all(told):
-        items = [item._replace(split=SPLIT_NAMES[match[1].lower()]) for item, match in zip(items, told)]
+    matches = [re.match(r"(Training|PublicTest|PrivateTest)_", Path(item.path).name) for item in items]
+    if all(matches):
+        items = [item._replace(split=SPLIT_NAMES[match[1].lower()]) for item, match in zip(items, matches)]
     else:
         extra = {"protocol": "the folders' own split", "expected": {}}
         if all(item.split != "validation" for item in items):

@@ -45,14 +45,14 @@ def files(
         if not path.name.endswith(archives.ARCHIVES):
             raise BadInput(f"{path} is a file; give the folder that holds the files, or an archive of it.")
         path = cache.unpacked(path)
-    found = list(_walk(path, other=other, suffixes=suffixes))
-    if not any(name.lower().endswith(suffixes) for name, _ in found):
+    entries = list(_walk(path, other=other, suffixes=suffixes))
+    if not any(name.lower().endswith(suffixes) for name, _ in entries):
         packed = sorted(p for p in path.rglob("*") if p.name.endswith(archives.ARCHIVES))
         inside = [
             pair for archive in packed for pair in _walk(cache.unpacked(archive), f"{archive.name}/", other, suffixes)
         ]
-        found = inside or found
-    return found
+        entries = inside or entries
+    return entries
 
 
 def _walk(path, prefix="", other=False, suffixes=pictures.SUFFIXES):
@@ -76,12 +76,12 @@ def split_of(name: str) -> str | None:
 
 
 def by_class(
-    found: Sequence[tuple[str, Path]], label_set: LabelSet, codes: Mapping[str, str] | None = None
+    listed: Sequence[tuple[str, Path]], label_set: LabelSet, codes: Mapping[str, str] | None = None
 ) -> tuple[list, list[str]]:
     """Items of pictures in ``class/`` or ``split/class/`` folders.
 
     Args:
-        found: As `files` gives them.
+        listed: As `files` gives them.
         label_set: Where the class of a folder's name is looked up.
         codes: Class names by other folder names, e.g. numbers.
 
@@ -89,7 +89,7 @@ def by_class(
         The items, and the folders of the pictures that were left out because they are no class.
     """
     items, unknown = [], []
-    for name, path in found:
+    for name, path in listed:
         folder = f"/{name}".split("/")[-2]
         try:
             label = (codes or {}).get(folder) or label_set.names[label_set.index(folder)]
@@ -101,11 +101,11 @@ def by_class(
 
 def with_test(items: list) -> tuple[list, tuple[str, ...]]:
     """Items with a test split, for which a validation folder serves where there is none; and a note if it does."""
-    found = {item.split for item in items}
-    if None in found and len(found) > 1:
-        stray = next(item.id for item in items if item.split is None)
-        raise BadInput(f"Some pictures lie in train, validation or test folders and some do not, e.g. {stray!r}.")
-    if "validation" not in found or "test" in found:
+    splits = {item.split for item in items}
+    if None in splits and len(splits) > 1:
+        outside = next(item.id for item in items if item.split is None)
+        raise BadInput(f"Some pictures lie in train, validation or test folders and some do not, e.g. {outside!r}.")
+    if "validation" not in splits or "test" in splits:
         return items, ()
     note = "there is no test folder: the validation folder is the test split, validation is taken from train"
     return [i._replace(split="test" if i.split == "validation" else i.split) for i in items], (note,)
@@ -237,13 +237,13 @@ def from_folder(
     path = Path(path).expanduser()
     if not path.exists():
         raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
-    name, found = name or path.name, files(path)
-    if not found:
+    name, listed = name or path.name, files(path)
+    if not listed:
         raise BadInput(f"{path} holds no pictures ({', '.join(pictures.SUFFIXES)}), nor folders that do.")
-    if found[0][1].is_relative_to(path):  # not in an archive
+    if listed[0][1].is_relative_to(path):  # not in an archive
         _refuse_empty(path)
-    label_set = _label_set(label_set, found, name, path)
-    items, unknown = by_class(found, label_set)
+    label_set = _label_set(label_set, listed, name, path)
+    items, unknown = by_class(listed, label_set)
     if unknown and not skip_unknown:
         raise LabelMismatch(
             f"{path}: the folder {unknown[0]!r} is no class of {list(label_set)}. Rename it, give another label_set, "
@@ -265,12 +265,12 @@ def _refuse_empty(path):
             raise BadInput(f"The folder {folder} holds no picture. Fill it, or remove it if it is no class.")
 
 
-def _label_set(given, found, name, path):
-    if given is not None:
-        return given if isinstance(given, LabelSet) else LabelSet(name, tuple(given))
-    folders = sorted({("/" + file).split("/")[-2] for file, _ in found})
-    stray = [folder for folder in folders if not folder or split_of(f"{folder}/")]
-    if stray or len(folders) < 2:
+def _label_set(wanted, listed, name, path):
+    if wanted is not None:
+        return wanted if isinstance(wanted, LabelSet) else LabelSet(name, tuple(wanted))
+    folders = sorted({("/" + file).split("/")[-2] for file, _ in listed})
+    nameless = [folder for folder in folders if not folder or split_of(f"{folder}/")]
+    if nameless or len(folders) < 2:
         raise BadInput(f"{path}: pictures must lie in folders named by their class, two or more; found {folders}.")
     known = LabelSet("emotions-8", (*EMOTIONS7, "contempt"))
     try:

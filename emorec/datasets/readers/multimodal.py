@@ -80,7 +80,7 @@ def blob_notes(files: Mapping[str, bytes]) -> tuple[str, ...]:
 # --- what the readers share
 
 
-def _found(path, pattern):
+def _read_one(path, pattern):
     """(name, bytes) as of `store.read_one`, or None where nothing matches."""
     try:
         return store.read_one(path, pattern)
@@ -90,7 +90,7 @@ def _found(path, pattern):
 
 def _each(path, pattern):
     """(name, bytes) by modality of a file for each; {} where there is none of text."""
-    text = _found(path, pattern.format("text"))
+    text = _read_one(path, pattern.format("text"))
     others = {m: pattern.format(m) for m in MODALITIES[1:]}
     return {"text": text} | {m: store.read_one(path, p, what=m) for m, p in others.items()} if text else {}
 
@@ -137,7 +137,7 @@ def mosi(path: str | Path, split: str = "mosi-62/31", **options: Any) -> Rows:
         raise BadInput(f"split={split!r} of mosi is unknown; choose 'mosi-62/31' or 'mosi-cmu'.")
     _refuse(options, "split='mosi-62/31'")
     files = _each(path, "{}_2way.pickle")
-    if not files and not _found(path, "transcripts.csv") and (other := _aligned_file(path)):
+    if not files and not _read_one(path, "transcripts.csv") and (other := _aligned_file(path)):
         raise BadInput(
             f"{path} holds aligned sequences ({other}): load('mosi', split='mosi-cmu', path=...) reads them."
         )
@@ -150,8 +150,8 @@ def mosi(path: str | Path, split: str = "mosi-62/31", **options: Any) -> Rows:
 def _aligned_file(path):
     """The name of a file that `aligned.mosi` may read, or None."""
     path = Path(path)
-    found = [path] if path.is_file() else (store.find(path, f"*{s}") for s in (".pkl", ".csd", ".h5", ".hdf5"))
-    return next((file.name for file in found if file), None)
+    files = [path] if path.is_file() else (store.find(path, f"*{s}") for s in (".pkl", ".csd", ".h5", ".hdf5"))
+    return next((file.name for file in files if file), None)
 
 
 def _mosi_pickles(files):
@@ -270,8 +270,8 @@ def mosei(path: str | Path, **options: Any) -> Rows:
     Reads ``unimodal_mosei_3way.pickle`` or the three ``{text,audio,video}_3way.pickle`` of ``raw.zip`` (one vector
     an utterance), else aligned sequences (`aligned.mosei`, with ``options``).
     """
-    if found := _found(path, "unimodal_mosei_3way.pickle"):
-        name, content = found[0], pickles.safe_unpickle(found[1])
+    if file := _read_one(path, "unimodal_mosei_3way.pickle"):
+        name, content = file[0], pickles.safe_unpickle(file[1])
     elif files := _each(path, "{}_3way.pickle"):
         name, content = "*_3way.pickle", _padded_family(files)
     else:
@@ -303,12 +303,12 @@ def iemocap(path: str | Path, classes: int = 6) -> Rows:
     if classes not in (4, 6):
         raise BadInput(f"classes={classes!r} of iemocap is unknown; choose 6 or 4.")
     label_set = sets.IEMOCAP6 if classes == 6 else sets.IEMOCAP4
-    found = _found(path, "IEMOCAP_features*.pkl")
-    if not found:
+    file = _read_one(path, "IEMOCAP_features*.pkl")
+    if not file:
         name, data = store.read_one(path, f"unimodal_iemocap_{classes}way.pickle", what="IEMOCAP")
         content, notes = pickles.safe_unpickle(data), blob_notes({name: data})
         return unimodal(content, name, label_set.names, label_set, "iemocap_", notes=notes)
-    name, content = found[0], pickles.safe_unpickle(found[1])
+    name, content = file[0], pickles.safe_unpickle(file[1])
     if not isinstance(content, (list, tuple)) or len(content) not in (9, 12):
         held = len(content) if isinstance(content, (list, tuple)) else f"a {type(content).__name__}"
         raise DataCorrupt(
@@ -321,11 +321,11 @@ def iemocap(path: str | Path, classes: int = 6) -> Rows:
     rows = []
     for split, dialogues in (("train", train), ("test", test)):
         for dialogue in sorted(map(str, dialogues)):
-            given = [IEMOCAP_NAMES[int(c)] for c in labels[dialogue]]
+            emotions = [IEMOCAP_NAMES[int(c)] for c in labels[dialogue]]
             if classes == 4:
-                given = ["happiness" if c == "excitement" else c for c in given]
+                emotions = ["happiness" if c == "excitement" else c for c in emotions]
             columns = {key: source[dialogue] for key, source in sources.items()}
-            rows += _utterances(columns, given, dialogue, split, [str(i) for i in ids[dialogue]])
+            rows += _utterances(columns, emotions, dialogue, split, [str(i) for i in ids[dialogue]])
     kept = [row for row in rows if row["label"] in label_set]
     protocol = "sessions 1 to 4 to train, 5 to test"
     return _as_rows(kept, label_set, notes=(IEMOCAP_SCRIPTS,), protocol=protocol)

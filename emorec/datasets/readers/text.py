@@ -78,10 +78,10 @@ def imdb(path: str | Path) -> Rows:
     files know no films, and have lost case and punctuation.
     """
     patterns = [f"{split}/{folder}/*.txt" for split in ("train", "test") for folder in ("pos", "neg")]
-    found = store.read(path, *patterns, "train/urls_*.txt", "test/urls_*.txt")
-    urls = {"/".join(name.split("/")[-2:]): _lines(data) for name, data in found.items() if "/urls_" in name}
+    files = store.read(path, *patterns, "train/urls_*.txt", "test/urls_*.txt")
+    urls = {"/".join(name.split("/")[-2:]): _lines(data) for name, data in files.items() if "/urls_" in name}
     table = []
-    for name, data in found.items():
+    for name, data in files.items():
         if "/urls_" in name:
             continue
         split, folder, file = name.removesuffix(".txt").split("/")[-3:]

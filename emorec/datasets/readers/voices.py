@@ -101,9 +101,9 @@ def emodb_perception(path: FilePath) -> dict[str, tuple[float, float]]:
     name, data = store.read_one(path, "erkennung.txt", what="the perception test of EMO-DB")
     heard = {}
     for line in decode(data).split("\n"):
-        found = re.match(r"\s*\d+\s+(\w{6,8})\.wav\s+([\d.,]+)\s+([\d.,]+)", line.replace("\xa0", " "))
-        if found:
-            heard[found[1]] = tuple(float(number.replace(",", ".")) for number in (found[2], found[3]))
+        match = re.match(r"\s*\d+\s+(\w{6,8})\.wav\s+([\d.,]+)\s+([\d.,]+)", line.replace("\xa0", " "))
+        if match:
+            heard[match[1]] = tuple(float(number.replace(",", ".")) for number in (match[2], match[3]))
     if not heard:
         raise DataCorrupt(f"{name} holds no line like '1  03a01Ab.wav  65,00  35,00': get it again.")
     return heard  # type: ignore[return-value]

@@ -30,22 +30,22 @@ EMOTION_UNITS = {
                  27: (0.2, 0.2, 0.6)},
     "neutral": {},
 }  # fmt: skip
-_STRAY = (1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 23, 25, 26, 43)  # units that move by themselves now and then
+_EXTRA = (1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 23, 25, 26, 43)  # units that move by themselves now and then
 
-# A pair is a range, another number the largest value; stray (that a unit of _STRAY moves) and occlusion are chances.
+# A pair is a range, another number the largest value; extra (that a unit of _EXTRA moves) and occlusion are chances.
 # strength: factor on the units of the emotion; pose: yaw, pitch, roll in degrees; lamp: its strength, lamp_angle: its
 # azimuth in degrees; exposure: away from even exposure; the others as in `Nuisance`.
 DIFFICULTIES = {
     "easy": dict(
-        strength=(0.8, 1.0), stray=0.03, stray_strength=0.12, asymmetry=0.1, pose=(7, 4, 4), scale=(1.02, 1.1),
+        strength=(0.8, 1.0), extra=0.03, extra_strength=0.12, asymmetry=0.1, pose=(7, 4, 4), scale=(1.02, 1.1),
         shift=0.015, lamp=(0.3, 0.6), lamp_angle=40, exposure=0.1, occlusion=0.0, blur=0.2, noise=0.8, clutter=0.3,
     ),
     "medium": dict(
-        strength=(0.6, 1.0), stray=0.12, stray_strength=0.2, asymmetry=0.3, pose=(16, 9, 10), scale=(1.02, 1.2),
+        strength=(0.6, 1.0), extra=0.12, extra_strength=0.2, asymmetry=0.3, pose=(16, 9, 10), scale=(1.02, 1.2),
         shift=0.03, lamp=(0.25, 0.75), lamp_angle=60, exposure=0.22, occlusion=0.1, blur=0.5, noise=5.0, clutter=0.5,
     ),
     "hard": dict(
-        strength=(0.3, 0.9), stray=0.22, stray_strength=0.38, asymmetry=0.6, pose=(28, 15, 22), scale=(0.85, 1.3),
+        strength=(0.3, 0.9), extra=0.22, extra_strength=0.38, asymmetry=0.6, pose=(28, 15, 22), scale=(0.85, 1.3),
         shift=0.06, lamp=(0.3, 0.95), lamp_angle=80, exposure=0.4, occlusion=0.4, blur=1.2, noise=12.0, clutter=0.9,
     ),
 }  # fmt: skip
@@ -70,9 +70,9 @@ def sample_units(emotion: str, rng: np.random.Generator, difficulty: str = "medi
     for unit, (chance, low, high) in EMOTION_UNITS[emotion].items():
         if rng.random() < chance:
             units[unit] = float(rng.uniform(low, high) * strength)
-    for unit in _STRAY:
-        if rng.random() < level["stray"] and unit not in units:
-            units[unit] = float(rng.uniform(0, level["stray_strength"]))
+    for unit in _EXTRA:
+        if rng.random() < level["extra"] and unit not in units:
+            units[unit] = float(rng.uniform(0, level["extra_strength"]))
     return units
 
 
@@ -168,11 +168,11 @@ def face_from_id(face_id: str, size: int = 48) -> Face:
     Returns:
         A `Face`.
     """
-    found = re.fullmatch(r"(\w+)-(\d+)-(\d+)-(\d+)-(\w+)", str(face_id))
-    if not found:
+    match = re.fullmatch(r"(\w+)-(\d+)-(\d+)-(\d+)-(\w+)", str(face_id))
+    if not match:
         raise BadInput(f"Not the id of a rendered face: {face_id!r}; they look like 'medium-0-0012-1-fear'.")
-    difficulty, emotion = found[1], found[5]
-    seed, person, repeat = int(found[2]), int(found[3]), int(found[4])
+    difficulty, emotion = match[1], match[5]
+    seed, person, repeat = int(match[2]), int(match[3]), int(match[4])
     return random_face(emotion, (seed, person, repeat), _person(seed, person), difficulty, size)
 
 

@@ -38,12 +38,12 @@ def environment(folder, python):
     inside = folder / "bin" / "python"
     stamp, wanted = folder / ".colab", hashlib.sha256(VERSIONS.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        found = shutil.which(python)
-        version = [found, "-c", "import sys; sys.exit(sys.version_info[:2] != (3, 13))"]
-        if not found or subprocess.run(version, capture_output=True).returncode:
+        program = shutil.which(python)
+        version = [program, "-c", "import sys; sys.exit(sys.version_info[:2] != (3, 13))"]
+        if not program or subprocess.run(version, capture_output=True).returncode:
             sys.exit(f"Colab runs Python 3.13, and {python!r} is none here: install it, or give --python PATH.")
         print(f"Making an environment with Colab's versions in {folder}", flush=True)
-        subprocess.check_call([found, "-m", "venv", "--clear", folder])
+        subprocess.check_call([program, "-m", "venv", "--clear", folder])
         subprocess.check_call([inside, "-m", "pip", "install", "-q", "-r", VERSIONS])
         stamp.write_text(wanted)
     forget(inside)
