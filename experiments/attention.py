@@ -68,7 +68,7 @@ def scores(contents: list[dict] | None = None, metric: str = "accuracy") -> pd.D
 
     Returns:
         DataFrame with dataset, encoder, attention, fold, ratio (of test to training examples), seed and score (0 to
-        1); floors are left out.
+        1); baselines are left out.
     """
     import pandas as pd
 

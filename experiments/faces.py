@@ -30,7 +30,7 @@ SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged
 
 
 def load(run: Run) -> Dataset:
-    """The dataset of a run; grey, as FER-2013 is, where pictures are drawn."""
+    """The dataset of a run; grey, as FER-2013 is, where pictures are rendered."""
     return datasets.load(run.dataset, **({"grey": True, "jobs": 2} if run.dataset == "sample-faces" else {}))
 
 
@@ -42,7 +42,7 @@ def run_classifier(run: Run, progress: Callable[[str], None] | None = print) -> 
     """
     data = load(run)
     classifier = _fitted(run, data, progress)
-    groups = data.test.groups  # pictures of one person are drawn together
+    groups = data.test.groups  # pictures of one person are resampled together
     content = outcome(data, classifier.evaluate(data.test, groups))
     one = classifier.predict(data.test.inputs, views="one")
     one = metrics.evaluate(data.test.labels, one, data.label_set, groups=groups)

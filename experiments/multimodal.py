@@ -139,7 +139,7 @@ T, A, V = "text", "audio", "video"
 
 
 def mosi() -> list[Run]:
-    """Text, voice and face on MOSI 62/31: floors, each modality, and what fusing them adds; five or ten seeds."""
+    """Text, voice and face on MOSI 62/31: baselines, each modality, and what fusing them adds; five or ten seeds."""
     baselines = {
         "majority class of the training part": {"kind": "majority", "modalities": [T]},
         "always positive, the class that is commoner in the test part": {"kind": "positive", "modalities": [T]},
@@ -325,7 +325,7 @@ MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 
 
 
 def meld() -> list[Run]:
-    """Seven emotions in the dialogues of MELD, from text alone: floors, neighbours, models in context; five seeds."""
+    """Seven emotions in the dialogues of MELD, from text alone: baselines, neighbours, models in context; 5 seeds."""
     baselines = {
         "majority class": {"kind": "majority"},
         "TF-IDF + logistic regression": {"kind": "tfidf"},

@@ -35,9 +35,9 @@ class Run:
         model: The name its row has in tables.
         function: ``module:function`` that takes the run and returns a dict with at least ``metrics``.
         options: What the function needs to know, as JSON values.
-        seed: Of weights, order and anything drawn.
+        seed: Of weights, order and anything sampled.
         fold, folds: Which fold is the test split, of how many; None where the split is official.
-        baseline: Whether the row is a floor that the others are read against.
+        baseline: Whether the row is a baseline that the others are read against.
     """
 
     experiment: str

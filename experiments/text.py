@@ -199,7 +199,7 @@ def in_turn(runs: list[Run]) -> list[Run]:
 
 
 def polarity() -> list[Run]:
-    """BiLSTM + global attention, alone and with NBSVM, beside linear floors: 10-fold on the two Movie Review sets."""
+    """BiLSTM + global attention, alone and with NBSVM, beside linear baselines: 10 folds of both Movie Reviews."""
     runs = []
     for dataset in ("movie-polarity", "movie-subjectivity"):
         for model, name in BASELINES.items():
@@ -211,7 +211,7 @@ def polarity() -> list[Run]:
 
 
 def emotions() -> list[Run]:
-    """BiGRU + global attention beside linear floors: six emotions of tweets, official split, three seeds."""
+    """BiGRU + global attention beside linear baselines: six emotions of tweets, official split, three seeds."""
     runs = [
         Run("emotions", "emotions", model, BASELINE, {"baseline": name}, baseline=True)
         for model, name in (BASELINES | {"TF-IDF + linear SVM": "tfidf-svm"}).items()
@@ -220,8 +220,8 @@ def emotions() -> list[Run]:
 
 
 def goemotions() -> list[Run]:
-    """BiGRU + global attention, alone and with a linear model, beside linear floors: 28 emotions, several to a comment,
-    official split, three seeds."""
+    """BiGRU + global attention, alone and with a linear model, beside linear baselines: 28 emotions, several to a
+    comment, official split, three seeds."""
     runs = [
         Run("goemotions", "goemotions", model, BASELINE, {"baseline": name}, baseline=True)
         for model, name in BASELINES.items()
@@ -234,7 +234,7 @@ def goemotions() -> list[Run]:
 
 
 def imdb() -> list[Run]:
-    """Networks with attention, alone and with NBSVM, beside linear floors: IMDb, official split, three seeds."""
+    """Networks with attention, alone and with NBSVM, beside linear baselines: IMDb, official split, three seeds."""
     runs = [
         Run("imdb", "imdb", model, BASELINE, {"baseline": name}, baseline=True) for model, name in BASELINES.items()
     ]

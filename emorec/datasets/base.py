@@ -71,7 +71,7 @@ class Split:
         return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups, self.source)
 
     def sample(self, n: int, seed: int = 0) -> Split:
-        """At most ``n`` examples, drawn without replacement and kept in order."""
+        """At most ``n`` examples, sampled without replacement and kept in order."""
         if n >= len(self):
             return self
         return self.take(np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)))

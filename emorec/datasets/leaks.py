@@ -97,7 +97,7 @@ def probe(
         split: ``test`` or ``validation``.
         repeat: Correlation of pixels from which two pictures count as near repeats.
         size: Edge to which pictures are reduced, in grey.
-        limit: Most pictures of either split, drawn with the seed; a leak shows in a sample too, but weaker in training
+        limit: Most pictures of either split, sampled with the seed; a leak shows in a sample too, weaker in training
             pictures left out.
         seed: Of that draw.
 

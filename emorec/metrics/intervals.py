@@ -88,7 +88,7 @@ def bootstrap_interval(
     metric: str | Callable, y_true: Values, y_pred: Values, *, groups: Values | None = None, samples: int = 2000,
     level: float = 0.95, seed: int = 0,
 ) -> tuple[float, float]:  # fmt: skip
-    """Percentile bootstrap interval of a metric; whole groups are drawn where ``groups`` is given.
+    """Percentile bootstrap interval of a metric; whole groups are resampled where ``groups`` is given.
 
     Args:
         metric: ``"accuracy"`` (vectorised), or a function of ``(y_true, y_pred)`` that returns a number; draws where it

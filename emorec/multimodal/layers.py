@@ -349,7 +349,7 @@ class ModalityDropout(Fusion):
 
     Args:
         rate: Probability of hiding each modality of each sample; where that would hide all, one of those
-            present is kept, drawn at random. With ``presence`` (B, T, M) every step is drawn anew.
+            present is kept, chosen at random. With ``presence`` (B, T, M) every step is sampled anew.
         seed: Seed of the draws.
 
     Example:

@@ -102,7 +102,7 @@ class SyntheticTask:
         for seed, (name, n) in enumerate((("train", train), ("validation", validation), ("test", test))):
             inputs, labels = self.draw(n, seed)
             splits.append(Split(name, inputs, labels, objects(f"{name}-{i:05d}" for i in range(n))))
-        protocol = f"drawn from a known distribution; best possible accuracy {100 * self.bayes:.1f} %"
+        protocol = f"sampled from a known distribution; best possible accuracy {100 * self.bayes:.1f} %"
         return Dataset(self.kind, *splits, POLARITY, protocol=protocol)  # type: ignore[arg-type, call-arg, misc]
 
 

@@ -91,10 +91,10 @@ def embedding_matrix(
         texts: The training texts, N strings.
         encoder: An unfitted `emorec.text.tokens.TextEncoder`.
         dim: Size of a vector where the texts train it.
-        oov: Rows of frequent words that a file lacks: ``normal`` (drawn with the mean and variance that the
-            found rows have in each dimension; Kim 2014), ``zeros``, or ``subword`` (see `subword_vectors`;
+        oov: Rows of frequent words that a file lacks: ``normal`` (sampled with the mean and variance that the
+            known rows have in each dimension; Kim 2014), ``zeros``, or ``subword`` (see `subword_vectors`;
             ``normal`` where no n-gram is shared).
-        seed: Of the training and of anything drawn.
+        seed: Of the training and of anything sampled.
 
     Returns:
         float32 matrix (V, dim), a row for each id of the encoder, and the `Coverage` of the texts.

@@ -1,4 +1,4 @@
-"""Colab: floors that leave its packages alone, buttons and address. The set-up cell: test_set_up.py.
+"""Colab: lower bounds of versions that leave its packages alone, buttons and address. The set-up cell: test_set_up.py.
 
 The whole rehearsal takes longer: `make colab-rehearsal`.
 """

@@ -113,7 +113,7 @@ def test_table_is_written_between_marks_and_drift_is_reported(tmp_path, monkeypa
         "<!-- /results -->\nafter\n"
     )
     lines = new.split("\n")
-    assert lines[4].startswith("| data | *floor* | 21.0 [")  # baselines first
+    assert lines[4].startswith("| data | *majority* | 21.0 [")  # baselines first
     assert lines[5].startswith("| data | A model | 51.0 [")
     assert results.filled(new, tmp_path) == new
     script = "# <!-- results: demo -->\n# <!-- /results -->\n"

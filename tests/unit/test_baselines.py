@@ -1,4 +1,4 @@
-"""The linear floors."""
+"""The linear baselines."""
 
 from types import SimpleNamespace
 

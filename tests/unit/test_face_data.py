@@ -969,7 +969,7 @@ def test_rendered_faces_are_kept_and_split_by_person(monkeypatch):
     assert data.card.name == "sample-faces" and data.train.inputs.dtype == np.uint8
     from emorec.faces import render
 
-    monkeypatch.setattr(render, "faces_from_ids", lambda *_, **__: pytest.fail("drawn again"))
+    monkeypatch.setattr(render, "faces_from_ids", lambda *_, **__: pytest.fail("rendered again"))
     again = datasets.load("sample-faces", n_identities=4, per_identity=1, size=24)
     for part in PARTS:
         one, two = getattr(data, part), getattr(again, part)

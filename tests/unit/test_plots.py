@@ -1,4 +1,4 @@
-"""Figures, by their artists: what they say, that words fit, that the world stays as it was."""
+"""Figures, by their artists: what they say, that words fit, that settings stay as they were."""
 
 import os
 

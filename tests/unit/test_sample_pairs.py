@@ -17,7 +17,7 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def unseen(monkeypatch):
-    """Nothing is drawn: a picture holds its place among the ids."""
+    """Nothing is rendered: a picture holds its place among the ids."""
     pictures = lambda ids, **_: np.arange(len(ids), dtype="int64")[:, None, None]  # noqa: E731
     monkeypatch.setattr("emorec.faces.rendered.faces", pictures)
 
@@ -74,7 +74,7 @@ def test_pictures_stand_beside_their_ids_and_are_rendered_once(monkeypatch):
             face = face_from_id(split.ids[k].split("+")[1], size=32)
             np.testing.assert_array_equal(split.inputs["image"][k], face.image)
             assert face.emotion == split.labels[k]
-    monkeypatch.setattr("emorec.faces.render.faces_from_ids", lambda *_, **__: pytest.fail("drawn again"))
+    monkeypatch.setattr("emorec.faces.render.faces_from_ids", lambda *_, **__: pytest.fail("rendered again"))
     again = datasets.load("sample-pairs", limit=14, size=32)
     np.testing.assert_array_equal(again.test.inputs["image"], data.test.inputs["image"])
 

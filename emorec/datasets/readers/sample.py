@@ -1,4 +1,4 @@
-"""The bundled sample: small data written or drawn for this project, found without a network."""
+"""The bundled sample: small data written or rendered for this project, found without a network."""
 
 import csv
 import io

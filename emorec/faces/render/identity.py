@@ -1,4 +1,4 @@
-"""Who a rendered face is: proportions, skin, hair and age, all drawn from one seed."""
+"""Who a rendered face is: proportions, skin, hair and age, all sampled from one seed."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Identity:
 
     @classmethod
     def from_seed(cls, seed: int | Numbers, **fixed: Any) -> Identity:
-        """A person drawn from a seed.
+        """A person sampled from a seed.
 
         Args:
             seed: An int, or a sequence of ints.
@@ -140,7 +140,7 @@ class Identity:
 
 
 def _draw(rng):
-    """Every attribute but name and seed. Whatever the person, the same numbers are drawn in the same order."""
+    """Every attribute but name and seed. Whatever the person, the same numbers are sampled in the same order."""
     m, age, tone = rng.beta(0.7, 0.7), rng.beta(1.1, 1.6), rng.uniform(0, 9)
     u = rng.uniform
 

@@ -79,12 +79,12 @@ def sample_units(emotion: str, rng: np.random.Generator, difficulty: str = "medi
 def random_face(
     emotion: str, seed: int | Numbers, identity: Identity | None = None, difficulty: str = "medium", size: int = 48
 ) -> Face:
-    """One face that shows an emotion, everything else drawn from the seed.
+    """One face that shows an emotion, everything else sampled from the seed.
 
     Args:
         emotion: A name of ``EMOTIONS7`` or one of its spellings.
         seed: An int or a sequence of ints.
-        identity: An `Identity`; drawn from the seed when None.
+        identity: An `Identity`; sampled from the seed when None.
         difficulty: ``easy``, ``medium`` or ``hard``.
         size: Edge of the picture in pixels.
 

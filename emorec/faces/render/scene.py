@@ -69,7 +69,7 @@ class Face:
         regions: ``brows``, ``eyes``, ``nose``, ``mouth`` -> (x, y, w, h); ``brows`` takes in the furrows between them.
         action_units: AU number -> intensity 0 to 1, before any asymmetry.
         identity: The `Identity`.
-        emotion: Name of the emotion that the action units were drawn for, or None.
+        emotion: Name of the emotion that the action units were sampled for, or None.
         pose: Yaw, pitch, roll in degrees.
         polygons: region -> list of float32 (n, 2) contours in pixels, behind `mask`.
 
