@@ -122,10 +122,10 @@ parts = {name: spoilt(getattr(pairs, name), k) for k, name in enumerate(("train"
 from emorec import plots
 
 texts, pictures, damage = parts["train"]
-shown = [int(np.flatnonzero(damage == d)[i]) for d in range(3) for i in range(2)]
+shown = [int(np.flatnonzero(damage == d)[i]) for d in range(3) for i in (0, -1)]
 names = ["nothing", "sentence", "picture"]
-plots.images(pictures[shown], titles=[f"spoilt: {names[damage[i]]}" for i in shown], columns=6, size=1.4, smooth=True)
-print("\n".join(f"{pairs.train.labels[i]:>10} · spoilt: {names[damage[i]]:>8} · {texts[i]}" for i in shown))
+plots.images(pictures[shown], titles=[f"{pairs.train.labels[i]}\nspoilt: {names[damage[i]]}" for i in shown], columns=6, size=1.5, smooth=True)
+print("\n".join(f"{pairs.train.labels[i]:>8} · spoilt: {names[damage[i]]:>8} · {texts[i]}" for i in shown))
 
 # %% [markdown]
 # ## Model
@@ -198,7 +198,8 @@ from emorec.multimodal import fusion_layer
 
 layers = {"softmax over an axis of length 1": SumInDisguise(), "softmax over modalities": fusion_layer("attention", units=16)}
 moved = {name: one_epoch(layer) for name, layer in layers.items()}
-moved
+for name, distance in moved.items():
+    print(f"{name}: the scoring parameters moved by {distance:.3f}")
 
 # %% [markdown]
 # ## Train
@@ -405,7 +406,7 @@ yours = features([test_sentence], [picture])
 p = emorec.metrics.probabilities(training.predict(witness, yours))[0]
 pretrained = emorec.MultimodalClassifier.pretrained(sound=None)
 print("pretrained:", pretrained.predict(images=[picture], texts=[test_sentence])[0])
-print("weights:", dict(zip(("sentence", "picture"), weights_of(witness, yours)[0].round(2).tolist())))
+print("weights:", ", ".join(f"{half} {100 * w:.0f} %" for half, w in zip(("sentence", "picture"), weights_of(witness, yours)[0])))
 pd.Series(100 * p, list(pairs.label_set), name="probability %").round(0).astype(int).to_frame().T
 
 # %% [markdown]

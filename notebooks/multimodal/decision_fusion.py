@@ -305,7 +305,7 @@ print("same answers:", np.array_equal(again.predict_proba(data.test.inputs), sta
 # them. As built, both halves show *happiness*.
 
 # %% tags=["user-input"]
-test_sentence = "I can't believe they all came, this is the best birthday I ever had!"
+test_sentence = "We won, and everybody hugged and danced in the street!"
 test_image = None  # a path or an address on this computer
 picture = emorec.faces.render.portrait("happiness", seed=2, size=48).image if test_image is None else test_image
 yours = {"text": fitted["text"].predict_proba([test_sentence])[:, order], "image": fitted["image"].predict_proba([picture])[:, order]}

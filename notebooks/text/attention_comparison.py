@@ -279,7 +279,8 @@ emorec.reporting.publish(
 #
 # This is the same analysis of the recorded experiment `attention`: every encoder under every attention on the two Movie Review datasets, ten
 # folds each. A column is an attention and a row an encoder; the last row is the mean over the encoders. A full circle is a difference
-# that remains after the adjustment for the number of questions, and a hollow one is not.
+# that remains after the adjustment for the number of questions, and a hollow one is not. The row *none* has no encoder, so
+# that attention works on the word vectors themselves.
 
 # %%
 def panels(table, title):

@@ -317,6 +317,7 @@ for ax, (source, title) in zip(axes, (("skip-gram", "word2vec, trained on these 
     vectors = tables[source].loc[[w for w, _ in words]].to_numpy()
     flat = PCA(2, random_state=0).fit_transform(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9))
     plots.word_map([w for w, _ in words], flat, [label for _, label in words], title=title, ax=ax)
+    ax.set(xlabel="first principal component", ylabel="second principal component")
 axes[1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
@@ -379,8 +380,8 @@ emorec.reporting.publish(results, title=f"Accuracy on {data.name} (test), 95 % i
 # ### Exercises
 #
 # 1. Set `encoder = "gru"` and run the notebook again. Does the advantage of GloVe shrink or grow?
-#    <details><summary>Solution</summary>It grows as a rule: a recurrent network has more weights to learn, and is glad of
-#    vectors that mean something from the start. Repeat it with another seed before you believe it.</details>
+#    <details><summary>Solution</summary>It grows as a rule: a recurrent network has more weights to learn, and gains more
+#    from vectors that mean something from the start. Repeat it with another seed before you believe it.</details>
 # 2. Find a pair of words whose vectors are close in GloVe although the emotions they carry are opposite. Are they still
 #    close after training?
 #    <details><summary>Solution</summary>Try <code>happy</code> and <code>sad</code>. The trained vectors are
