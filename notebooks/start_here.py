@@ -87,7 +87,7 @@ answers
 # ## Explain
 #
 # An answer without its reasons is hard to trust. `explain` marks the words that the attention of the network weighed
-# most: the darker a word, the larger its weight. Words that the model does not know are crossed out.
+# most: the stronger the colour of a word, the larger its weight. Words that the model does not know are crossed out.
 
 # %%
 reader.explain("I passed the exam and I could hug the whole world!")

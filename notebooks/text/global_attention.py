@@ -157,8 +157,8 @@ plots.confusion(evaluations["global attention"]);
 # ## Explain
 #
 # The weights of three test sentences follow. They were chosen by rule and not by hand: the right answer of which the
-# network was surest, the right one of which it was least sure, and the wrong one of which it was surest. The darker a
-# word, the larger its weight.
+# network was surest, the right one of which it was least sure, and the wrong one of which it was surest. The
+# stronger the colour of a word, the larger its weight.
 
 # %%
 from emorec.text import explain

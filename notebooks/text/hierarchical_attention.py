@@ -257,8 +257,8 @@ plots.accuracies(evaluations, title=f"{data.name}: {len(data.test)} test reviews
 # %% [markdown]
 # ## Explain
 #
-# Three documents, chosen by rule, with their true label. A row is a sentence; the bar is its weight in the document, and darker
-# words weighed more within their sentence.
+# Three documents, chosen by rule, with their true label. A row is a sentence; the bar is its weight in the document, and the stronger
+# the colour of a word, the more it weighed within its sentence.
 
 # %%
 from emorec.text import explain

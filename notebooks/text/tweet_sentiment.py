@@ -251,8 +251,8 @@ axes[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5));
 # %% [markdown]
 # ## Explain
 #
-# Three test examples, chosen by rule, are answered by the classifier with the balanced loss, with their true label. The darker a
-# word, the larger its weight in the attention.
+# Three test examples, chosen by rule, are answered by the classifier with the balanced loss, with their true label. The stronger
+# the colour of a word, the larger its weight in the attention.
 
 # %%
 from emorec.text import explain

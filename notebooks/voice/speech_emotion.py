@@ -225,8 +225,8 @@ plots.confusion(scores["discriminant, by speaker"], title="discriminant, by spea
 # ## Explain
 #
 # Where in the sound does the answer come from? Two sounds of the test split are shown, chosen by rule: the right answer of
-# the network with the highest probability, and the wrong answer with the highest. The waveform is darker where the
-# attention of the network has more weight; the pitch is below it.
+# the network with the highest probability, and the wrong answer with the highest. The colour of the waveform is stronger
+# where the attention of the network has more weight; the pitch is below it.
 
 # %%
 listener = models["CNN + attention, by speaker"]
