@@ -191,7 +191,7 @@ truth = {"by name": data.label_set.encode(own.labels), "by position": np.array([
 # %%
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
 trap = {}
 for ax, (how, numbers) in zip(axes, truth.items()):
     right = int((predicted == numbers).sum())
@@ -262,7 +262,7 @@ leak["people never seen"] = metrics.mean_interval(unseen, within=(0, 1))
 # the right is what the two splits claim the classifier can do, beside what it does on new people.
 
 # %%
-figure = plt.figure(figsize=(11, 6.2), dpi=80, layout="constrained")
+figure = plt.figure(figsize=(11.5, 6.8), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
 grid = left.subplots(4, 4)
 for row, (how, (first, *_)) in zip((0, 2), folds.items()):

@@ -277,10 +277,10 @@ print(f"largest change of a probability: {abs(same.predict_proba(data.test.input
 #
 # Now it is your turn: write a tweet of your own and run this one cell. The first line is the answer of `text-sentiment`, a model that comes along and was trained on
 # film reviews and comments; it knows no neutral class. Below it is the network with the balanced loss. Trained on the stand-in, that one has seen only a few dozen
-# negative sentences, and here it shows what this costs: it reads the complaint as positive.
+# negative sentences. It reads this outburst as negative, and many milder complaints as positive: try *my train is late again and I am tired of this*.
 
 # %% tags=["user-input"]
-test_sentence = "@landlord the heating is broken again, it is freezing and my kids are crying :( #ThanksForNothing https://t.co/a1B2c3"
+test_sentence = "@airline stop lying to me, give me my money back, you are a disgrace #ThanksForNothing"
 print("text-sentiment:", emorec.load("text-sentiment").predict([test_sentence])[0])
 balanced.explain(test_sentence)
 
