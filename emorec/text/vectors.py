@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ OOV = ("normal", "zeros", "subword")
 HOMES = "word2vec: https://code.google.com/archive/p/word2vec/; GloVe: https://nlp.stanford.edu/projects/glove/"
 
 _BLOCK = 1 << 20  # bytes read at a time
+_BINARY_BLOCK = 1 << 16  # the same of rows that are skipped: they stay in the cache of the processor
 _MOST_DIMENSIONS = 10_000
 _HEAD = 50  # rows that tell how many numbers a row has
 _LONGEST_WORD = 1 << 16  # bytes; more without a space is no word
@@ -315,34 +316,40 @@ def _rows(path, file, wanted):
 
 
 def _binary_rows(file, count, dim, wanted):
-    size, buffer, at, garbled = 4 * dim, b"", 0, 0
-    for row in range(1, count + 1):
-        space = buffer.find(b" ", at)
-        while space < 0 or len(buffer) < space + 1 + size:
-            if space < 0 and len(buffer) - at > _LONGEST_WORD:
-                raise ValueError(f"row {row:,} holds no word")
-            block = file.read(_BLOCK)
-            if not block:
-                raise EOFError(f"it ends in row {row:,} of {count:,}")
-            buffer, at = buffer[at:] + block, 0
-            space = buffer.find(b" ")
-        word = buffer[at:space].lstrip(b"\n")
-        at = space + 1 + size
-        garbled += _garbled(word)
+    size, buffer, row, garbled = 4 * dim, b"", 0, 0
+    # A word, a space and the numbers; of what is no whole row, all at once.
+    pattern = re.compile(rb"([^ ]*+) .{%d}|.+" % size, re.DOTALL)
+    while row < count:
+        if not (block := file.read(_BINARY_BLOCK)):
+            raise EOFError(f"it ends in row {row + 1:,} of {count:,}")
+        buffer += block
+        words = pattern.findall(buffer)
+        ends = list(accumulate([len(word) + 1 + size for word in words]))
+        whole = len(words) - (ends[-1] > len(buffer) or buffer[ends[-1] - size - 1] != ord(" "))
+        words = [word.lstrip(b"\n") for word in words[: min(whole, count - row)]]
+        for i in [i for i, word in enumerate(words) if word in wanted]:
+            yield words[i], _finite(np.frombuffer(buffer, "<f4", dim, ends[i] - size).astype("float32"), row + i + 1)
+        row += len(words)
+        buffer = buffer[ends[len(words) - 1] :] if words else buffer
+        garbled += _garbled(words)
         if garbled > 10 + row // 20:  # a word that was cut is no UTF-8; pieces of numbers are none all the time
             raise ValueError(f"most of its words are none by row {row:,}: are its vectors longer than {dim}?")
-        if word in wanted:
-            yield word, _finite(np.frombuffer(buffer, "<f4", dim, space + 1).astype("float32"), row)
-    if garbled > count // 2 or (buffer[at:] + file.read(_BLOCK)).strip():
+        if row < count and len(buffer) > _LONGEST_WORD and b" " not in buffer:
+            raise ValueError(f"row {row + 1:,} holds no word")
+    if garbled > count // 2 or (buffer + file.read(_BLOCK)).strip():
         raise ValueError(f"it goes on after the {count:,} rows of {dim} numbers that it announces")
 
 
-def _garbled(word):
-    """Whether the bytes of a word are no text."""
+def _garbled(words):
+    """How many of some words, as bytes, are no text."""
+    return 0 if _is_text(b" ".join(words)) else sum(not _is_text(word) for word in words)
+
+
+def _is_text(word):
     try:
-        return not word.decode().isprintable()
+        return word.decode().isprintable()
     except UnicodeDecodeError:
-        return True
+        return False
 
 
 def _text_rows(file, first, count, dim, wanted):

@@ -69,6 +69,15 @@ def test_a_word_is_looked_up_as_is_then_lower_capitalised_upper_and_with_hashes(
     assert "absent" not in words
 
 
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_rows_of_a_binary_file_may_lie_across_blocks(tmp_path, monkeypatch, block):
+    file = binary(tmp_path / "v.bin")
+    whole, _ = read_vectors(file, WORDS)
+    monkeypatch.setattr("emorec.text.vectors._BINARY_BLOCK", block)
+    pieces, _ = read_vectors(file, WORDS)
+    assert pieces.keys() == whole.keys() and all((pieces[word] == whole[word]).all() for word in whole)
+
+
 def test_the_first_of_two_equal_rows_counts_as_in_gensim(tmp_path):
     path = text(tmp_path / "a.txt", ["twice", "twice"], VECTORS[:2])
     np.testing.assert_array_equal(read_vectors(path, ["twice"])[0]["twice"], VECTORS[0])

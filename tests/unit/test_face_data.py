@@ -158,6 +158,22 @@ def test_a_corrupt_row_is_named_or_left_out(tmp_path, bad):
     assert len(read.notes) == 1 and "line 5" in read.notes[0] and words in read.notes[0]
 
 
+def test_rows_read_together_are_those_read_one_by_one():
+    rng = np.random.default_rng(0)
+    plain = [" ".join(map(str, rng.integers(0, 256, 2304))).encode() for _ in range(4)]
+    accepted = 0
+    for _ in range(300):
+        text = bytearray(plain[0])
+        for i in rng.integers(0, len(text), rng.integers(0, 3)).tolist():
+            text[i : i + int(rng.integers(0, 2))] = bytes([rng.choice([*b"0123456789 ", *b"x-.\n"])])
+        together = fer._numbers_together([plain[1], bytes(text), plain[2]])
+        if together is not None:
+            assert (together[1] == fer._numbers(bytes(text))).all() and (together[2] == fer._numbers(plain[2])).all()
+            accepted += 1
+    assert 100 < accepted < 300
+    assert fer._numbers_together([plain[0] + b" 1", plain[1][plain[1].index(b" ") + 1 :]]) is None  # one lends another
+
+
 def test_a_table_cut_short_is_refused(tmp_path):
     data = fer_csv(fer_rows())
     with pytest.raises(DataCorrupt, match="line 22"):
