@@ -307,7 +307,7 @@ print("same answers:", np.array_equal(again.predict_proba(data.test.inputs), sta
 # %% tags=["user-input"]
 test_sentence = "We won, and everybody hugged and danced in the street!"
 test_image = None  # a path or an address on this computer
-picture = emorec.faces.render.portrait("happiness", seed=2, size=48).image if test_image is None else test_image
+picture = emorec.faces.render.portrait("happiness", seed=3, size=48).image if test_image is None else test_image
 yours = {"text": fitted["text"].predict_proba([test_sentence])[:, order], "image": fitted["image"].predict_proba([picture])[:, order]}
 pretrained = emorec.MultimodalClassifier.pretrained(sound=None)
 print("pretrained:", pretrained.predict(images=[picture], texts=[test_sentence])[0])
