@@ -175,6 +175,7 @@ for ax, (title, split) in zip(axes, shown.items()):
 # %%
 settings = dict(encoder=encoder, embedding=embedding, attention=attention, units=32, dropout=0.5, learning_rate=0.003, epochs=epochs, seed=seed)
 classifier = emorec.TextClassifier(**settings, monitor="macro_f1", patience=5)
+classifier
 
 # %% [markdown]
 # ## Train

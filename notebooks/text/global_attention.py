@@ -48,7 +48,7 @@ import emorec; emorec.about(install=True)
 
 # %% tags=["parameters"]
 dataset = "sample-sentences"  # @param ["sample-sentences", "sample-reviews", "movie-polarity", "movie-subjectivity"]
-encoder = "bilstm"  # @param ["bilstm", "lstm", "gru", "bigru", "rnn", "cnn", "none"]
+encoder = "bilstm"  # @param ["bilstm", "lstm", "gru", "bigru", "rnn", "cnn"]
 embedding = "glove"  # @param ["glove", "learned"]
 epochs = 14  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}
@@ -303,7 +303,7 @@ emorec.reporting.publish(
 #
 # ### Exercises
 #
-# 1. Set `encoder = "none"` in the parameters, so that attention works on the word vectors themselves. What happens to the
+# 1. Type `encoder = "none"` into the parameters, so that attention works on the word vectors themselves. What happens to the
 #    accuracy, and what to the gap between attention and integrated gradients in the right picture?
 #    <details><summary>Solution</summary>The accuracy falls, because a bare word vector knows nothing of its neighbours
 #    (a negation, for instance). The two curves move closer together: there each weight belongs to one word alone.</details>

@@ -317,7 +317,6 @@ for ax, (source, title) in zip(axes, (("skip-gram", "word2vec, trained on these 
     vectors = tables[source].loc[[w for w, _ in words]].to_numpy()
     flat = PCA(2, random_state=0).fit_transform(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9))
     plots.word_map([w for w, _ in words], flat, [label for _, label in words], title=title, ax=ax)
-    ax.set(xlabel="first principal component", ylabel="second principal component")
 axes[1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
