@@ -245,7 +245,7 @@ for seed in range(seeds):
         answers[f"{name}, frozen", seed] = frozen(source, part, seed)
         answers["from scratch" if source is None else f"{name}, fine-tuned", seed] = tuned(source, part, seed)
     answers["posed faces, as it is", seed] = learnt["posed faces"].predict(test.inputs)
-print(len(part), "labelled pictures of the target;", len(answers), "answers to the test split")
+print(len(part), "labelled pictures of the target;", len(answers), "answers to the test part")
 
 # %% [markdown]
 # Where its weights were downloaded, the large backbone is frozen for a third of the epochs and then fine-tuned.
