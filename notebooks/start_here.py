@@ -123,11 +123,12 @@ plt.show()
 # ### A voice
 #
 # The third model listens to how something is said and not to the words. It was trained on actors who speak German. The sound below
-# is synthesised, a babble in the voice of somebody angry, so that no recording of a person has to come along; the model has never
-# heard such a sound, and its answer is worth little here. For a recording of speech the card says how often it is right.
+# is synthesised, a babble in the voice of somebody sad, so that no recording of a person has to come along. The model has never
+# heard such sounds. It reads this one correctly and takes most others for boredom, so its answers are worth little here; for
+# a recording of speech the card says how often it is right.
 
 # %%
-sound, _ = emorec.voice.synthesis.voice("anger", seed=3)
+sound, _ = emorec.voice.synthesis.voice("sadness", seed=4)
 voice_reader = emorec.load("voice-emotion")
 display(sound)
 pd.Series(voice_reader.predict_proba([sound])[0], index=list(voice_reader.label_set_)).round(2).to_frame("probability").T
