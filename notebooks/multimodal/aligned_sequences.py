@@ -252,7 +252,7 @@ few = {key: value[:200] for key, value in x_test.items()}
 # %% [markdown]
 # ### What a stream is worth
 #
-# The same test sentences are answered with one stream missing, which the models are told by `presence`. None was trained for
+# The same test sentences are answered with one stream missing, which the models know by `presence`. None was trained for
 # this, so a loss has two possible reasons: the stream was needed, or its absence is itself something new. The face is noise
 # by construction, so whatever a model loses without it is of the second kind. MulT loses most, because its attention has
 # always had a third stream to distribute weight to; modality dropout in training (see
@@ -294,7 +294,7 @@ pd.Series({name: 100 * hit.mean() for name, hit in at_cue.items()}, name="larges
 # %% [markdown]
 # ### Where a word looks for its voice
 #
-# MulT is not told which step of the voice belongs to which word. The picture shows the attention from the
+# MulT does not know which step of the voice belongs to which word. The picture shows the attention from the
 # words (rows) to the voice (columns) over the test sentences of twelve words, as the mean over its heads; what is missing to a
 # sum of 1 goes to an empty slot, which stands for "nothing". A bright diagonal is an
 # alignment that was learnt. This network has it for the first half of a sentence and hardly for the second.

@@ -67,7 +67,7 @@ import numpy as np
 examples, epochs = (400, 3) if fast else (examples, epochs)
 modalities, best = ("first", "second"), 0.945
 
-def draw(n, number):
+def sampled(n, number):
     """Inputs by modality, classes (n,), and whether the first modality is the reliable one (n,)."""
     rng = np.random.default_rng([seed, number])
     y, good = rng.integers(2, size=(2, n))
@@ -83,16 +83,16 @@ def draw(n, number):
 # them and decides nothing.
 
 # %%
-draws = range(1 if fast else 3)
-train_parts = [draw(examples, number) for number in draws]
-x_test, y_test, first_good = draw(4000, 99)
-print(f"{examples} examples to train, {len(draws)} times; {len(y_test)} to test")
+times = range(1 if fast else 3)
+train_parts = [sampled(examples, number) for number in times]
+x_test, y_test, first_good = sampled(4000, 99)
+print(f"{examples} examples to train, {len(times)} times; {len(y_test)} to test")
 
 # %% [markdown]
 # ### Sentences and faces, some of them spoilt
 #
 # The second data are bundled sentences and rendered faces, paired by label. In a third of the pairs the picture is lost in noise,
-# and in another third the sentence is cut after its first two words. The model is not told which; it has to see this for
+# and in another third the sentence is cut after its first two words. The model does not know which; it has to see this for
 # itself.
 
 # %%
@@ -493,7 +493,7 @@ emorec.reporting.publish({
 #
 # ### Exercises
 #
-# 1. Remove the sign of reliability from the synthetic task: set the factor 2.0 in `draw` to 0. What happens to the AUC and to the
+# 1. Remove the sign of reliability from the synthetic task: set the factor 2.0 in `sampled` to 0. What happens to the AUC and to the
 #    accuracy?
 #    <details><summary>Solution</summary>The AUC falls to about 0.5, since nothing in a sample shows which modality is reliable. The
 #    accuracy falls to that of the weighted sum.</details>

@@ -333,7 +333,7 @@ emorec.reporting.publish({
 # gains least. Stacking learns a rule that is about as good as the product. Where a face is missing, a rule falls back on the
 # sentence by itself. Where the class lies *between* the modalities, no rule helps, and features must be fused instead.
 #
-# With 231 test examples, five points can be told apart but not one or two, so the order of product, stacking and vote is not
+# With 231 test examples, differences of five points are visible and those of one or two are not, so the order of product, stacking and vote is not
 # settled. The faces are rendered, and nobody says one thing with words and another with the face. A lower `congruence`
 # shows what unreliable witnesses do to each rule.
 #

@@ -79,7 +79,7 @@ print(*(f"{name}: {sampled.protocol}" for name, sampled in data.items()), sep="\
 # %% [markdown]
 # ## Look at it
 #
-# Seen along the two directions that matter (which no method is told), each task is a picture. In the middle one no straight line
+# Seen along the two directions that matter (which no method knows), each task is a picture. In the middle one no straight line
 # separates the colours. This is why no sum of two scores can solve it: the boundary of $g(x_1) + h(x_2)$, with any
 # functions $g$ and $h$ that each see one modality, cannot be a cross.
 
@@ -256,7 +256,7 @@ emap.unstack(0).loc[names].round(0).astype(int)
 #
 # The pictures show the probability of *positive* over the plane of the first figure, for the task exclusive-or, with all other
 # features 0. The white line is where a model is undecided, and the exact answer is on the left. A model without an
-# interaction draws straight lines through the middle of the cross.
+# interaction has straight lines through the middle of the cross.
 
 # %%
 grid = np.stack(np.meshgrid(np.linspace(-4, 4, 61), np.linspace(-4, 4, 61)), axis=-1).reshape(-1, 2)

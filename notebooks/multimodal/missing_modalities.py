@@ -16,7 +16,7 @@
 #
 # <!-- launch -->
 #
-# **What does a model of two modalities do when one of them is missing, and how should it be told?** A model that learnt
+# **What does a model of two modalities do when one of them is missing, and how should it learn of that?** A model that learnt
 # from pairs of faces and sentences will meet halves: the camera is covered, or the sentence was not understood. Two
 # decisions are taken about this, often without noticing. The first is how a missing half is reported to the model: its
 # numbers are replaced by zeros and nothing is said, or a *presence mask* says that they are missing and the layer leaves
@@ -191,7 +191,7 @@ for name, parts in (("label-paired", signs), ("faces and sentences", face_text))
 # %% [markdown]
 # Second, mask or zeros, on faces and sentences. One pair of models learns from complete pairs and first meets halves in the
 # test. Another pair learns from training data in which a third of the pairs lack a half, the same ones for both. In each
-# case one model is told what is missing by the mask, in training and test, and the other finds zeros.
+# case the mask says to one model what is missing, in training and test, and the other finds zeros.
 
 # %%
 x, y = face_text["train"]

@@ -17,7 +17,7 @@
 # <!-- launch -->
 #
 # Global attention asks how much each word matters to the sentence. **Self-attention** asks how much each word matters *to
-# each other word*: a sentence of $T$ words has $T \times T$ weights, which can be drawn as a map. It is the mechanism that
+# each other word*: a sentence of $T$ words has $T \times T$ weights, which can be shown as a map. It is the mechanism that
 # transformers are built of. This notebook asks what it can do that an average of words cannot, and answers with a task
 # in which two words decide together: *clever* and *not clever*. **Structured self-attention** (Lin et al., 2017), which
 # takes several looks at a sentence, is compared with it.

@@ -150,8 +150,8 @@ pd.DataFrame({"number": ids, "word": [encoding.words[i] for i in ids]}).T
 #
 # $$\ln \sigma(u_c^\top v_w) + \sum_{k=1}^{5} \ln \sigma(-u_{c_k}^\top v_w),$$
 #
-# where $\sigma$ is the logistic function and the words $c_k$ are sampled at random: real neighbours are told apart from
-# random ones. No label is used. GloVe (Pennington et al., 2014) fits the vectors to a table of how often each pair of
+# where $\sigma$ is the logistic function and the words $c_k$ are sampled at random: real neighbours are distinguished
+# from random ones. No label is used. GloVe (Pennington et al., 2014) fits the vectors to a table of how often each pair of
 # words occurs together. Its vectors were trained on six billion words; ours below on the sentences of the sample alone.
 
 # %%
