@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 import zipfile
@@ -190,6 +191,12 @@ class Classifier(ClassifierMixin, BaseEstimator):
             checkpoint=checkpoint,
             progress=progress,
         )
+
+    def _settings_of(self, builder: Callable) -> dict[str, Any]:
+        """Those of the classifier's parameters that a function or class takes, too, by name."""
+        return {
+            name: getattr(self, name) for name in inspect.signature(builder).parameters if name in self.get_params()
+        }
 
     def _factors(self) -> list[float] | None:
         """For each trainable variable what the learning rate is multiplied with; None: the same rate everywhere."""

@@ -130,15 +130,7 @@ class FaceClassifier(SceneReader, Classifier):
         return self.encoding_(inputs, **how)
 
     def _build(self, classes):
-        return build_face_model(
-            self.model,
-            self.encoding_.shape,
-            classes,
-            width=self.width,
-            dropout=self.dropout,
-            weights=self.weights,
-            backbone_size=self.backbone_size,
-        )
+        return build_face_model(self.model, self.encoding_.shape, classes, **self._settings_of(build_face_model))
 
     def _training_options(self, n=FEW):
         random = self.model not in BACKBONES or self.weights is None

@@ -48,9 +48,7 @@ class Fusion(keras.layers.Layer):
         True
     """
 
-    options: tuple[
-        str, ...
-    ] = ()  # constructor arguments; each is an attribute of the same name and goes into the config
+    options: tuple[str, ...] = ()  # constructor arguments: attributes of these names, which go into the config
     least = 2  # modalities
 
     def __init__(self, **kwargs: Any) -> None:
@@ -75,6 +73,12 @@ class Fusion(keras.layers.Layer):
                 f"{type(self).__name__} fuses step by step: the sequences must be aligned to one length, not "
                 f"{[s[1] for s in shapes]}. CrossModalAttention with target= takes unaligned ones."
             )
+
+    def aligned_shapes(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        """`check_shapes` of layers that fuse step by step."""
+        shapes = self.check_shapes(input_shape)
+        self.same_steps(shapes)
+        return shapes
 
     def prepare(
         self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None

@@ -215,14 +215,8 @@ class MultimodalClassifier(Classifier):
         head = build_fusion_model(
             {name: v.shape[1] for name, v in vectors.items()},
             len(self.label_set_),
-            fusion=self.fusion,
-            fusion_options=self.fusion_options,
             scaling=statistics(vectors, x["presence"]),
-            encoder_units=self.encoder_units,
-            hidden=self.hidden,
-            dropout=self.dropout,
-            modality_dropout=self.modality_dropout,
-            hybrid=self.hybrid,
+            **self._settings_of(build_fusion_model),
         )
         self.history_ = self._train(
             Examples(x, train.targets, train.weights), (x_validation, validation.targets),

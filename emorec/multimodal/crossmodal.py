@@ -111,12 +111,22 @@ class AttentionBlock(keras.layers.Layer):
 
 
 class TokenFusion(Fusion):
-    """Base of the fusions below: projects every modality to ``units`` and adds positions to sequences.
+    """Base of the two fusions below: projects every modality to ``units`` and adds positions to sequences.
 
     Example:
         >>> issubclass(BottleneckFusion, TokenFusion)
         True
     """
+
+    units: int
+    heads: int
+    dropout: float
+
+    def block(self, name: str) -> AttentionBlock:
+        """A built `AttentionBlock` of this layer's settings."""
+        block = AttentionBlock(self.units, self.heads, self.dropout, name=f"block_{name}", dtype=self.dtype_policy)
+        block.build((None, None, self.units))
+        return block
 
     def project_all(
         self, inputs: Sequence[Tensor], presence: Tensor, mask: Tensor
@@ -186,14 +196,7 @@ class CrossModalAttention(TokenFusion):
         targets = everyone if self.target is None else [self.target]
         self.pairs = [(t, s) for t in targets for s in everyone if s != t]
         self.project = self.dense_each(self.units, shapes)
-        self.blocks = []
-        for t, s in self.pairs:
-            for i in range(self.layers):
-                block = AttentionBlock(
-                    self.units, self.heads, self.dropout, name=f"block_{t}_{s}_{i}", dtype=self.dtype_policy
-                )
-                block.build((None, None, self.units))
-                self.blocks.append(block)
+        self.blocks = [self.block(f"{t}_{s}_{i}") for t, s in self.pairs for i in range(self.layers)]
 
     def call(
         self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None, training: bool | None = None,
@@ -255,22 +258,14 @@ class BottleneckFusion(TokenFusion):
         self.dropout = dropout
 
     def build(self, input_shape: Any) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         self.project = self.dense_each(self.units, shapes)
         self.bottleneck = self.add_weight(
             shape=(self.tokens, self.units),
             initializer=keras.initializers.RandomNormal(stddev=0.02),
             name="bottleneck",
         )
-        self.blocks = []
-        for i in range(self.layers):
-            for m in range(len(shapes)):
-                block = AttentionBlock(
-                    self.units, self.heads, self.dropout, name=f"block_{i}_{m}", dtype=self.dtype_policy
-                )
-                block.build((None, None, self.units))
-                self.blocks.append(block)
+        self.blocks = [self.block(f"{i}_{m}") for i in range(self.layers) for m in range(len(shapes))]
 
     def call(
         self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None, training: bool | None = None
@@ -392,8 +387,7 @@ class MemoryFusion(Fusion):
         self.repeats = repeats
 
     def build(self, input_shape: Any) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         sizes = [s[-1] for s in shapes]
         cell = MemoryFusionCell(self.units, self.memory, sizes, name="cell", dtype=self.dtype_policy)
         self.rnn = keras.layers.RNN(cell, return_sequences=True, name="rnn", dtype=self.dtype_policy)

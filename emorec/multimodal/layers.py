@@ -27,15 +27,55 @@ class Concatenation(Fusion):
     """
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        self.same_steps(self.check_shapes(input_shape))
+        self.aligned_shapes(input_shape)
 
     def call(self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None) -> Tensor:
         xs, _, _ = self.prepare(inputs, presence, mask)
         return ops.concatenate(xs, axis=-1)
 
 
+class _WeightedProjections(Fusion):
+    """Base of the fusions that add up one projection a modality under weights; the scores of these differ."""
+
+    options = ("units",)
+    activation: str | None = "tanh"
+
+    def __init__(self, units: int = 64, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        positive(self, units=units)
+        self.units = units
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        shapes = self.aligned_shapes(input_shape)
+        self.project = self.dense_each(self.units, shapes, self.activation)
+        self.build_scores(shapes)
+
+    def build_scores(self, shapes: list[Shape]) -> None:
+        """Makes the weights of `scores`."""
+        raise NotImplementedError
+
+    def scores(self, xs: Sequence[Tensor], hs: Sequence[Tensor]) -> Tensor:
+        """Scores of the M modalities and their projections: (..., M), or (..., units, M) for each feature."""
+        raise NotImplementedError
+
+    def call(
+        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor:  # fmt: skip
+        xs, present, _ = self.prepare(inputs, presence, mask)
+        hs = [dense(x) for dense, x in zip(self.project, xs)]
+        scores = self.scores(xs, hs)
+        if len(scores.shape) == len(hs[0].shape):
+            weights = presence_weights(scores, present)
+            fused = combine(hs, weights)
+        else:
+            gates = presence_weights(scores, present[..., None, :])
+            fused, weights = combine(hs, ops.swapaxes(gates, -1, -2)), ops.mean(gates, axis=-2)
+        return (fused, weights) if return_attention_scores else fused
+
+
 @register
-class WeightedSum(Fusion):
+class WeightedSum(_WeightedProjections):
     """Sum of linear projections under learned weights, the same for every sample: additive, no interaction.
 
     ``h = sum_m a_m (W_m x_m + b_m)``, ``a = softmax(v)`` over the present modalities.
@@ -48,29 +88,13 @@ class WeightedSum(Fusion):
         (2, 8)
     """
 
-    options = ("units",)
+    activation = None
 
-    def __init__(self, units: int = 64, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        positive(self, units=units)
-        self.units = units
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
-        self.project = self.dense_each(self.units, shapes)
+    def build_scores(self, shapes: list[Shape]) -> None:
         self.importance = self.add_weight(shape=(len(shapes),), initializer="zeros", name="importance")
 
-    def call(
-        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
-        return_attention_scores: bool = False,
-    ) -> Tensor:  # fmt: skip
-        xs, present, _ = self.prepare(inputs, presence, mask)
-        hs = [dense(x) for dense, x in zip(self.project, xs)]
-        scores = ops.broadcast_to(self.importance, (*ops.shape(hs[0])[:-1], len(hs)))
-        weights = presence_weights(scores, present)
-        fused = combine(hs, weights)
-        return (fused, weights) if return_attention_scores else fused
+    def scores(self, xs: Sequence[Tensor], hs: Sequence[Tensor]) -> Tensor:
+        return ops.broadcast_to(self.importance, (*ops.shape(hs[0])[:-1], len(hs)))
 
 
 @register
@@ -97,8 +121,7 @@ class Hadamard(Fusion):
         self.rank = rank
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         rank = self.rank or self.units
         self.project = self.dense_each(rank, shapes, "tanh")
         self.pool = self.dense(self.units, rank, name="pool")
@@ -112,7 +135,7 @@ class Hadamard(Fusion):
 
 
 @register
-class GatedMultimodalUnit(Fusion):
+class GatedMultimodalUnit(_WeightedProjections):
     """Gates decide per feature which modality to believe (Arevalo et al. 2017, GMU).
 
     ``h_m = tanh(W_m x_m)``; ``z = softmax over m of (V_m [x_1; ...; x_M])``, per feature;
@@ -128,35 +151,17 @@ class GatedMultimodalUnit(Fusion):
         (2, 8)
     """
 
-    options = ("units",)
-
-    def __init__(self, units: int = 64, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        positive(self, units=units)
-        self.units = units
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
-        self.project = self.dense_each(self.units, shapes, "tanh")
+    def build_scores(self, shapes: list[Shape]) -> None:
         everything = sum(s[-1] for s in shapes)
         self.gates = [self.dense(self.units, everything, name=f"gate_{m}") for m in range(len(shapes))]
 
-    def call(
-        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
-        return_attention_scores: bool = False,
-    ) -> Tensor:  # fmt: skip
-        xs, present, _ = self.prepare(inputs, presence, mask)
-        hs = [dense(x) for dense, x in zip(self.project, xs)]
+    def scores(self, xs: Sequence[Tensor], hs: Sequence[Tensor]) -> Tensor:
         everything = ops.concatenate(xs, axis=-1)
-        scores = ops.stack([gate(everything) for gate in self.gates], axis=-1)  # (..., units, M)
-        gates = presence_weights(scores, present[..., None, :])
-        fused = combine(hs, ops.swapaxes(gates, -1, -2))
-        return (fused, ops.mean(gates, axis=-2)) if return_attention_scores else fused
+        return ops.stack([gate(everything) for gate in self.gates], axis=-1)
 
 
 @register
-class ModalityAttention(Fusion):
+class ModalityAttention(_WeightedProjections):
     """One weight per modality and sample by attention (after Poria et al. 2017, ICDM, equations 1-3).
 
     1. ``h_m = tanh(W_m x_m + b_m)``
@@ -174,30 +179,12 @@ class ModalityAttention(Fusion):
         (2, 8)
     """
 
-    options = ("units",)
-
-    def __init__(self, units: int = 64, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        positive(self, units=units)
-        self.units = units
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
-        self.project = self.dense_each(self.units, shapes, "tanh")
+    def build_scores(self, shapes: list[Shape]) -> None:
         self.hidden = self.dense(self.units, self.units, "tanh", name="hidden")
         self.score = self.dense(1, self.units, use_bias=False, name="score")  # softmax ignores a bias
 
-    def call(
-        self, inputs: Sequence[Tensor], presence: Tensor = None, mask: Tensor = None,
-        return_attention_scores: bool = False,
-    ) -> Tensor:  # fmt: skip
-        xs, present, _ = self.prepare(inputs, presence, mask)
-        hs = [dense(x) for dense, x in zip(self.project, xs)]
-        scores = ops.concatenate([self.score(self.hidden(h)) for h in hs], axis=-1)  # (..., M)
-        weights = presence_weights(scores, present)
-        fused = combine(hs, weights)
-        return (fused, weights) if return_attention_scores else fused
+    def scores(self, xs: Sequence[Tensor], hs: Sequence[Tensor]) -> Tensor:
+        return ops.concatenate([self.score(self.hidden(h)) for h in hs], axis=-1)
 
 
 @register
@@ -225,8 +212,7 @@ class TensorFusion(Fusion):
         self.units = units
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         size = (self.units + 1) ** len(shapes)
         if size > self.largest:
             raise BadInput(
@@ -274,8 +260,7 @@ class LowRankFusion(Fusion):
         self.rank = rank
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         self.factors, self.constants = [], []
         for m, shape in enumerate(shapes):
             kernel = self.add_weight(
@@ -323,8 +308,7 @@ class FiLM(Fusion):
         self.target = target
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        shapes = self.check_shapes(input_shape)
-        self.same_steps(shapes)
+        shapes = self.aligned_shapes(input_shape)
         if not 0 <= self.target < len(shapes):
             raise BadInput(f"FiLM: target={self.target} is no position among {len(shapes)} modalities.")
         self.project = self.dense(self.units, shapes[self.target][-1], name="project")

@@ -171,22 +171,11 @@ class TextClassifier(Classifier):
                 self.encoding_ = WordPieces(self.encoding_.vocabulary, min(self.max_length, self.encoding_.limit))
             return
         if self._tfidf:
-            self.encoding_ = TfidfEncoder(
-                max_features=min(self.max_words, 5000),
-                min_count=self.min_count,
-                lowercase=self.lowercase,
-                tweets=self.tweets,
-            ).fit(texts)
+            most = min(self.max_words, 5000)
+            self.encoding_ = TfidfEncoder(max_features=most, **self._settings_of(TfidfEncoder)).fit(texts)
             return
-        self.encoding_ = TextEncoder(
-            max_words=self.max_words,
-            min_count=self.min_count,
-            max_length=self.max_length,
-            max_sentences=self.max_sentences if self.attention == "hierarchical" else None,
-            lowercase=self.lowercase,
-            keep=self.keep,
-            tweets=self.tweets,
-        )
+        sentences = {} if self.attention == "hierarchical" else {"max_sentences": None}
+        self.encoding_ = TextEncoder(**self._settings_of(TextEncoder) | sentences)
         self.encoding_.fixed = self._fixed
         if self.embedding == "learned":
             self.encoding_.fit(texts)
@@ -233,29 +222,18 @@ class TextClassifier(Classifier):
         if self._tfidf:
             hidden = (self.units,) * self.layers
             return build_vector_model(self.encoding_.vocabulary_size, classes, hidden, self.dropout, self.seed)
+        settings = self._settings_of(build_text_model) | {
+            "kernel_sizes": tuple(self.kernel_sizes),
+            "max_length": self.encoding_.limit,
+        }
         network = build_text_model(
             vocabulary_size=self.encoding_.vocabulary_size,
             classes=classes,
-            encoder=self.encoder,
-            attention=self.attention,
-            embedding_dim=self.embedding_dim,
             embedding_matrix=self._matrix,
             shared_vectors=getattr(self.encoding_, "shared", None) is not None,
             trainable_embedding=self.embedding_trainable is True,
-            units=self.units,
-            attention_units=self.attention_units,
-            layers=self.layers,
-            dropout=self.dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            heads=self.heads,
-            scoring=self.scoring,
-            hops=self.hops,
-            penalty=self.penalty,
-            filters=self.filters,
-            kernel_sizes=tuple(self.kernel_sizes),
-            max_length=self.encoding_.limit,
             transformer=self._start and {**self._start.settings, "dropout": self.encoder_dropout},
-            seed=self.seed,
+            **settings,
         )
         if self._start:
             self._start.fill(network.get_layer("encoder"))

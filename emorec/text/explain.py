@@ -19,14 +19,13 @@ import numpy as np
 from emorec.errors import BadInput
 from emorec.plots import shown_token
 from emorec.text.encoded import unknown_count
-from emorec.types import Numbers, Strings
+from emorec.types import Strings
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-BINS = (0.01, 0.05, 0.10, 0.20, 0.50)  # shares of the words that DeYoung et al. (2020, section 4) take away
 WORDS_SHOWN, CLASSES_SHOWN = 1000, 8
 BATCH = 256
 _PARTS = WeakKeyDictionary()  # compiled halves of the models in use
@@ -388,42 +387,7 @@ def _gradient_parts(clf):
     return _PARTS.setdefault(clf.model_, parts)
 
 
-# ------------------------------------------------------------------------------------------- faithfulness
-
-
-def comprehensiveness(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> float:
-    """Loss of the target's probability when the most important words go (DeYoung et al. 2020, eq. 1).
-
-    The mean over ``bins``: for each, the ceil(share x T) words of largest weight are taken away. High is good.
-    """
-    return faithfulness(clf, explanation, bins)[0]
-
-
-def sufficiency(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> float:
-    """Loss of the target's probability when only the most important words stay (DeYoung et al. 2020, eq. 2).
-
-    The mean over ``bins``, as in `comprehensiveness`. Low is good; it may be negative.
-    """
-    return faithfulness(clf, explanation, bins)[1]
-
-
-def faithfulness(clf: Any, explanation: Explanation, bins: Numbers = BINS) -> tuple[float, float]:
-    """(comprehensiveness, sufficiency) in one pass (DeYoung et al. 2020, arXiv:1911.03429, section 4)."""
-    tokens, n = explanation.tokens, len(explanation.tokens)
-    if not n:
-        raise BadInput("An explanation without words cannot be tested.")
-    order = np.argsort(-explanation.weights, kind="stable")
-    rests, tops = [], []
-    for share in bins:
-        chosen = np.zeros(n, dtype=bool)
-        chosen[order[: int(np.ceil(share * n - 1e-9))]] = True
-        rests.append([token for token, top in zip(tokens, chosen) if not top])
-        tops.append([token for token, top in zip(tokens, chosen) if top])
-    rows = np.asarray(clf.proba_from_tokens([tokens, *rests, *tops]), dtype="float64")
-    target = explanation.target
-    c = int(rows[0].argmax()) if target is None else clf.label_set_.index(target)
-    losses = (rows[0, c] - rows[1:, c]).reshape(2, len(bins)).mean(axis=1)
-    return float(losses[0]), float(losses[1])
+# ------------------------------------------------------------------------------------- what is believed
 
 
 def rank_agreement(first: Any, second: Any) -> float:
@@ -436,51 +400,6 @@ def rank_agreement(first: Any, second: Any) -> float:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(kendalltau(a, b).statistic)
-
-
-def compare_explanations(
-    clf: Any, texts: Strings, *, methods: Mapping[str, Callable] = METHODS, seed: int = 0,
-    progress: Callable | None = None,
-) -> pd.DataFrame:  # fmt: skip
-    """How faithful the methods are on the same texts, beside random and uniform weights.
-
-    Args:
-        clf: See the module. All methods explain its most probable class.
-        texts: Texts with at least one word.
-        methods: Dict of name to ``method(clf, text) -> Explanation``.
-        seed: Of the random weights, a different draw for each text.
-        progress: Wraps the texts, e.g. ``tqdm``.
-
-    Returns:
-        DataFrame indexed by method: n; comprehensiveness and sufficiency, each with the 95 % t interval of its mean
-        over the texts (``_low``, ``_high``; NaN for a single text); agreement: mean Kendall tau with leave-one-out.
-    """
-    import pandas as pd
-
-    texts, rows = list(texts), {name: [] for name in methods}
-    if not texts:
-        raise BadInput("There are no texts to explain.")
-    for i, text in enumerate(progress(texts) if progress else texts):
-        reference = leave_one_out(clf, text)
-        for name, method in methods.items():
-            if method is random_attribution:
-                attribution = random_attribution(clf, text, seed=[seed, i])
-            else:
-                attribution = reference if method is leave_one_out else method(clf, text)
-            rows[name].append((*faithfulness(clf, attribution), rank_agreement(attribution, reference)))
-    table = {name: _summary(np.array(values)) for name, values in rows.items()}
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
-
-
-def _summary(values):
-    from emorec.metrics import mean_interval
-
-    row = {"n": len(values)}
-    for name, column in (("comprehensiveness", values[:, 0]), ("sufficiency", values[:, 1])):
-        mean, low, high = mean_interval(column) if len(column) > 1 else (column[0], np.nan, np.nan)
-        row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
-    tau = values[:, 2][np.isfinite(values[:, 2])]
-    return row | {"agreement": tau.mean() if len(tau) else np.nan}
 
 
 def deletion_curves(

@@ -168,19 +168,8 @@ class VoiceClassifier(Classifier):
         x = FrameBatches.joined(heard)
         y = np.concatenate([train.targets] * len(heard))
         weights = None if train.weights is None else np.concatenate([train.weights] * len(heard))
-        self.model_ = build_voice_model(
-            features=COLUMNS,
-            classes=len(self.label_set_),
-            encoder=self.encoder,
-            attention=self.attention or "global",
-            units=self.units,
-            attention_units=self.attention_units,
-            filters=self.filters,
-            kernel_size=self.kernel_size,
-            layers=self.layers,
-            dropout=self.dropout,
-            seed=self.seed,
-        )
+        settings = self._settings_of(build_voice_model) | {"attention": self.attention or "global"}
+        self.model_ = build_voice_model(features=COLUMNS, classes=len(self.label_set_), **settings)
         seen = (self._encode(validation.inputs), validation.targets)
         self.history_ = self._train(Examples(x, y, weights), seen, checkpoint=checkpoint, progress=progress)
 
