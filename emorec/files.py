@@ -19,8 +19,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     ``path`` are made. The temporary file has the suffix of ``path``, since some writers look at it.
 
     Example:
-        >>> with replacing("results/table.csv") as temporary:  # doctest: +SKIP
-        ...     frame.to_csv(temporary)
+        >>> with replacing("results/table.csv") as temporary:
+        ...     _ = temporary.write_text("text,label")
+        >>> Path("results/table.csv").read_text()
+        'text,label'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -38,8 +38,9 @@ def described(experiment: str) -> dict:
 def summary(experiment: str, folder: FilePath | None = None) -> list[dict]:
     """Mean and 95 % interval of each metric, per dataset and model.
 
-    Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Over
-    seeds on one test split it joins the seeds' variance with the sampling error of that split
+    Over folds the interval is the t-interval corrected for overlapping training sets (Nadeau & Bengio 2003). Of a
+    single run it is the one that `emorec.metrics.evaluate` recorded, which the cards of the shipped models show, too.
+    Over seeds on one test split it joins the seeds' variance with the sampling error of that split
     (`emorec.metrics.seeds_interval`), so that it never shrinks below what the size of the test split allows; where
     every seed has a test split of its own, as in the experiment `synthetic-tasks`, it is wider than need be. A metric
     of which a record does not hold the sampling error has no interval: low and high are the mean.
@@ -84,6 +85,8 @@ def _interval(values, records):
         return tuple(corrected_t_test(points, test_to_train(records[0])))[:3]
     if not all(isinstance(v, list) for v in values):
         return mean, mean, mean
+    if len(values) == 1:
+        return tuple(values[0])
     errors = [(v[2] - v[1]) / (2 * 1.96) for v in values]
     return tuple(seeds_interval(points, float(np.mean(np.square(errors)))))
 

@@ -24,6 +24,14 @@ def real():
     return real_data
 
 
+@pytest.fixture(scope="module")
+def saved_classifier():
+    """The text classifier that an earlier version saved."""
+    import emorec
+
+    return emorec.load(ROOT / "tests/unit/saved/text.emorec")
+
+
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
     """Another Python, started at its first use, that reads what a test has saved: see tests/unit/layer_checks.py."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emorec.datasets import cards
 from emorec.files import write_text
+from experiments.pretrained import cards as model_cards
 from tools import diagrams, faults, notebooks, overview, performance, results
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     yield from results.documents()
     yield ROOT / "notebooks" / "README.md", lambda text: overview.page()
     yield ROOT / "data" / "README.md", lambda text: cards.readme()
+    yield model_cards.FOLDER / "models.toml", lambda text: model_cards.written()
     yield from performance.documents()
     yield from faults.documents()
     for name, draw in diagrams.SVGS.items():

@@ -22,8 +22,12 @@ class Group:
         bound: What may still be read of the file.
 
     Example:
-        >>> with opened(path) as group:  # doctest: +SKIP
-        ...     sorted(group)
+        >>> import h5py
+        >>> with h5py.File("features.h5", "w") as file:
+        ...     file["text"] = np.ones((2, 3))
+        >>> with opened("features.h5") as group:
+        ...     sorted(group), group["text"].shape
+        (['text'], (2, 3))
     """
 
     def __init__(self, group: Any, file: Path, bound: Bound) -> None:

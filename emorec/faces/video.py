@@ -86,8 +86,11 @@ class VideoFrames:
         DataMissing: No such file. DataCorrupt: OpenCV cannot read a frame from it.
 
     Example:
-        >>> for frame in VideoFrames("party.mp4"):  # doctest: +SKIP
-        ...     frame.shape
+        >>> film = VideoFile("party.avi")
+        >>> film.add(np.zeros((48, 64, 3), "uint8"))
+        >>> film.close()
+        >>> [frame.shape for frame in VideoFrames("party.avi")]
+        [(48, 64, 3)]
     """
 
     def __init__(self, path: FilePath) -> None:
@@ -139,7 +142,9 @@ class VideoFile:
     """Writes frames, uint8 (H, W, 3) RGB, to ``.mp4`` or ``.avi``; the file is opened with the first one.
 
     Example:
-        >>> film = VideoFile("annotated.mp4")  # doctest: +SKIP
+        >>> film = VideoFile("annotated.mp4")
+        >>> film.add(np.zeros((48, 64, 3), "uint8"))
+        >>> film.close()
     """
 
     def __init__(self, path: FilePath, rate: float = 25.0) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emorec.pretrained.cards import FOLDER
 from experiments.runs import load_results
+from experiments.tables import summary
 
 METRICS = {
     "accuracy": "accuracy, %",
@@ -40,23 +41,23 @@ def _table(name, path, words):
     fields |= {key: words[key] for key in WORDS if words.get(key)}
     lines = [f"[model.{name}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())]
     lines.append(f"classes = {json.dumps(config['label_set']['names'])}")
-    records = {
-        c["run"]["dataset"]: c for c in load_results(words["experiment"]) if c["run"]["model"] == words.get("row", name)
-    }
+    model = words.get("row", name)
+    measured = {row["dataset"]: row["metrics"] for row in summary(words["experiment"]) if row["model"] == model}
+    records = {c["run"]["dataset"]: c for c in load_results(words["experiment"]) if c["run"]["model"] == model}
     for key, sets in (("numbers", words["sets"]), ("elsewhere", words["other"])):
-        rows = [row for dataset in sets if dataset in records for row in _numbers(dataset, records[dataset])]
+        rows = [row for dataset in sets if dataset in measured for row in _numbers(dataset, measured[dataset])]
         lines += [f"{key} = [", *(f"    {row}," for row in rows), "]"]
     if by_class := [row for dataset in words.get("by_class", []) for row in _by_class(dataset, records[dataset])]:
         lines += ["by_class = [", *(f"    {row}," for row in by_class), "]"]
     return lines
 
 
-def _numbers(dataset, record):
-    """A row (inline table) for each metric that has an interval."""
+def _numbers(dataset, measured):
+    """A row (inline table) for each metric that has an interval: the numbers that RESULTS.md shows."""
     for metric, shown in METRICS.items():
-        value = record["metrics"].get(metric)
-        if isinstance(value, list):
-            numbers = ", ".join(f"{key} = {x:.5f}" for key, x in zip(("value", "low", "high"), value))
+        value, low, high = measured.get(metric, (0, 0, 0))
+        if low < high:
+            numbers = f"value = {value:.5f}, low = {low:.5f}, high = {high:.5f}"
             yield f'{{ what = {json.dumps(dataset)}, metric = "{shown}", {numbers} }}'
 
 

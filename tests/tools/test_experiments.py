@@ -203,6 +203,7 @@ def test_the_attention_grid_reads_back_as_pairs():
     assert (comparison.paired(scores).estimate == 0).all()
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_means_of_the_recorded_grid():
     recorded = attention.scores()
     means = comparison.paired(recorded).query("encoder == @comparison.EVERY")

@@ -66,6 +66,7 @@ def test_a_rule_and_a_layer_in_a_synthetic_task(monkeypatch):
     assert abs(layer["metrics"]["emap_accuracy"] - 0.5) < 0.1  # all it knew was in the interaction
 
 
+@pytest.mark.slow
 def test_the_mean_of_several_small_networks_is_of_different_seeds(monkeypatch):
     rng = np.random.default_rng(0)
 

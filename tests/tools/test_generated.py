@@ -11,7 +11,7 @@ from tools import generated, notebooks, overview, results
 
 def fake(run):
     value = run.options["value"]
-    return {"metrics": {"accuracy": [value, value - 0.05, value + 0.05]}, "protocol": "made up", "sizes": {"test": 9}}
+    return {"metrics": {"accuracy": [value, value - 0.05, value + 0.03]}, "protocol": "made up", "sizes": {"test": 9}}
 
 
 def record(folder, experiment, model="A model", value=0.5, dataset="data", baseline=False):
@@ -23,7 +23,11 @@ def record(folder, experiment, model="A model", value=0.5, dataset="data", basel
 def test_an_experiment_appears_when_it_has_records(tmp_path):
     record(tmp_path, "demo")
     page = results.page(tmp_path)
-    assert '<a id="demo"></a>\n\n## demo\n' in page and "(#demo)" in page and "| data | A model | 50.0 [" in page
+    assert (
+        '<a id="demo"></a>\n\n## demo\n' in page
+        and "(#demo)" in page
+        and "| data | A model | 50.0 [45.0, 53.0] |" in page
+    )
     assert "polarity" not in page.partition("## Beside")[0]
     record(tmp_path, "polarity", dataset="movie-polarity")
     page = results.page(tmp_path)

@@ -105,6 +105,7 @@ def test_the_loss_is_the_mean_over_examples_not_over_batches():
     assert losses == pytest.approx([np.mean(each * weights), np.mean(each)], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_what_plain_batches_learn_in_fewer_padded_steps():
     texts, y = rows()
     x = {"plain": dense(texts), "buckets": BucketedIds(texts)}
@@ -122,6 +123,7 @@ def test_it_learns_what_plain_batches_learn_in_fewer_padded_steps():
     assert steps < 2 * sum(map(len, texts))
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     texts, y = rows(200)
     test, truth = rows(60, seed=1)

@@ -10,12 +10,12 @@ import os
 import pickle
 import tarfile
 import threading
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from harness import tar_gz, zipped
 
 import emorec.datasets as datasets
 from emorec.__main__ import main
@@ -25,24 +25,6 @@ from emorec.errors import DataCorrupt, DataMissing
 POSITIVE = "".join(f"a fine film number {i} .\n" for i in range(20)).encode()
 NEGATIVE = "".join(f"a dull film number {i} .\n" for i in range(20)).encode()
 FILES = {"rt-polaritydata/rt-polarity.pos": POSITIVE, "rt-polaritydata/rt-polarity.neg": NEGATIVE}
-
-
-def tar_gz(files, compression="gz"):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def zipped(files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 ARCHIVE = tar_gz(FILES)

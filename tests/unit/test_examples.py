@@ -36,7 +36,8 @@ def test_every_public_class_has_an_example():
     "file", [file for file in FILES if ">>> " in file.read_text("utf-8")], ids=lambda file: file.stem
 )
 @pytest.mark.filterwarnings("ignore")
-def test_examples_run(file):
+def test_examples_run(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     module = importlib.import_module(name)
     tests = doctest.DocTestFinder().find(module, globs={"emorec": emorec, "np": np} | vars(module))

@@ -133,6 +133,7 @@ def test_a_transfer_model_is_frozen_then_tuned(monkeypatch):
     assert not clf.model_.get_layer("backbone").layers[2].trainable, "its batch normalisation stays frozen"
 
 
+@pytest.mark.slow
 def test_a_transfer_run_goes_on_where_it_was_killed(monkeypatch, tmp_path):
     import keras
     from test_face_models import tiny_backbone
@@ -600,6 +601,7 @@ def test_equal_files_of_two_names_are_known_as_equal(tmp_path):
 # --- generated faces
 
 
+@pytest.mark.slow
 def test_the_gan_learns_its_classes_and_is_repeatable():
     images, labels = planted(64, channels=None)
     options = dict(size=SIZE, latent=8, width=8, batch_size=16, learning_rate=1e-3, seed=1)
@@ -627,6 +629,7 @@ def test_the_gan_refuses_what_it_cannot_draw():
         ACGAN(size=24).fit(np.zeros((4, 24, 24)), list("aabb"))
 
 
+@pytest.mark.slow
 def test_added_value_compares_with_as_many_real_pictures():
     images, labels = planted(24)
     seen = []

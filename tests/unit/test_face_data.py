@@ -5,8 +5,6 @@ import gzip
 import io
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import real_data
+from harness import tar_gz, zipped
 from PIL import Image
 
 import emorec.datasets as datasets
@@ -63,23 +62,6 @@ def icml_csv(rows):
     return ("emotion, Usage, pixels\n" + "".join(lines)).encode()
 
 
-def tar_gz(name, data):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def zipped(files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
-
-
 def put(path, image_or_bytes):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +92,7 @@ def test_fer2013_is_the_same_from_every_table(tmp_path, file, give):
     content = {
         "fer2013.csv": lambda: fer_csv(rows).replace(b"\n", b"\r\n"),
         "fer2013.csv.gz": lambda: gzip.compress(fer_csv(rows)),
-        "fer2013.tar.gz": lambda: tar_gz("fer2013/fer2013.csv", fer_csv(rows)),
+        "fer2013.tar.gz": lambda: tar_gz({"fer2013/fer2013.csv": fer_csv(rows)}),
         "archive.zip": lambda: zipped({"fer2013/README": b"read me", "fer2013/fer2013.csv": fer_csv(rows)}),
         "icml_face_data.csv": lambda: icml_csv(rows),
     }

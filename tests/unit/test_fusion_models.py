@@ -181,7 +181,9 @@ def test_dialogues_keep_order_and_count_no_padding():
     np.testing.assert_array_equal(training.predict(Echo(), data, 1)[:, 0], x[:, 0])
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize(
+    "context", [pytest.param(c, marks=pytest.mark.slow) if c == "dialogue-rnn" else c for c in CONTEXTS]
+)
 def test_loss_is_the_mean_over_utterances_whatever_the_padding(context):
     rng = np.random.default_rng(0)
     groups = np.repeat(["a", "b", "c"], [1, 9, 3])

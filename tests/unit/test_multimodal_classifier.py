@@ -180,6 +180,7 @@ def test_explanations_find_the_planted_spot_and_word(trained):
     assert f"{wrong}: image" in repr(other) and f"probability of {wrong}" in other._repr_html_()
 
 
+@pytest.mark.slow
 def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
     trained.calibrate(split("validation", 60, 1))
     images, texts, _ = planted(5, 8)

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from harness import quietly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -18,21 +18,8 @@ from emorec.errors import EmorecError
 from emorec.voice.sound import as_sound
 
 ROOT = Path(__file__).resolve().parents[2]
-SAVED = Path(__file__).parent / "saved"
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
 import targets  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return emorec.load(SAVED / "text.emorec")
-
-
-def quietly(function, *arguments):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return function(*arguments)
-
 
 # --- hostile inputs
 
@@ -47,15 +34,15 @@ def hostile_texts(n):
 
 
 @pytest.mark.fault("1,000 hostile sentences, in one run", "probabilities that sum to 1, or `BadInput`")
-def test_hostile_sentences(classifier):
+def test_hostile_sentences(saved_classifier):
     answered = 0
     for text in [*hostile_texts(990), None, 7, 1.5, b"bytes", [], {}, object(), np.nan, ("a",), True]:
         try:
-            p = quietly(classifier.predict_proba, [text])
+            p = quietly(saved_classifier.predict_proba, [text])
         except EmorecError:
             continue
         answered += 1
-        assert p.shape == (1, len(classifier.label_set_)) and np.isclose(p.sum(), 1) and np.isfinite(p).all()
+        assert p.shape == (1, len(saved_classifier.label_set_)) and np.isclose(p.sum(), 1) and np.isfinite(p).all()
     assert answered > 500
 
 
@@ -113,8 +100,8 @@ SHARED: dict = {}
     "Any value at all as an argument of a public function (hypothesis)", "an answer, or an error of this package"
 )
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_any_value_gives_an_answer_or_an_error_of_ours(entry, classifier):
-    SHARED["text"] = classifier
+def test_any_value_gives_an_answer_or_an_error_of_ours(entry, saved_classifier):
+    SHARED["text"] = saved_classifier
 
     @QUICK
     @given(ANY)

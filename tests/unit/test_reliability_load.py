@@ -12,44 +12,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from harness import SAVED, quietly
 
 import emorec
 from emorec.errors import EmorecError
 
 ROOT = Path(__file__).resolve().parents[2]
-SAVED = Path(__file__).parent / "saved"
 LARGE = int(os.environ.get("EMOREC_LOAD", "1"))  # 1 in CI; EMOREC_LOAD=50 reads 100,000 sentences
 
 
-@pytest.fixture(scope="module")
-def classifier():
-    return emorec.load(SAVED / "text.emorec")
-
-
-def quietly(function, *arguments):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return function(*arguments)
-
-
-def test_load_many_sentences_in_bounded_memory(classifier):
+def test_load_many_sentences_in_bounded_memory(saved_classifier):
     texts = [f"a good day number {i} , said to be fine" for i in range(500)]
-    quietly(classifier.predict_proba, texts)
+    quietly(saved_classifier.predict_proba, texts)
     tracemalloc.start()
     peaks = []
     for n in (2000 * LARGE, 4000 * LARGE // 2):
         tracemalloc.reset_peak()
-        quietly(classifier.predict_proba, (texts * (n // 500 + 1))[:n])
+        quietly(saved_classifier.predict_proba, (texts * (n // 500 + 1))[:n])
         peaks.append(tracemalloc.get_traced_memory()[1] / n)
     tracemalloc.stop()
     assert max(peaks) < 20_000  # bytes a sentence
 
 
 @pytest.mark.fault("Hundreds of predictions, one after the other", "memory does not grow")
-def test_load_repeated_predictions_do_not_grow(classifier):
+def test_load_repeated_predictions_do_not_grow(saved_classifier):
     def after(n):
         for _ in range(n):
-            quietly(classifier.predict_proba, ["a good day"])
+            quietly(saved_classifier.predict_proba, ["a good day"])
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
@@ -60,12 +49,12 @@ def test_load_repeated_predictions_do_not_grow(classifier):
 
 
 @pytest.mark.fault("Eight threads share one classifier", "each has the answers that one thread has")
-def test_load_eight_threads_have_equal_answers(classifier):
+def test_load_eight_threads_have_equal_answers(saved_classifier):
     texts = ["a good day", "a bad film", "so sad", "what a surprise"]
-    expected, answers = quietly(classifier.predict_proba, texts), [None] * 8
+    expected, answers = quietly(saved_classifier.predict_proba, texts), [None] * 8
 
     def work(number):
-        answers[number] = [classifier.predict_proba(texts) for _ in range(5)]
+        answers[number] = [saved_classifier.predict_proba(texts) for _ in range(5)]
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
     for thread in threads:
@@ -78,13 +67,13 @@ def test_load_eight_threads_have_equal_answers(classifier):
 @pytest.mark.fault(
     "A process is forked after TensorFlow ran, and predicts", "an error that names spawn, where it would hang"
 )
-def test_a_fork_after_tensorflow_ran_is_an_error(classifier):
-    quietly(classifier.predict_proba, ["a good day"])
+def test_a_fork_after_tensorflow_ran_is_an_error(saved_classifier):
+    quietly(saved_classifier.predict_proba, ["a good day"])
     pid = os.fork()
     if pid == 0:  # nothing of TensorFlow runs here
         status = 1
         try:
-            quietly(classifier.predict_proba, ["a good day"])
+            quietly(saved_classifier.predict_proba, ["a good day"])
         except EmorecError as error:
             status = 0 if "spawn" in str(error) else 2
         finally:
@@ -121,8 +110,8 @@ def _answer(path):
 
 @pytest.mark.slow
 @pytest.mark.fault("Several processes, started by spawn", "each has the answers that one process has")
-def test_load_spawned_processes_have_equal_answers(classifier):
-    expected = quietly(classifier.predict_proba, ["a good day"])
+def test_load_spawned_processes_have_equal_answers(saved_classifier):
+    expected = quietly(saved_classifier.predict_proba, ["a good day"])
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         answers = pool.map(_answer, [str(SAVED / "text.emorec")] * 8)
     assert all(np.array_equal(answer, expected) for answer in answers)

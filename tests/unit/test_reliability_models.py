@@ -4,17 +4,16 @@ import json
 import math
 import re
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+from harness import SAVED
 
 import emorec
 from emorec import TextClassifier, sealed
 from emorec.errors import DataCorrupt
 from emorec.text.vectors import read_vectors
 
-SAVED = Path(__file__).parent / "saved"
 TEXTS = [f"{'good fine' if i % 2 else 'bad poor'} day {i}" for i in range(40)]
 
 

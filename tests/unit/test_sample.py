@@ -72,6 +72,7 @@ def test_every_class_holds_what_people_type(sentences):
         assert newer.map(str.islower).sum() >= 10
 
 
+@pytest.mark.slow
 def test_a_linear_model_finds_neither_noise_nor_a_give_away(sentences):
     model = baselines.build("tfidf-lr", sentences[2].label_set)
     accuracy = cross_val_score(model, sentences[0], sentences[1], cv=5).mean()

@@ -302,6 +302,7 @@ def test_checks_that_need_no_data_pass(make):
     check_estimator(make(), on_skip=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [rows_as_texts, rows_as_faces])
 def test_checks_of_classifiers_pass(make):
     check_estimator(make(), expected_failed_checks=EXPECTED_FAILURES, on_skip=None)

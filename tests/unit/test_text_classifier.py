@@ -186,6 +186,7 @@ def test_the_best_epoch_of_both_stages_is_kept(monkeypatch):
     assert clf.history_.best_value == pytest.approx(loss(clf, planted(40, 1)), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_in_either_stage(tmp_path):
     texts, labels = planted(40)
     options = dict(embedding="learned", embedding_trainable=2, epochs=4, learning_rate=0.05, dropout=0.3)

@@ -1,0 +1,36 @@
+"""What several tests need: a saved classifier's folder, calls without notices, archives in memory."""
+
+import io
+import tarfile
+import warnings
+import zipfile
+from pathlib import Path
+
+SAVED = Path(__file__).parent / "saved"
+
+
+def quietly(function, *arguments):
+    """The function's answer, without the notices that hostile inputs give."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments)
+
+
+def tar_gz(files, compression="gz"):
+    """The bytes of a tar archive of the files, by name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def zipped(files):
+    """The bytes of a zip archive of the files, by name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
