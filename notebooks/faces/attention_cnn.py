@@ -388,7 +388,7 @@ emorec.reporting.publish(
 # <!-- results: fer2013 -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | accuracy of one view, % [95 %] | runs |
 # |---|---|---|---|---|---|
-# | fer2013 | *majority class* | 24.5 [23.1, 25.9] | 5.6 [5.4, 5.9] | – | 1 |
+# | fer2013 | *majority class* | 24.5 [23.1, 25.8] | 5.6 [5.4, 5.9] | – | 1 |
 # | fer2013 | *HOG + logistic regression* | 44.2 [42.7, 45.8] | 38.3 [36.1, 40.6] | – | 1 |
 # | fer2013 | Deep-Emotion | 57.0 [55.3, 58.7] | 46.1 [44.5, 47.6] | 55.4 [53.5, 57.3] | 3 |
 # | fer2013 | attention-augmented CNN | 65.4 [63.8, 67.1] | 57.3 [54.3, 60.3] | 64.6 [63.1, 66.2] | 3 |

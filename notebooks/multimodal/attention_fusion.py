@@ -445,15 +445,15 @@ emorec.reporting.publish({
 # <!-- results: mosi -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
 # |---|---|---|---|---|
-# | mosi | *majority class of the training part* | 37.9 [29.9, 45.9] | 27.5 [23.3, 31.7] | 1 |
-# | mosi | *logistic regression, face* | 52.3 [48.2, 56.3] | 51.3 [47.1, 55.6] | 1 |
-# | mosi | *logistic regression, voice* | 54.9 [48.9, 60.9] | 54.0 [48.0, 60.1] | 1 |
-# | mosi | *always positive, the class that is commoner in the test part* | 62.1 [54.1, 70.1] | 38.3 [35.2, 41.4] | 1 |
-# | mosi | *logistic regression, text + face, not standardised* | 74.5 [70.7, 78.2] | 73.4 [69.7, 77.1] | 1 |
-# | mosi | *logistic regression, text* | 75.3 [72.1, 78.5] | 74.0 [71.0, 77.0] | 1 |
-# | mosi | *logistic regression, all three* | 75.7 [72.4, 78.9] | 74.4 [70.8, 78.0] | 1 |
-# | mosi | *logistic regression, text + face* | 75.7 [72.3, 79.1] | 74.4 [70.7, 78.2] | 1 |
-# | mosi | *stacking out of fold, all three* | 75.7 [72.5, 78.9] | 74.4 [71.0, 77.7] | 1 |
+# | mosi | *majority class of the training part* | 37.9 [30.3, 46.3] | 27.5 [23.3, 31.7] | 1 |
+# | mosi | *logistic regression, face* | 52.3 [48.0, 56.1] | 51.3 [46.8, 55.3] | 1 |
+# | mosi | *logistic regression, voice* | 54.9 [48.8, 60.8] | 54.0 [47.5, 59.6] | 1 |
+# | mosi | *always positive, the class that is commoner in the test part* | 62.1 [53.7, 69.7] | 38.3 [34.9, 41.1] | 1 |
+# | mosi | *logistic regression, text + face, not standardised* | 74.5 [70.5, 78.1] | 73.4 [69.4, 76.7] | 1 |
+# | mosi | *logistic regression, text* | 75.3 [72.2, 78.6] | 74.0 [70.9, 77.0] | 1 |
+# | mosi | *logistic regression, all three* | 75.7 [72.5, 79.0] | 74.4 [70.6, 77.8] | 1 |
+# | mosi | *logistic regression, text + face* | 75.7 [72.4, 79.1] | 74.4 [70.6, 78.0] | 1 |
+# | mosi | *stacking out of fold, all three* | 75.7 [72.5, 78.9] | 74.4 [70.8, 77.5] | 1 |
 # | mosi | BiLSTM, voice | 54.6 [46.9, 62.3] | 54.4 [46.8, 62.0] | 5 |
 # | mosi | BiLSTM, face | 54.7 [48.8, 60.5] | 52.8 [47.7, 57.9] | 5 |
 # | mosi | BiLSTM, text + face, not standardised | 74.9 [71.6, 78.3] | 74.1 [70.6, 77.6] | 5 |
@@ -481,10 +481,10 @@ emorec.reporting.publish({
 # <!-- results: meld -->
 # | data | model | weighted F1, % [95 %] | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
 # |---|---|---|---|---|---|
-# | meld | *majority class* | 31.3 [28.5, 34.0] | 48.1 [45.6, 50.7] | 9.3 [9.0, 9.6] | 1 |
-# | meld | *stacked logistic regression, utterance alone* | 56.8 [54.2, 59.3] | 59.3 [57.0, 61.7] | 37.4 [34.6, 40.2] | 1 |
-# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 [55.6, 60.5] | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
-# | meld | *TF-IDF + logistic regression* | 55.9 [53.3, 58.5] | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
+# | meld | *majority class* | 31.3 [28.4, 33.9] | 48.1 [45.5, 50.5] | 9.3 [8.9, 9.6] | 1 |
+# | meld | *stacked logistic regression, utterance alone* | 56.8 [54.2, 59.3] | 59.3 [56.9, 61.6] | 37.4 [34.6, 40.2] | 1 |
+# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 [55.5, 60.4] | 60.0 [57.7, 62.2] | 37.8 [35.4, 40.2] | 1 |
+# | meld | *TF-IDF + logistic regression* | 55.9 [53.1, 58.3] | 60.5 [58.0, 62.6] | 35.2 [32.6, 38.0] | 1 |
 # | meld | bc-LSTM | 56.3 [53.8, 58.7] | 58.8 [56.5, 61.1] | 35.9 [33.3, 38.5] | 5 |
 # | meld | DialogueRNN | 56.5 [54.0, 59.0] | 59.0 [56.6, 61.4] | 35.6 [33.0, 38.1] | 5 |
 #

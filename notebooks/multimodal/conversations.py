@@ -325,10 +325,10 @@ emorec.reporting.publish(
 # <!-- results: meld -->
 # | data | model | weighted F1, % [95 %] | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
 # |---|---|---|---|---|---|
-# | meld | *majority class* | 31.3 [28.5, 34.0] | 48.1 [45.6, 50.7] | 9.3 [9.0, 9.6] | 1 |
-# | meld | *stacked logistic regression, utterance alone* | 56.8 [54.2, 59.3] | 59.3 [57.0, 61.7] | 37.4 [34.6, 40.2] | 1 |
-# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 [55.6, 60.5] | 60.0 [57.8, 62.3] | 37.8 [35.4, 40.1] | 1 |
-# | meld | *TF-IDF + logistic regression* | 55.9 [53.3, 58.5] | 60.5 [58.2, 62.7] | 35.2 [32.5, 37.8] | 1 |
+# | meld | *majority class* | 31.3 [28.4, 33.9] | 48.1 [45.5, 50.5] | 9.3 [8.9, 9.6] | 1 |
+# | meld | *stacked logistic regression, utterance alone* | 56.8 [54.2, 59.3] | 59.3 [56.9, 61.6] | 37.4 [34.6, 40.2] | 1 |
+# | meld | *stacked logistic regression, two neighbours to each side* | 58.1 [55.5, 60.4] | 60.0 [57.7, 62.2] | 37.8 [35.4, 40.2] | 1 |
+# | meld | *TF-IDF + logistic regression* | 55.9 [53.1, 58.3] | 60.5 [58.0, 62.6] | 35.2 [32.6, 38.0] | 1 |
 # | meld | bc-LSTM | 56.3 [53.8, 58.7] | 58.8 [56.5, 61.1] | 35.9 [33.3, 38.5] | 5 |
 # | meld | DialogueRNN | 56.5 [54.0, 59.0] | 59.0 [56.6, 61.4] | 35.6 [33.0, 38.1] | 5 |
 #

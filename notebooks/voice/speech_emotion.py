@@ -327,20 +327,20 @@ emorec.reporting.publish(
 # <!-- results: emodb-2s -->
 # | data | model | accuracy, % [95 %] | macro-recall, % [95 %] | runs |
 # |---|---|---|---|---|
-# | emodb-2s | *majority class* | 23.7 [21.1, 26.3] | 14.3 | 1 |
-# | emodb-2s | *prosody + logistic regression* | 65.2 [61.4, 69.0] | 66.2 [62.6, 69.9] | 1 |
-# | emodb-2s | *statistics + SVM* | 72.7 [67.8, 77.6] | 71.1 [66.4, 75.9] | 1 |
-# | emodb-2s | CNN + global attention | 54.6 [47.4, 61.7] | 53.7 [45.9, 61.4] | 1 |
-# | emodb-2s | CNN | 57.6 [51.0, 64.1] | 57.0 [49.6, 64.3] | 1 |
-# | emodb-2s | CNN + global attention, by speaker | 67.7 [63.2, 72.1] | 67.1 [62.2, 72.1] | 1 |
-# | emodb-2s | BiLSTM + global attention, by speaker | 69.2 [64.6, 73.7] | 68.5 [63.1, 73.9] | 1 |
-# | emodb-2s | discriminant, without other speeds | 73.6 [68.9, 78.3] | 73.3 [69.3, 77.4] | 1 |
-# | emodb-2s | discriminant, levelled | 75.0 [70.4, 79.5] | 75.3 [71.5, 79.2] | 1 |
-# | emodb-2s | discriminant | 75.3 [70.8, 79.8] | 75.6 [71.6, 79.5] | 1 |
-# | emodb-2s | SVM | 77.4 [73.5, 81.2] | 76.4 [72.9, 79.9] | 1 |
-# | emodb-2s | discriminant, random folds | 82.8 [79.1, 86.5] | 83.0 [79.9, 86.1] | 1 |
-# | emodb-2s | discriminant, by speaker | 84.9 [82.8, 86.9] | 85.4 [83.3, 87.6] | 1 |
-# | emodb-2s | SVM, by speaker | 85.2 [83.8, 86.6] | 84.6 [82.8, 86.5] | 1 |
+# | emodb-2s | *majority class* | 23.7 [21.5, 26.7] | 14.3 | 1 |
+# | emodb-2s | *prosody + logistic regression* | 65.2 [61.3, 68.8] | 66.2 [62.2, 69.5] | 1 |
+# | emodb-2s | *statistics + SVM* | 72.7 [67.7, 77.6] | 71.1 [66.3, 75.8] | 1 |
+# | emodb-2s | CNN + global attention | 54.6 [47.1, 61.5] | 53.7 [45.9, 61.3] | 1 |
+# | emodb-2s | CNN | 57.6 [51.0, 64.2] | 57.0 [49.8, 64.5] | 1 |
+# | emodb-2s | CNN + global attention, by speaker | 67.7 [62.7, 71.7] | 67.1 [61.4, 71.3] | 1 |
+# | emodb-2s | BiLSTM + global attention, by speaker | 69.2 [64.5, 73.6] | 68.5 [62.7, 73.5] | 1 |
+# | emodb-2s | discriminant, without other speeds | 73.6 [68.5, 77.9] | 73.3 [68.9, 77.0] | 1 |
+# | emodb-2s | discriminant, levelled | 75.0 [70.1, 79.3] | 75.3 [71.2, 78.9] | 1 |
+# | emodb-2s | discriminant | 75.3 [70.8, 79.8] | 75.6 [71.5, 79.4] | 1 |
+# | emodb-2s | SVM | 77.4 [73.9, 81.6] | 76.4 [73.1, 80.0] | 1 |
+# | emodb-2s | discriminant, random folds | 82.8 [78.5, 85.9] | 83.0 [79.3, 85.6] | 1 |
+# | emodb-2s | discriminant, by speaker | 84.9 [82.6, 86.8] | 85.4 [83.2, 87.6] | 1 |
+# | emodb-2s | SVM, by speaker | 85.2 [83.9, 86.7] | 84.6 [82.9, 86.5] | 1 |
 #
 # emodb-2s: leave one speaker out; answers of all folds together, intervals over whole speakers.
 # emodb-2s: leave one speaker out; features normalised by each speaker's own utterances, those of the test speaker too, without labels; answers of all folds together, intervals over whole speakers.
