@@ -22,14 +22,13 @@ def masked_softmax(scores: Tensor, mask: Tensor = None, axis: int = -1) -> Tenso
     wide = scores if scores.dtype == "float64" else ops.cast(scores, "float32")
     if mask is None:
         return ops.cast(ops.softmax(wide, axis=axis), scores.dtype)
-    keep = ops.broadcast_to(ops.cast(mask, "bool"), ops.shape(wide))
+    keep = ops.cast(mask, "bool")
     # `initial`, so that a batch of no rows has a maximum, too.
-    highest = ops.max(ops.where(keep, wide, ops.full_like(wide, -1e30)), axis=axis, keepdims=True, initial=-1e30)
+    highest = ops.max(ops.where(keep, wide, -1e30), axis=axis, keepdims=True, initial=-1e30)
     # `where` before `exp`: what stands in the padding, infinity and NaN included, reaches no gradient.
-    shifted = ops.where(keep, wide - ops.stop_gradient(highest), ops.zeros_like(wide))
-    powers = ops.exp(shifted) * ops.cast(keep, wide.dtype)
-    nobody = ops.cast(ops.logical_not(ops.any(keep, axis=axis, keepdims=True)), wide.dtype)
-    return ops.cast(powers / (ops.sum(powers, axis=axis, keepdims=True) + nobody), scores.dtype)
+    powers = ops.exp(ops.where(keep, wide - ops.stop_gradient(highest), 0.0)) * ops.cast(keep, wide.dtype)
+    total = ops.sum(powers, axis=axis, keepdims=True)  # at least 1, or 0 where nobody is real
+    return ops.cast(powers / ops.where(total > 0, total, 1.0), scores.dtype)
 
 
 def dot_scores(queries: Tensor, keys: Tensor) -> Tensor:
@@ -51,7 +50,7 @@ def zero_padding(states: Tensor, mask: Tensor = None) -> Tensor:
     """States (..., T, D) with every masked step set to 0, whatever it held (NaN included)."""
     if mask is None:
         return states
-    return ops.where(ops.expand_dims(mask, -1), states, ops.zeros_like(states))
+    return ops.where(ops.expand_dims(mask, -1), states, 0.0)
 
 
 def check_mask(layer: str, states: Tensor, mask: Tensor) -> None:
