@@ -277,7 +277,7 @@ print(f"largest change of a probability: {abs(same.predict_proba(data.test.input
 #
 # Now it is your turn: write a tweet of your own and run this one cell. The first line is the answer of `text-sentiment`, a model that comes along and was trained on
 # film reviews and comments; it knows no neutral class. Below it is the network with the balanced loss. Trained on the stand-in, that one has seen only a few dozen
-# negative sentences. It reads this outburst as negative, and many milder complaints as positive: try *my train is late again and I am tired of this*.
+# negative sentences. It reads this outburst as negative, and some sad tweets as positive, for instance *I miss my dad so much, it hurts every single day :( #grief*.
 
 # %% tags=["user-input"]
 test_sentence = "@airline stop lying to me, give me my money back, you are a disgrace #ThanksForNothing"
