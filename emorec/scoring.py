@@ -29,6 +29,9 @@ FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
 READS = {"text": "score_texts", "face": "predict_faces", "voice": "predict_over_time"}  # what such a classifier has
 BLOCK = 512
+UTTERANCE = 5.0  # seconds: a longer sound is read over time
+SHOWN = ["start", "end", "speaker", "text", "face", "voice", "words", "emotion", "confidence", "decided_by", "disagree"]
+TEXT = 40  # letters of a subtitle that a terminal shows
 
 
 def add_parsers(subparsers: argparse._SubParsersAction) -> None:
@@ -101,7 +104,8 @@ def _load(options, kind):
 def _show(table, options):
     """Prints a table, or writes it to the file that was named."""
     if not options.out:
-        print(table.to_string(index=False, float_format="%.3f"))
+        shown = table.astype(object).where(table.notna(), "-")
+        print(shown.to_string(index=False, float_format="%.3f"))
         return
     write_text(options.out, table.to_csv(index=False, sep="\t" if options.out.endswith(".tsv") else ","))
     print(f"{len(table):,} rows: {options.out}")
@@ -137,9 +141,15 @@ def _faces(options):
 
 
 def _sounds(options):
+    """A row for each sound; of a single one that is longer than an utterance, a row for each stretch of time."""
     import pandas as pd
 
+    from emorec.voice.sound import as_sound
+
     classifier = _load(options, "voice")
+    if len(options.inputs) == 1 and (sound := as_sound(options.inputs[0])).seconds > UTTERANCE:
+        _show(classifier.predict_over_time(sound), options)
+        return 0
     table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))
     table.insert(0, "emotion", classifier.answers(table.to_numpy()))
     table.insert(0, "file", options.inputs)
@@ -152,7 +162,12 @@ def _film(options):
 
     if len(options.inputs) != 1:
         raise BadInput("Give one film at a time.")
-    _show(read_clip(options.inputs[0], subtitles=options.subtitles), options)
+    table = read_clip(options.inputs[0], subtitles=options.subtitles)
+    if not options.out:
+        table = table[SHOWN].copy()
+        table["text"] = [text if len(text) <= TEXT else text[: TEXT - 2] + " …" for text in table["text"]]
+        print("The probabilities of all classes are in the file that --out names.")
+    _show(table, options)
     return 0
 
 

@@ -325,7 +325,8 @@ MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 
 
 
 def meld() -> list[Run]:
-    """Seven emotions in the dialogues of MELD, from text alone: baselines, neighbours, models in context; 5 seeds."""
+    """Seven emotions in the dialogues of MELD, from text alone: baselines, neighbours, a transformer as it comes, and
+    models in context (five seeds)."""
     baselines = {
         "majority class": {"kind": "majority"},
         "TF-IDF + logistic regression": {"kind": "tfidf"},
@@ -342,6 +343,10 @@ def meld() -> list[Run]:
     }
     for name, options in models.items():
         runs += [Run("meld", "meld", name, f"{HERE}:run_meld", plain | options, seed=s) for s in range(5)]
+    frozen = {"utterance alone": False, "stacked with neighbours": True}
+    for name, context in frozen.items():
+        function, name = "experiments.minilm:run_meld", f"MiniLM, frozen + TF-IDF, {name}"
+        runs.append(Run("meld", "meld", name, function, {"context": context}))
     return runs
 
 

@@ -206,11 +206,8 @@ def notice_blank(encoded: np.ndarray) -> None:
     blank = np.flatnonzero(np.ptp(flat, axis=1) <= 2)
     if len(blank):
         which = ", ".join(map(str, blank[:5])) + (", ..." if len(blank) > 5 else "")
-        warnings.warn(
-            f"Picture {which} of {len(flat)} is blank: all its pixels are alike, and the answer means nothing.",
-            PictureNotice,
-            stacklevel=4,
-        )
+        text = f"Picture {which} of {len(flat)} is blank: all its pixels are alike, and the answer means nothing."
+        warnings.warn_explicit(text, PictureNotice, "emorec", 1)
 
 
 def is_bgr(colour_order: str) -> bool:

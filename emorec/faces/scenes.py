@@ -22,6 +22,8 @@ from emorec.types import FilePath, Picture
 if TYPE_CHECKING:
     import pandas as pd
 
+LOOKS = 32  # looks at a film whose faces are read at once: one by one, most of the time goes into calling the network
+
 
 class SceneReader:
     """The methods of `FaceClassifier` that find faces before they classify them.
@@ -67,14 +69,23 @@ class SceneReader:
 
     def _faces(self, picture, detect, min_score=None):
         """The faces in a picture, and their probabilities (n, C)."""
+        faces, crops = self._look(picture, detect, min_score)
+        return faces, self._read([crops])[0]
+
+    def _look(self, picture, detect, min_score=None):
+        """The faces in a picture, and what the network takes of each."""
         if _named(detect) == "none":
-            faces, crops = [detection.Face((0, 0, *picture.shape[1::-1]))], [self.encoding_.one(picture)]
-        else:
-            boxes = None if _named(detect) else detect
-            faces = detection.detect_faces(picture, boxes=boxes, min_score=min_score)
-            crops = [self.encoding_.one(picture, face) for face in faces]
+            return [detection.Face((0, 0, *picture.shape[1::-1]))], [self.encoding_.one(picture)]
+        boxes = None if _named(detect) else detect
+        faces = detection.detect_faces(picture, boxes=boxes, min_score=min_score)
+        return faces, [self.encoding_.one(picture, face) for face in faces]
+
+    def _read(self, looks):
+        """Probabilities (n, C) for each of several lists of crops, all computed at once."""
+        crops = [crop for look in looks for crop in look]
         notice_blank(crops)
-        return faces, self._plain_probabilities(np.stack(crops) if crops else [])
+        p = self._plain_probabilities(np.stack(crops) if crops else [])
+        return np.split(p, np.cumsum([len(look) for look in looks])[:-1])
 
     def _table(self, columns, rows, faces, p):
         """A table of faces; ``columns`` (name -> type) stand in front, also where there is no row."""
@@ -185,30 +196,39 @@ class SceneReader:
         target = None if output is None else video.VideoFile(output, source.rate)
         if target is not None and target.path.resolve() == source.path.resolve():
             raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
-        rows, faces, p, shown = [], [], [], ([], np.zeros((0, len(self.label_set_))))
+        rows, faces, p, shown, waiting = [], [], [], ([], np.zeros((0, len(self.label_set_)))), []
+
+        def read():
+            """Reads the looks that wait, and keeps what the last one saw."""
+            nonlocal shown
+            for (number, seconds, here, _), q in zip(waiting, self._read([crops for *_, crops in waiting])):
+                people, smooth = self._follow(here, q, tracks)
+                rows.extend({"frame": number, "seconds": seconds, "face": person} for person in people)
+                faces.extend(here), p.extend(smooth)
+                shown = here, smooth
+            waiting.clear()
+
         try:
             for number, frame in enumerate(source):
                 if limit is not None and number >= limit:
                     break
                 if number % every == 0 and source.seconds >= due:
                     due = source.seconds + step - 1e-3
-                    here, people, smooth = self._follow(frame, tracks, detect, min_score)
-                    rows += [{"frame": number, "seconds": source.seconds, "face": person} for person in people]
-                    faces += here
-                    p += list(smooth)
-                    shown = here, smooth
+                    waiting.append((number, source.seconds, *self._look(frame, detect, min_score)))
+                    if target is not None or len(waiting) == LOOKS:
+                        read()
                 if target is not None:
                     target.add(self._draw(frame, *shown))
+            read()
         finally:
             if target is not None:
                 target.close()
         return self._table({"frame": int, "seconds": float, "face": int}, rows, faces, p)
 
-    def _follow(self, frame, tracks, detect, min_score=None):
-        faces, p = self._faces(frame, detect, min_score)
+    def _follow(self, faces, p, tracks):
+        """The number of the person of each face, and their smoothed probabilities (n, C)."""
         followed = tracks.update([face.box for face in faces], p)
-        smooth = np.array([row for _, row in followed]).reshape(-1, len(self.label_set_))
-        return faces, [person for person, _ in followed], smooth
+        return [person for person, _ in followed], np.array([row for _, row in followed]).reshape(p.shape)
 
     def webcam(self, *, device: int = 0, frames: int | None = None, smoothing: float = 0.6, window: bool = True) -> Any:
         """The camera: a window with annotated frames (q or Esc ends it), or in Colab one photograph.
@@ -232,7 +252,8 @@ class SceneReader:
         for number, frame in enumerate(video.camera(device)):
             if frames is not None and number >= frames:
                 break
-            faces, _, smooth = self._follow(frame, tracks, "auto")
+            faces, p = self._faces(frame, "auto")
+            _, smooth = self._follow(faces, p, tracks)
             annotated = self._draw(frame, faces, smooth)
             if window and not video.show(annotated):
                 break

@@ -41,7 +41,8 @@ class VoiceClassifier(Classifier):
 
     Args:
         encoder: ``lda`` or ``svm``, a linear discriminant or support vector machines on `emorec.voice.statistics`,
-            which learn from a few hundred utterances within seconds; or a network, one of
+            which learn from a few hundred utterances within seconds; ``qda``, a quadratic discriminant, which wants
+            thousands; or a network, one of
             `emorec.voice.models.ENCODERS`: ``cnn``, ``bilstm``, ``cnn-bilstm`` and the like.
         attention: Of a network: ``none``, ``uniform``, ``global``, ``self`` or ``structured``; None takes ``global``.
             The machines have none.

@@ -17,9 +17,10 @@ from emorec.text.layers import MaskedMax, MaskedMean, SequenceEncoder
 from emorec.text.models import attention_layer, encoder_layers, head, seeded
 from emorec.types import Shape, Tensor
 
-MACHINES = ("lda", "svm")
+MACHINES = ("lda", "qda", "svm")
 ENCODERS = ("cnn", "lstm", "bilstm", "gru", "bigru", "cnn-bilstm", "cnn-bigru")
 ATTENTIONS = ("none", "uniform", "global", "self", "structured")
+ROUNDED = 0.3  # share of the sphere in the covariance of each class of a quadratic discriminant (Friedman 1989)
 
 
 @keras.saving.register_keras_serializable(package="emorec")
@@ -167,6 +168,26 @@ class KernelMachine(keras.layers.Layer):
         return {**super().get_config(), "vectors": self.vectors, "classes": self.classes, "gamma": self.gamma}
 
 
+@keras.saving.register_keras_serializable(package="emorec")
+class Products(keras.layers.Layer):
+    """Numbers (B, D) beside all their products and squares: a dense layer on them is a quadratic function.
+
+    Returns:
+        (B, D + D (D + 1) / 2); the products in the order of ``np.triu_indices(D)``.
+
+    Example:
+        >>> ops.convert_to_numpy(Products()(ops.convert_to_tensor([[2.0, 3.0]]))).tolist()
+        [[2.0, 3.0, 4.0, 6.0, 9.0]]
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        first, second = np.triu_indices(x.shape[-1])
+        return ops.concatenate([x, ops.take(x, first, axis=1) * ops.take(x, second, axis=1)], axis=1)
+
+    def compute_output_shape(self, shape: Shape) -> tuple:
+        return (*shape[:-1], shape[-1] + shape[-1] * (shape[-1] + 1) // 2)
+
+
 def fit_machine(
     kind: str, x: np.ndarray, targets: np.ndarray, *, classes: int, C: float = 3.0, gamma: float | None = None
 ) -> keras.Model:
@@ -176,8 +197,8 @@ def fit_machine(
 
     Args:
         kind: ``lda``, a linear discriminant whose covariance is shrunk (Ledoit & Wolf 2004): logits are log odds of
-            Gaussians; or ``svm``, a machine with a Gaussian kernel for each class against all others: logits are
-            margins.
+            Gaussians; ``qda``, the same in the plane that separates the classes best, where each has a covariance of
+            its own; or ``svm``, a machine with a Gaussian kernel for each class against all others: logits are margins.
         x: Float (N, D), standardised.
         targets: Class indices, int (N,); every class occurs.
         classes: How many.
@@ -191,14 +212,20 @@ def fit_machine(
     if len(np.unique(targets)) != classes:
         missing = sorted(set(range(classes)) - set(targets.tolist()))
         raise BadInput(f"Every class needs an example; there is none of the classes {missing}.")
-    inputs = keras.Input((x.shape[1],), name="statistics")
+    inputs = read = keras.Input((x.shape[1],), name="statistics")
     if kind == "svm":
         support, coefficients, bias = _support_vectors(x, targets, classes, C, gamma or 1 / x.shape[1])
         layer = KernelMachine(len(support), classes, gamma or 1 / x.shape[1], dtype="float32", name="logits")
         weights = [support, coefficients, bias]
+    elif kind == "qda":
+        directions, centre, *weights = _quadratic(x, targets, classes)
+        plane = keras.layers.Dense(directions.shape[1], dtype="float32", name="plane")
+        layer = keras.layers.Dense(classes, dtype="float32", name="logits")
+        read = Products(dtype="float32", name="products")(plane(inputs))
+        plane.set_weights([directions.astype("float32"), -(centre @ directions).astype("float32")])
     else:
         layer, weights = keras.layers.Dense(classes, dtype="float32", name="logits"), _discriminant(x, targets, classes)
-    model = keras.Model(inputs, layer(inputs), name=kind)
+    model = keras.Model(inputs, layer(read), name=kind)
     layer.set_weights([w.astype("float32") for w in weights])
     return model
 
@@ -223,6 +250,26 @@ def _discriminant(x, targets, classes):
     if classes == 2:  # scikit-learn keeps one row, the second class against the first
         return [np.stack([-fitted.coef_[0], fitted.coef_[0]], axis=1) / 2, np.r_[-1, 1] * fitted.intercept_[0] / 2]
     return [fitted.coef_.T, fitted.intercept_]
+
+
+def _quadratic(x, targets, classes):
+    """Directions (D, K) of a plane and its centre (D,), and the weights of quadratic log odds in `Products` of it."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    equal = np.full(classes, 1 / classes)
+    linear = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", priors=equal).fit(x, targets)
+    centre, directions = x.mean(axis=0), linear.scalings_[:, : min(classes - 1, x.shape[1])]
+    z = (x - centre) @ directions
+    first, second = np.triu_indices(z.shape[1])
+    kernel, bias = np.zeros((z.shape[1] + len(first), classes)), np.zeros(classes)
+    for k in range(classes):
+        own, mean = z[targets == k], z[targets == k].mean(axis=0)
+        # Within classes the plane's covariance is the identity, which that of each class is drawn to.
+        spread = (own - mean).T @ (own - mean) / len(own)
+        precision = np.linalg.inv((1 - ROUNDED) * spread + ROUNDED * np.eye(len(spread)))
+        kernel[:, k] = np.r_[precision @ mean, np.where(first == second, -0.5, -1.0) * precision[first, second]]
+        bias[k] = (np.linalg.slogdet(precision)[1] - mean @ precision @ mean) / 2
+    return directions, centre, kernel, bias
 
 
 def sharpen(model: keras.Model, factor: float) -> None:

@@ -169,3 +169,20 @@ def test_the_models_that_come_along_are_joined(tmp_path):
     assert len(MultimodalClassifier.pretrained(sound=None).label_set_) == 7
     with pytest.raises(BadInput, match="Picture 0: no face"):
         three.predict_proba(images=[np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype="uint8")])
+
+
+def test_sentence_vectors_of_a_transformer_are_a_modality_like_any_other(tmp_path):
+    """`text-emotion` stays as it is, and its vectors are fused with a voice: saved, loaded, and with either missing."""
+    from emorec import pretrained
+
+    _, texts, sounds, _ = planted(48, 6)
+    labels = objects("cried" if "cried" in text else "laughed" for text in texts)
+    held = Split("validation", {"text": texts[32:], "sound": sounds[32:]}, labels[32:], objects(map(str, range(16))))
+    classifier = MultimodalClassifier(text=pretrained.load("text-emotion"), epochs=15, batch_size=16, encoder_units=8)
+    classifier.fit(texts=texts[:32], sounds=sounds[:32], labels=labels[:32], validation=held, progress=None)
+    assert classifier.features(texts=texts, sounds=sounds)["text"].shape == (48, 384)
+    p = classifier.predict_proba(texts=[*texts[:4], None], sounds=[None, *sounds[1:5]])
+    assert (classifier.answers(p[:4]) == labels[:4]).all() and np.isfinite(p).all()
+    again = MultimodalClassifier.load(classifier.save(tmp_path / "both.emorec"))
+    q = again.predict_proba(texts=[*texts[:4], None], sounds=[None, *sounds[1:5]])
+    np.testing.assert_allclose(q, p, atol=1e-5)

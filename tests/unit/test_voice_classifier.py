@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -92,6 +93,24 @@ def test_the_discriminant_is_bayes_rule_for_gaussians():
     assert np.allclose(logits[:, 1] - logits[:, 0], [-2, 0, 4], atol=0.4)  # 2 x - 2
     with pytest.raises(BadInput, match=r"none of the classes \[1\]"):
         models.fit_machine("lda", x, np.where(y, 2, 0), classes=3)
+
+
+def test_the_quadratic_discriminant_is_bayes_rule_for_gaussians_of_different_spread(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 4000)
+    means, spreads = np.array([[0.0, 0], [3, 0], [0, 4]]), np.array([[1, 1], [0.5, 1], [1, 2]])
+    x = means[y] + spreads[y] * rng.normal(size=(12_000, 2))
+    model = models.fit_machine("qda", x, y, classes=3)
+    new = means[y[::40]] + spreads[y[::40]] * rng.normal(size=(300, 2))
+    logits = model.predict(new.astype("float32"), verbose=0)
+    exact = -0.5 * (((new[:, None] - means) / spreads) ** 2).sum(axis=2) - np.log(spreads).sum(axis=1)
+    assert np.mean(logits.argmax(axis=1) == exact.argmax(axis=1)) > 0.97
+    linear = models.fit_machine("lda", x, y, classes=3).predict(new.astype("float32"), verbose=0)
+    wide = lambda z: z[:, 2] - z[:, 0]  # noqa: E731  what a linear function cannot follow
+    assert np.corrcoef(wide(logits), wide(exact))[0, 1] > 0.97 > np.corrcoef(wide(linear), wide(exact))[0, 1]
+    model.save(tmp_path / "qda.keras")
+    again = keras.saving.load_model(tmp_path / "qda.keras").predict(new.astype("float32"), verbose=0)
+    assert np.allclose(again, logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("encoder, attention", [
