@@ -70,7 +70,7 @@ class SceneReader:
     def _faces(self, picture, detect, min_score=None):
         """The faces in a picture, and their probabilities (n, C)."""
         faces, crops = self._look(picture, detect, min_score)
-        return faces, self._read([crops])[0]
+        return faces, self._read_looks([crops])[0]
 
     def _look(self, picture, detect, min_score=None):
         """The faces in a picture, and what the network takes of each."""
@@ -80,7 +80,7 @@ class SceneReader:
         faces = detection.detect_faces(picture, boxes=boxes, min_score=min_score)
         return faces, [self.encoding_.one(picture, face) for face in faces]
 
-    def _read(self, looks):
+    def _read_looks(self, looks):
         """Probabilities (n, C) for each of several lists of crops, all computed at once."""
         crops = [crop for look in looks for crop in look]
         notice_blank(crops)
@@ -201,7 +201,7 @@ class SceneReader:
         def read():
             """Reads the looks that wait, and keeps what the last one saw."""
             nonlocal shown
-            for (number, seconds, here, _), q in zip(waiting, self._read([crops for *_, crops in waiting])):
+            for (number, seconds, here, _), q in zip(waiting, self._read_looks([crops for *_, crops in waiting])):
                 people, smooth = self._follow(here, q, tracks)
                 rows.extend({"frame": number, "seconds": seconds, "face": person} for person in people)
                 faces.extend(here), p.extend(smooth)
