@@ -105,7 +105,7 @@ def _show(table, options):
     """Prints a table, or writes it to the file that was named."""
     if not options.out:
         shown = table.astype(object).where(table.notna(), "-")
-        print(shown.to_string(index=False, float_format="%.3f"))
+        print(shown.to_string(index=False, float_format="{:.3f}".format))
         return
     write_text(options.out, table.to_csv(index=False, sep="\t" if options.out.endswith(".tsv") else ","))
     print(f"{len(table):,} rows: {options.out}")

@@ -42,7 +42,7 @@ class ClipNotice(UserWarning):
 
 def read_clip(
     path: FilePath, *, subtitles: FilePath | Sequence[tuple] | None = None, face: FaceClassifier | None = None,
-    voice: VoiceClassifier | None = None, words: TextClassifier | None = None, window: float = 2.0, step: float = 0.2,
+    voice: VoiceClassifier | None = None, words: TextClassifier | None = None, window: float = 2.0, step: float = 0.4,
     sound: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
     """Emotions over time of a film with people in it.
@@ -53,7 +53,7 @@ def read_clip(
         face, voice, words: Trained classifiers; None takes the shipped ``face-emotion``, ``voice-emotion`` and
             ``text-emotion``, where there is one; False leaves the modality out.
         window: Longest stretch in seconds: time without subtitles is cut into such stretches.
-        step: Seconds from one look at the picture to the next.
+        step: Seconds from one look at the picture to the next; finding the faces takes most of the time.
         sound: Whether the film's sound is read, which takes the library PyAV.
 
     Returns:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_clip import RATE, Bright, Loud, Words, film
 
-from emorec.errors import BadInput, LabelMismatch
+from emorec.errors import BadInput, DataCorrupt, LabelMismatch
 from emorec.multimodal import clip, read_clip, read_subtitles, render_clip
 
 av = pytest.importorskip("av", reason="PyAV is not installed: films are not made")
@@ -76,3 +76,50 @@ def test_of_a_film_cut_off_what_is_there_is_read(tmp_path):
         warnings.simplefilter("ignore")
         table = read_clip(tmp_path / "half.mkv", face=Bright(), voice=Loud(), words=False, window=1.0)
     assert 0.5 < table["end"].max() < 4.5 and table["has_face"].any()
+
+
+def turned(path):
+    """Writes into an mp4 file that its picture is shown a quarter turn clockwise, as telephones held upright do."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 44  # the matrix of the first track (ISO/IEC 14496-12, 8.3.2)
+    assert data[start - 4] == 0 and data[start : start + 4] == (1 << 16).to_bytes(4, "big")
+    quarter = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    data[start : start + 36] = b"".join(number.to_bytes(4, "big", signed=True) for number in quarter)
+    path.write_bytes(data)
+    return path
+
+
+class Upper(Bright):
+    """A face model: a face where the upper half is the brighter one, as in an upright picture of the film below."""
+
+    def predict_video(self, path, step=0.0):
+        from emorec.faces.video import VideoFrames
+
+        seen = super().predict_video(path, step)
+        upright = [f[: len(f) // 2].mean() > f[len(f) // 2 :].mean() + 50 for f in VideoFrames(path)]
+        return seen[upright]
+
+
+def test_a_film_that_was_held_upright_is_read_upright(tmp_path):
+    pictures = np.full((10, 48, 64, 3), 20, "uint8")
+    pictures[:, :, :32] = 220  # the left half of the sensor is the upper half of the picture
+    path = tmp_path / "phone.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for picture in pictures:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode())
+    with pytest.raises(BadInput, match="nothing to read"):
+        read_clip(path, face=Upper(), voice=False, words=False)
+    assert read_clip(turned(path), face=Upper(), voice=False, words=False)["has_face"].all()
+
+
+def test_a_film_without_any_stream_is_an_error(tmp_path):
+    header = (108).to_bytes(4, "big") + b"mvhd" + bytes(12) + (1000).to_bytes(4, "big") + bytes(84)
+    path = tmp_path / "empty.mp4"
+    path.write_bytes(b"\0\0\0\x14ftypisom\0\0\2\0isom" + (116).to_bytes(4, "big") + b"moov" + header)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises((BadInput, DataCorrupt), match="nothing to read|cannot be read"):
+            read_clip(path, face=Bright(), voice=Loud(), words=False)

@@ -125,3 +125,30 @@ def test_answers_go_to_the_file_that_is_named(tmp_path, capsys):
     assert pd.read_csv(tmp_path / "answers.csv").equals(table) and "1 rows" in capsys.readouterr().out
     scoring._show(table, argparse.Namespace(out=None))
     assert "anger" in capsys.readouterr().out
+
+
+def test_a_film_and_a_long_sound_print_tables_that_fit(tmp_path, capsys, monkeypatch):
+    from emorec.multimodal import clip
+    from emorec.voice import synthesis
+
+    long = "We waited for hours at the station, and nobody came to say why"
+    whole = {name: ["happiness", None] for name in scoring.SHOWN} | {"confidence": [0.75, np.nan], "p": [0.5, 0.5]}
+    whole |= {"start": [0.0, 2.0], "end": [2.0, 4.0], "text": [long, ""], "disagree": [True, False]}
+    monkeypatch.setattr(clip, "read_clip", lambda path, subtitles: pd.DataFrame(whole))
+    (tmp_path / "talk.mp4").write_bytes(b"film")
+    options = argparse.Namespace(inputs=[str(tmp_path / "talk.mp4")], subtitles=None, out=None, model=None)
+    scoring._score(options)
+    shown = capsys.readouterr().out.splitlines()
+    assert max(map(len, shown)) < 160 and "0.750" in shown[2] and "…" in shown[2] and "None" not in shown[3]
+    options.out = str(tmp_path / "talk.csv")
+    scoring._score(options)
+    assert pd.read_csv(options.out)["text"][0] == long and "p" in pd.read_csv(options.out)
+    capsys.readouterr()
+    samples = np.concatenate([synthesis.voice("anger", k)[0].samples for k in range(3)])
+    path = synthesis.Sound(samples).save(tmp_path / "call.wav")
+    scoring._score(argparse.Namespace(inputs=[str(path)], out=None, model=None))
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split()[:4] == ["start", "end", "speech", "label"] and len(rows) > 4
+    scoring._score(argparse.Namespace(inputs=[str(path), str(path)], out=None, model=None))
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split()[:2] == ["file", "emotion"] and len(rows) == 3
