@@ -320,7 +320,8 @@ emorec.reporting.publish(
 #
 # How much the context helps in life is not answered here. The dialogues were written with the context in mind, they are few,
 # and one author wrote all of them. In MELD, a television series with forty times as many utterances, two neighbours to each
-# side add about one point, and the networks nothing:
+# side add about one point, and the networks nothing. A better reader of single utterances adds more: the sentence vectors of MiniLM,
+# frozen, beside counts of words:
 #
 # <!-- results: meld -->
 # | data | model | weighted F1, % [95 %] | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
