@@ -3,6 +3,7 @@
 from emorec.metrics.calibration import (
     expected_calibration_error,
     fit_temperature,
+    logits,
     probabilities,
     reliability_table,
     tune_thresholds,
@@ -54,6 +55,7 @@ __all__ = [
     "macro_f1",
     "mcnemar",
     "mean_interval",
+    "logits",
     "probabilities",
     "reliability_table",
     "seeds_interval",

@@ -21,6 +21,18 @@ def probabilities(logits: np.ndarray, multi_label: bool = False, temperature: fl
     return expit(logits) if multi_label else softmax(logits, axis=-1)
 
 
+def logits(probabilities: np.ndarray, multi_label: bool = False, temperature: float = 1.0) -> np.ndarray:
+    """Float64 (N, C) of which `probabilities` makes these probabilities again.
+
+    Example:
+        >>> logits(np.array([[0.5, 0.5]])).round(3).tolist()
+        [[-0.693, -0.693]]
+    """
+    tiny = np.finfo("float32").tiny
+    odds = probabilities / np.maximum(1 - probabilities, tiny) if multi_label else probabilities
+    return temperature * np.log(np.maximum(odds, tiny))
+
+
 def reliability_table(y_index: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
     """How often the model is right among predictions of equal confidence (Guo et al. 2017, equal-width bins).
 

@@ -29,6 +29,8 @@ class ModelCard:
         file: Its file in this folder.
         sha256: Of the file.
         base: The model whose encoder it shares, or an empty string.
+        window: Word pieces of the longest text in its training; a longer one is read in parts, see
+            `emorec.text.wordpieces.WordPieces`.
         training: What it was trained on.
         terms: The terms of the training data and of the model.
         protocol: How the numbers were made.
@@ -61,6 +63,7 @@ class ModelCard:
     elsewhere: tuple = ()
     by_class: tuple = ()
     base: str = ""
+    window: int | None = None
     cite: str = ""
     path: Path = field(default=FOLDER, repr=False)
 

@@ -69,9 +69,12 @@ def _load_named(model):
             f"{model.path} is not the file that came along (sha256 {digest[:12]}…, expected {model.sha256[:12]}…): "
             "it was damaged or replaced. Install the package again."
         )
-    return (
-        with_head(_load_named(card(model.base)), model.path) if model.base else _class_of(model.path).load(model.path)
-    )
+    if model.base:
+        return with_head(_load_named(card(model.base)), model.path)
+    classifier = _class_of(model.path).load(model.path)
+    if model.window:
+        classifier.encoding_.window = model.window
+    return classifier
 
 
 def _class_of(path):

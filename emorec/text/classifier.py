@@ -5,12 +5,13 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from emorec import sealed, training
+from emorec import metrics, sealed, training
 from emorec.checks import positive_int
 from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
@@ -202,7 +203,12 @@ class TextClassifier(Classifier):
             texts in `predict`, `predict_proba` and `logits`.
         """
         self._check_fitted()
-        return texts if isinstance(texts, Encoded) else self.encoding_.read(self._check(texts))
+        if isinstance(texts, Encoded):
+            return texts
+        texts = self._check(texts)
+        encoded = self.read_tokens([self.encoding_.split(text) for text in texts])
+        encoded.texts = texts
+        return encoded
 
     def _encode(self, texts):
         return self._batches(self.read(texts))
@@ -268,7 +274,8 @@ class TextClassifier(Classifier):
 
     def read_tokens(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
         """Lists of tokens to `emorec.text.encoded.Encoded`."""
-        return self.encoding_.read_tokens(token_lists)
+        in_windows = getattr(self.encoding_, "window", None) is not None
+        return (self.encoding_.read_in_windows if in_windows else self.encoding_.read_tokens)(token_lists)
 
     def ids_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
@@ -276,12 +283,27 @@ class TextClassifier(Classifier):
 
     def proba_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
-        return self._probabilities(training.predict(self.model_, self.ids_from_tokens(token_lists)))
+        return self._probabilities(self._logits(self.read_tokens(token_lists)))
 
     def logits(self, inputs: Any) -> np.ndarray:
+        """Raw scores of N texts, float32 (N, C), in the order of ``label_set_``.
+
+        Of a text that is read in several windows: those whose probabilities are the mean of the windows'.
+        """
         encoded = self.read(inputs)
         encoded.notify()
-        return super().logits(encoded)
+        return self._logits(encoded)
+
+    def _logits(self, encoded):
+        logits = super().logits(encoded)
+        if encoded.windows is None or len(logits) == len(encoded):
+            return logits
+        counts = [len(spans) for spans in encoded.windows]
+        first = np.cumsum([0, *counts[:-1]])
+        mean = np.add.reduceat(self._probabilities(logits), first) / np.array(counts)[:, None]
+        multi_label = self.label_set_.multi_label
+        joined = metrics.logits(mean, multi_label, self.temperature_).astype("float32")
+        return np.where(np.array(counts)[:, None] > 1, joined, logits[first])
 
     def proba_without_each(self, tokens: list[str], batch: int = 256) -> np.ndarray:
         """Probabilities (T, C) of T tokens without the first, without the second, and so on."""
@@ -299,7 +321,7 @@ class TextClassifier(Classifier):
         Each text is tokenised once; what `predict_proba` warns of stays unsaid here, as the share tells it.
         """
         encoded = self.read(texts)
-        return self._probabilities(super().logits(encoded)), encoded.unknown_share
+        return self._probabilities(self._logits(encoded)), encoded.unknown_share
 
     def explain(self, text: str, method: str | None = None, target: str | None = None) -> Explanation:
         """Which words the answer came from.
@@ -323,22 +345,29 @@ class TextClassifier(Classifier):
         self._check([text])
         if target is not None:
             self.label_set_.index(target)
-        self.encoding_.notify([text])
+        encoded = self.read([text])
+        encoded.notify()
         has_attention = self.attention != "none"
         otherwise = "leave-one-out" if self._tfidf else "integrated-gradients"
         method = method or ("attention" if has_attention else otherwise)
-        if method == "integrated-gradients":
-            return explain.integrated_gradients(self, text, target)
-        if method == "leave-one-out":
-            return explain.leave_one_out(self, text, target)
-        if method != "attention":
-            raise BadInput(f"method={method!r} is unknown; choose attention, integrated-gradients or leave-one-out.")
-        if not has_attention:
+        choice("method", method, ("attention", "integrated-gradients", "leave-one-out"))
+        if method == "attention" and not has_attention:
             raise BadInput("This model has no attention; choose method='integrated-gradients' or 'leave-one-out'.")
-        return self._explain_attention(text)
+        explained = {
+            "attention": lambda tokens, target: self._explain_attention(tokens),
+            "integrated-gradients": partial(explain.integrated_gradients, self),
+            "leave-one-out": partial(explain.leave_one_out, self),
+        }[method]
+        spans = encoded.windows[0] if encoded.windows else [(0, len(encoded.tokens[0]))]
+        if len(spans) == 1:
+            return explained(encoded.tokens[0], target)
+        probabilities = self._probabilities(self._logits(encoded))[0]
+        target = target or self._label(probabilities)
+        parts = [explained(encoded.tokens[0][a:b], target) for a, b in spans]
+        return explain.joined(parts, dict(zip(self.label_set_, probabilities.tolist())))
 
-    def _explain_attention(self, text):
-        encoded = self.encoding_.read([text])
+    def _explain_attention(self, tokens):
+        encoded = self.encoding_.read_tokens([tokens])
         tokens, ids = encoded.tokens[0], encoded.inputs(self.encoding_.limits)
         outputs = [np.asarray(x)[0] for x in attention_outputs(self.model_)(ids, training=False)]
         probabilities = self._probabilities(outputs[0][None])[0]
@@ -353,7 +382,7 @@ class TextClassifier(Classifier):
             method=f"{self.attention} attention",
             sentences=sentences,
             sentence_weights=outputs[2][: len(sentences)] if sentences else None,
-            matrix=self.attention_weights(text) if self.attention == "self" else None,
+            matrix=self._attention_weights(encoded) if self.attention == "self" else None,
             unknown=encoded.unknown[0],
         )
 
@@ -373,7 +402,9 @@ class TextClassifier(Classifier):
         self._check_fitted()
         if self.attention == "hierarchical":
             raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
-        encoded = self.encoding_.read([text])
+        return self._attention_weights(self.encoding_.read([text]))
+
+    def _attention_weights(self, encoded):
         ids = encoded.inputs(self.encoding_.limits)
         weights = np.asarray(attention_weights(self.model_)(ids, training=False))[0, ..., : len(encoded.rows[0])]
         if self.attention != "self":

@@ -74,6 +74,9 @@ class Encoded:
         token_of: For each text int32 (T,), the position in ``tokens`` of the token that a step belongs to, -1 at marks
             that are no token; None where each token is one step.
         texts: The texts as they came, where they came as texts.
+        windows: For each text (start, end) in its ``tokens`` of the parts that the network reads by themselves; rows
+            and ``token_of`` then have one entry for each part, and ``token_of`` counts within it. None: every text is
+            read as one.
 
     Example:
         >>> from emorec.text.tokens import TextEncoder
@@ -87,6 +90,7 @@ class Encoded:
     cut: np.ndarray
     token_of: list | None = None
     texts: list | None = None
+    windows: list | None = None
 
     def __len__(self):
         return len(self.tokens)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -249,7 +250,7 @@ def leave_one_out(clf: Any, text: str, target: str | None = None) -> Explanation
 
     Args:
         clf: See the module.
-        text: One string.
+        text: One string, or its tokens.
         target: Class name; the most probable class where it is None.
 
     Returns:
@@ -333,8 +334,34 @@ METHODS = {
 }
 
 
+def joined(parts: list, probabilities: Mapping[str, float]) -> Explanation:
+    """The explanation of a text whose probabilities are the mean over its parts: each weight over their number.
+
+    So attention sums to 1 again, and an attribution to what the mean lost or gained.
+
+    Args:
+        parts: An `Explanation` of each part, in the order of the text, about the same target.
+        probabilities: Class name to probability, of the whole.
+    """
+    ends = np.cumsum([0, *(len(part.tokens) for part in parts)]).tolist()
+    gaps = [part.gap for part in parts]
+    return replace(
+        parts[0],
+        tokens=[token for part in parts for token in part.tokens],
+        weights=np.concatenate([part.weights for part in parts]) / len(parts),
+        label=max(probabilities, key=probabilities.get),  # type: ignore[arg-type]
+        probabilities=dict(probabilities),
+        method=f"{parts[0].method}, read in {len(parts)} parts",
+        sentences=list(pairwise(ends)),
+        sentence_weights=None,
+        matrix=None,
+        gap=None if None in gaps else sum(gaps) / len(parts),
+        unknown=np.concatenate([part.unknown for part in parts]),
+    )
+
+
 def _predict(clf, text, target):
-    tokens = list(clf.tokenise(text))
+    tokens = list(clf.tokenise(text) if isinstance(text, str) else text)
     row = np.asarray(clf.proba_from_tokens([tokens]), dtype="float64")[0]
     return tokens, row, int(row.argmax()) if target is None else clf.label_set_.index(target)
 

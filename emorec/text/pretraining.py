@@ -87,7 +87,8 @@ def _of_bert(folder, texts, size, original):
 def _of_classifier(saved, file, texts, size):
     if not isinstance(saved.encoding_, WordPieces):
         raise BadInput(f"{file} holds no transformer but encoder={saved.encoder!r}: it cannot start one.")
-    encoder, pieces = saved.model_.get_layer("encoder"), saved.encoding_
+    encoder = saved.model_.get_layer("encoder")
+    pieces = WordPieces(saved.encoding_.vocabulary, saved.encoding_.limit)  # without its window: it trains anew
     vectors = saved.model_.get_layer("embedding").get_weights()[0]
     if size and size < pieces.vocabulary_size:
         pieces, rows = pieces.reduced(texts, size)

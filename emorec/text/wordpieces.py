@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.errors import BadInput
 from emorec.text.encoded import Encoded, TextReader
-from emorec.text.tokens import tokenise
+from emorec.text.tokens import SENTENCE_END, tokenise
 from emorec.types import Strings
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ class WordPieces(TextReader):
     Args:
         vocabulary: The pieces in the order of their ids; one inside a word begins with ``##``. ``[PAD]`` is the first.
         limit: Longest text in pieces, both marks counted.
+        window: `read_in_windows` splits a longer text into parts of at most so many pieces; None: it never does.
 
     Raises:
-        BadInput: A piece twice, or a special one (``[PAD] [UNK] [CLS] [SEP]``) that is missing or out of place.
+        BadInput: A piece twice, a special one (``[PAD] [UNK] [CLS] [SEP]``) that is missing or out of place, or a
+            window beyond the limit.
 
     Example:
         >>> pieces = WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##real"])
@@ -65,9 +68,9 @@ class WordPieces(TextReader):
         (4, 5)
     """
 
-    def __init__(self, vocabulary: Strings, limit: int = 512) -> None:
+    def __init__(self, vocabulary: Strings, limit: int = 512, window: int | None = None) -> None:
         self.vocabulary = list(vocabulary)
-        self.limit = int(limit)
+        self.limit, self.window = int(limit), window
         self._ids = {piece: i for i, piece in enumerate(self.vocabulary)}
         missing = [piece for piece in SPECIAL if piece not in self._ids]
         if missing or self._ids[PAD] != 0:
@@ -77,6 +80,10 @@ class WordPieces(TextReader):
             raise BadInput(f"The vocabulary holds the piece {twice!r} twice.")
         if self.limit < 3:
             raise BadInput(f"limit must leave room for a word between the two marks; received {limit}.")
+        if window is not None and not (isinstance(window, int) and 3 <= window <= self.limit):
+            raise BadInput(
+                f"window={window!r}: give a whole number from 3 to the limit of {self.limit} pieces, or None."
+            )
         self.unknown_id, self.start_id, self.end_id = (self._ids[piece] for piece in (UNKNOWN, START, END))
         self._tokenizer: Any = None
         self._of_word = {}
@@ -129,6 +136,42 @@ class WordPieces(TextReader):
         rows, token_of = [one.ids for one in texts], [one.word_of for one in texts]
         return Encoded([one.words for one in texts], rows, [one.unknown for one in texts], cut, token_of)
 
+    def windows(self, words: Strings) -> list[tuple[int, int]]:
+        """(start, end) of the parts of a list of words that fit the window: whole sentences, as many as fit.
+
+        A sentence longer than the window is split between words. One part at least, empty for no words.
+
+        Example:
+            >>> letters = [*"[PAD] [UNK] [CLS] [SEP]".split(), *"ab."]
+            >>> WordPieces(letters, window=6).windows(["a", "b", ".", "a", "."])
+            [(0, 3), (3, 5)]
+        """
+        room = (self.window or self.limit) - 2
+        ends = np.flatnonzero([word in SENTENCE_END for word in words]) + 1
+        total = np.cumsum([0, *(min(len(self.split_word(word)), room) for word in words)])
+        parts, start = [], 0
+        while True:
+            end = int(np.searchsorted(total, total[start] + room, side="right")) - 1
+            whole = ends[(ends > start) & (ends <= end)]
+            end = int(whole[-1]) if end < len(words) and len(whole) else end
+            parts.append((start, end))
+            start = end
+            if end == len(words):
+                return parts
+
+    def read_in_windows(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
+        """Lists of words to `Encoded`; a list of more pieces than the window has a row for each of its `windows`.
+
+        Nothing is cut off: what a network saw in training is as long as a window, and it reads each by itself.
+        """
+        lists = [[word for word in words if self.split_word(word)] for words in token_lists]
+        spans = [self.windows(words) for words in lists]
+        parts = self.read_tokens([words[a:b] for words, of_text in zip(lists, spans) for a, b in of_text])
+        starts = np.cumsum([0, *map(len, spans)])
+        unknown = [np.concatenate(parts.unknown[a:b]) for a, b in pairwise(starts)]
+        cut = np.zeros(len(lists), dtype=int)
+        return Encoded(lists, parts.rows, unknown, cut, parts.token_of, windows=spans)
+
     def reduced(self, texts: Strings, size: int, extra: Mapping[str, str] | None = None) -> tuple[WordPieces, list]:
         """A smaller vocabulary for texts such as these: what it lacks is split into smaller pieces, down to letters.
 
@@ -164,11 +207,12 @@ class WordPieces(TextReader):
                 if piece not in vocabulary:
                     vocabulary.append(piece)
                     rows.append(described)
-        return WordPieces(vocabulary, self.limit), rows
+        return WordPieces(vocabulary, self.limit, self.window), rows
 
     def get_config(self) -> dict[str, Any]:
         """Everything needed to rebuild it, as JSON values."""
-        return {"vocabulary": self.vocabulary, "limit": self.limit}
+        window = {} if self.window is None else {"window": self.window}
+        return {"vocabulary": self.vocabulary, "limit": self.limit, **window}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> WordPieces:

@@ -18,7 +18,7 @@ METRICS = {
     "macro_f1": "macro-F1, %",
     "accuracy_unseen": "accuracy on pictures that are not in Training too, %",
 }
-WORDS = ("title", "modality", "base", "training", "terms", "protocol", "limits", "cost", "command", "cite")
+WORDS = ("title", "modality", "base", "window", "training", "terms", "protocol", "limits", "cost", "command", "cite")
 
 
 def written() -> str:

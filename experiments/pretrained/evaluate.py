@@ -71,6 +71,14 @@ SETS = {
 }
 
 
+REVIEWS = 2_500
+SENTIMENT = {
+    "movie-polarity": "fold 0 of 10 held back",
+    "sample-reviews": "test split of the sample",
+    "imdb": f"{REVIEWS:,} reviews of the official test split; no model has seen one of its reviews",
+}
+
+
 def run_text(run: Run) -> dict:
     """A model of seven emotions on the test rows of a set, or a baseline trained on GoEmotions and the sentences.
 
@@ -120,11 +128,12 @@ def run_goemotions(run: Run) -> dict:
 
 def run_sentiment(run: Run) -> dict:
     """Negative or positive on the fold that was held back, or on other data."""
-    options = {"fold": 0} if run.dataset == "movie-polarity" else {}
-    part = datasets.load(run.dataset, **options).test
+    data = datasets.load(run.dataset, **({"fold": 0} if run.dataset == "movie-polarity" else {}))
+    part = data.test.sample(REVIEWS) if run.dataset == "imdb" else data.test
     if "baseline" in run.options:
-        train = datasets.load(run.dataset, **options).train
-        model = baselines.build(run.options["baseline"], datasets.load(run.dataset, **options).label_set)
+        # Of IMDb, like the model, it has seen nothing.
+        train = datasets.load("movie-polarity", fold=0).train if run.dataset == "imdb" else data.train
+        model = baselines.build(run.options["baseline"], data.label_set)
         answers = model.fit(list(train.inputs), list(train.labels)).predict(list(part.inputs))
     else:
         answers = pretrained.load("text-sentiment").predict(list(part.inputs))
@@ -132,7 +141,7 @@ def run_sentiment(run: Run) -> dict:
     return {
         "metrics": evaluation.to_dict()["metrics"],
         "per_class": evaluation.to_dict()["per_class"],
-        "protocol": "fold 0 of 10 held back" if options else "test split of the sample",
+        "protocol": SENTIMENT[run.dataset],
         "sizes": {"test": len(part)},
     }
 
@@ -147,7 +156,7 @@ def pretrained_text() -> list[Run]:
         for model in ("text-emotion-small", "text-emotion"):
             runs.append(Run("pretrained-text", name, model, f"{HERE}:run_text", {"model": model}))
     runs.append(Run("pretrained-text", "goemotions", "goemotions", f"{HERE}:run_goemotions"))
-    for name in ("movie-polarity", "sample-reviews"):
+    for name in SENTIMENT:
         for model, baseline in (("majority class", "majority"), ("TF-IDF + logistic regression", "tfidf-lr")):
             options = {"baseline": baseline}
             runs.append(Run("pretrained-text", name, model, f"{HERE}:run_sentiment", options, baseline=True))

@@ -249,6 +249,64 @@ def test_a_transformer_starts_from_a_saved_one(transformer, tmp_path):
     assert smaller.pieces.vocabulary_size == 60 == len(smaller.vectors)
 
 
+@pytest.fixture
+def in_windows(transformer):
+    """The same transformer, which reads more than eight word pieces in parts."""
+    transformer.encoding_.window = 8
+    yield transformer
+    transformer.encoding_.window = None
+
+
+LONG = "lovely and bright . i hated it a lot ! a warm funny film"
+
+
+def test_a_text_longer_than_training_is_read_in_parts_and_averaged(in_windows):
+    parts = ["lovely and bright .", "i hated it a lot !", "a warm funny film"]
+    encoded = in_windows.read([LONG, "great fun"])
+    assert encoded.windows == [[(0, 4), (4, 10), (10, 14)], [(0, 2)]] and encoded.cut.tolist() == [0, 0]
+    expected = in_windows.predict_proba(parts).mean(axis=0)
+    whole, short = in_windows.predict_proba([LONG, "great fun"])
+    np.testing.assert_allclose(whole, expected, atol=1e-6)
+    np.testing.assert_array_equal(short, in_windows.predict_proba(["great fun"])[0])
+    np.testing.assert_allclose(in_windows.score_texts([LONG, "great fun"])[0], [whole, short], atol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["attention", "integrated-gradients", "leave-one-out"])
+def test_a_text_in_parts_is_explained_whole(method, in_windows):
+    explanation = in_windows.explain(LONG, method=method)
+    assert explanation.tokens == LONG.split() and explanation.sentences == [(0, 4), (4, 10), (10, 14)]
+    p = in_windows.predict_proba([LONG])[0]
+    np.testing.assert_allclose(list(explanation.probabilities.values()), p, atol=1e-6)
+    second = in_windows.explain("i hated it a lot !", method=method, target=explanation.label)
+    np.testing.assert_allclose(explanation.weights[4:10], second.weights / 3, atol=1e-5)
+    assert "3 parts" in repr(explanation) and "hated" in explanation._repr_html_()
+
+
+def test_nothing_of_a_long_text_is_lost(in_windows, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TextNotice)
+        many = in_windows.read(["good film " * 700, "!", "so " * 40 + "good.", "lovely " * 6])
+    assert [len(tokens) for tokens in many.tokens] == [1400, 1, 42, 6]
+    for tokens, spans in zip(many.tokens, many.windows):
+        assert [a for a, _ in spans] == [0, *(b for _, b in spans[:-1])] and spans[-1][1] == len(tokens)
+    assert max(len(row) for row in many.rows) <= 8
+    path = in_windows.save(tmp_path / "m.emorec")
+    np.testing.assert_allclose(
+        TextClassifier.load(path).predict_proba([LONG]), in_windows.predict_proba([LONG]), atol=1e-6
+    )
+
+
+def test_several_labels_of_a_long_text_are_averaged_too():
+    several = [("good",), ("bad",)] * 20
+    texts = ["a warm funny film", "a cold dull film"] * 20
+    classifier = TextClassifier("transformer", "uniform", **TINY | {"epochs": 2})
+    classifier.fit(texts, several, validation=(texts[:4], several[:4]), progress=None)
+    classifier.encoding_.window = 8
+    expected = classifier.predict_proba(["a warm funny film .", "a cold dull film ."]).mean(axis=0)
+    got = classifier.predict_proba(["a warm funny film . a cold dull film ."])[0]
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 def test_rates_fall_with_depth(transformer, tmp_path):
     clf = TextClassifier("transformer", encoder_rate=0.1, layer_decay=0.5)
     clf.model_ = transformer.model_
