@@ -45,7 +45,7 @@ import emorec; emorec.about(install=True)
 # from one look at the picture to the next.
 
 # %% tags=["parameters"]
-faces = 420  # @param {type:"integer"}
+faces = 280  # @param {type:"integer"}
 window = 2.0  # @param {type:"number"}
 step = 0.5  # @param {type:"number"}
 seed = 0  # @param {type:"integer"}
