@@ -341,11 +341,11 @@ pd.DataFrame(np.array(weights), columns=modalities, index=["both there", "second
 #
 # The table gives the test accuracy by what is wrong with the pair, with a 95 % interval, and the mean weight of the sentence. If
 # the weights follow, the sentence has less weight when it is cut and more when the picture is noise. Beside both stand the
-# answers of the same model with one of the two hidden: whoever weighs them well is right at least as often as the better one.
+# answers of the same model with one of the two hidden; a model that weighs them well is right at least as often as the better one.
 
 # %%
 def with_presence(case):
-    """Which test pairs are answered rightly, of (sentence, picture) those hidden whose entry is 0."""
+    """Which test pairs are answered correctly, of (sentence, picture) those hidden whose entry is 0."""
     x = x_pairs["test"] | {"presence": np.tile(np.float32(case), (len(pairs.test), 1))}
     return pairs.label_set.decode(training.predict(witness, x).argmax(axis=1)) == pairs.test.labels
 
