@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from experiments.runs import commit
 
+    if (load := os.getloadavg()[0]) > 0.5 * (os.cpu_count() or 1):
+        print(f"This machine is busy (load {load:.1f}, {os.cpu_count()} cores): costs come out too high, and ratios "
+              "shift. Better measure when nothing else runs.", file=sys.stderr)  # fmt: skip
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": {}}
     started = time.perf_counter()
     for group in options.groups or GROUPS:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
 
 import emorec
-from benchmarks.measure import exponent, peak_memory
+from benchmarks.measure import exponent, held_memory, peak_memory
 from emorec import training
 from emorec.attention import SelfAttention
 from emorec.text.models import build_text_model
@@ -20,7 +19,7 @@ LEAST = 8  # MB: less is the allocator's doing
 def curve(
     name: str, of: str, xs: Sequence[float], work: Callable[[float], Callable], repeats: int, most: float
 ) -> dict:
-    """Cost at each x: the least seconds of some repetitions, and the MB that preparing and a first time took.
+    """Cost at each x: the least seconds of some repetitions, and the MB at the peak of preparing and of a first time.
 
     Args:
         name: Of the curve. of: What x counts.
@@ -29,17 +28,19 @@ def curve(
         repeats: Of each x; one more comes before them, in which code is traced.
         most: Largest exponent that is allowed: 1 for linear, 2 for self-attention.
     """
-    seconds, memory, works = [], [], []
+    seconds, memory, works = [], [], [work(xs[0])]
+    works[0]()  # libraries are loaded
+    works.clear()
+    before = held_memory()  # before all of them: what one x leaves behind serves the next
     for x in xs:
         works.clear()
-        gc.collect()
 
         def first(x=x):
             works.append(work(x))
             works[0]()
 
-        memory.append(peak_memory(first)[1])
-        seconds.append(min(peak_memory(works[0])[0] for _ in range(repeats)))
+        memory.append(peak_memory(first, before)[1])
+        seconds.append(min(peak_memory(works[0], before)[0] for _ in range(repeats)))
     return {
         "name": name, "of": of, "x": list(map(float, xs)), "seconds": [round(s, 5) for s in seconds],
         "mb": [round(mb, 1) for mb in memory], "exponent": round(exponent(xs, seconds), 3),

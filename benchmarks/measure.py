@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import re
 import subprocess
 import sys
@@ -14,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec.reporting import quiet
+
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -117,21 +122,29 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
 # Memory
 
 
-def peak_memory(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of some work, and MB that this process held at its peak above what it held before (Linux)."""
-    clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    if not status.exists():
+def held_memory() -> float:
+    """MB that this process holds now (Linux; nan elsewhere), after what nobody uses went back to the system."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone has it, and keeps hundreds of MB without
+        ctypes.CDLL(None).malloc_trim(0)
+    return _held("VmRSS") if STATUS.exists() else float("nan")
+
+
+def peak_memory(work: Callable[[], object], before: float | None = None) -> tuple[float, float]:
+    """Seconds of some work, and MB that this process held at its peak above ``before``, or above now (Linux)."""
+    clear = Path("/proc/self/clear_refs")
+    if not STATUS.exists():
         started = time.perf_counter()
         work()
         return time.perf_counter() - started, float("nan")
     clear.write_text("5")  # the peak starts anew
-    before, started = _held(status, "VmRSS"), time.perf_counter()
+    before, started = held_memory() if before is None else before, time.perf_counter()
     work()
-    return time.perf_counter() - started, _held(status, "VmHWM") - before
+    return time.perf_counter() - started, _held("VmHWM") - before
 
 
-def _held(status, field):
-    return int(re.search(rf"{field}:\s+(\d+) kB", status.read_text())[1]) * 1024 / 1e6
+def _held(field):
+    return int(re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text())[1]) * 1024 / 1e6
 
 
 def in_child(code: str, *arguments: str) -> list[float]:

@@ -143,23 +143,29 @@ def _figure(of, curves):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    import numpy as np
 
     with matplotlib.rc_context({"svg.hashsalt": of, "svg.fonttype": "none", "font.size": 11}):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-        for curve, colour in zip(curves, ("#0072b2", "#d55e00", "#009e73")):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
+        figure.suptitle(f"Cost against {of}", fontsize=12)
+        for curve, (colour, marker) in zip(curves, (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"))):
             for axes, values, power, least in (
                 (left, "seconds", "exponent", 1e-6),
                 (right, "mb", "memory_exponent", 1),
             ):
                 label = f"{curve['name']}, x^{curve[power]:.2f}"
-                axes.loglog(curve["x"], [max(v, least) for v in curve[values]], "o-", color=colour, label=label)
+                kept = [max(value, least) for value in curve[values]]
+                axes.loglog(curve["x"], kept, f"{marker}-", color=colour, label=label, markersize=5)
         for axes, title in ((left, "time, seconds"), (right, "memory at the peak, MB")):
             axes.set_xlabel(of)
-            axes.set_title(title)
+            axes.set_title(title, fontsize=11)
             ticks = sorted({x for curve in curves for x in curve["x"]})
             axes.set_xticks(ticks, [f"{x:,.0f}" for x in ticks])
+            low, high = axes.dataLim.intervaly
+            decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+            axes.set_yticks(decades, [f"{decade:,.6g}" for decade in decades])
+            axes.set_ylim(decades[0], decades[-1] * 1.6 ** (2 + 2 * len(curves)))  # room for the legend
             axes.minorticks_off()
-            axes.set_ylim(top=axes.get_ylim()[1] * 12)  # room for the legend
             axes.legend(fontsize=8.5, frameon=False, loc="upper left")
             axes.grid(alpha=0.3)
         text = io.StringIO()
