@@ -4,59 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emorec.text.comparison import EVERY, paired, pairs
-from experiments.runs import Run, load_results
+from emorec.text.comparison import EVERY, paired
+from experiments.runs import load_results
 from experiments.tables import test_to_train
-from experiments.text import BASELINE, BASELINES, CLASSIFIER, IMDB, folds, in_turn
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DATASETS = ("movie-polarity", "movie-subjectivity")
-# Chosen on the validation part of fold 0 of movie-polarity, among seven settings, for accuracy and for time.
-OPTIONS = {
-    "embedding": "word2vec-googlenews-8k",
-    "dropout": 0.5,
-    "batch_size": 128,
-    "learning_rate": 0.004,
-    "schedule": "cosine",
-    "epochs": 2,
-    "patience": None,
-    "bucketing": True,
-}
-
-
-def attention() -> list[Run]:
-    """Every encoder x no, uniform, global, self- and structured attention: 10-fold on the two Movie Review sets."""
-    runs = []
-    for dataset in DATASETS:
-        for model, name in BASELINES.items():
-            runs += folds("attention", dataset, model, BASELINE, {"baseline": name}, baseline=True)
-        for encoder, mechanism in pairs():
-            options = {"encoder": encoder, "attention": mechanism, **OPTIONS}
-            runs += folds("attention", dataset, f"{encoder} + {mechanism}", CLASSIFIER, options)
-    return in_turn(runs)
-
-
-def hierarchical() -> list[Run]:
-    """Bidirectional GRU with no, global and hierarchical attention: IMDb, official test split, three seeds."""
-    runs = [
-        Run("hierarchical", "imdb", model, BASELINE, {"baseline": name}, baseline=True)
-        for model, name in BASELINES.items()
-    ]
-    sentences = {"max_length": 50, "max_sentences": 40, "keep": "start"}
-    for mechanism in ("none", "global", "hierarchical"):
-        options = IMDB | {"attention": mechanism} | (sentences if mechanism == "hierarchical" else {})
-        runs += [
-            Run("hierarchical", "imdb", f"bigru + {mechanism}", CLASSIFIER, options, seed=seed) for seed in range(3)
-        ]
-    return in_turn(runs)
-
-
-EXPERIMENTS = {"attention": attention, "hierarchical": hierarchical}
-
-
-# ------------------------------------------------------------------------------------------- paired comparison
 
 
 def scores(contents: list[dict] | None = None, metric: str = "accuracy") -> pd.DataFrame:

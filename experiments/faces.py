@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,6 @@ from experiments.text import outcome, trained_how
 if TYPE_CHECKING:
     from emorec.datasets.base import Dataset
 
-CLASSIFIER = "experiments.faces:run_classifier"
-BASELINE = "experiments.faces:run_baseline"
-REPEATS = "experiments.faces:run_repeats"
-BASELINES = {"majority class": "majority", "HOG + logistic regression": "hog-lr"}
 SEVERAL = "test pictures seen whole, mirrored and in four crops, logits averaged"
 
 
@@ -93,87 +89,3 @@ def run_repeats(run: Run, progress: Callable[[str], None] | None = print) -> dic
         content["metrics"][f"accuracy_{name}"] = [part.accuracy, *part.accuracy_interval]
     content["protocol"] += _views(model)
     return content | {"repeated": int(known.sum())}
-
-
-def _runs(experiment, networks, seeds=range(3)):
-    """Floors and networks on the dataset that an experiment is named after."""
-    runs = [Run(experiment, experiment, name, BASELINE, {"baseline": baseline}, baseline=True)
-            for name, baseline in BASELINES.items()]  # fmt: skip
-    for name, options in networks.items():
-        runs += [Run(experiment, experiment, name, CLASSIFIER, options, seed=seed) for seed in seeds]
-    return runs
-
-
-# Settings from the literature and from the cost of an epoch on one core (117 million multiply-adds a picture: 210 s for
-# the VGG); nothing was searched on PublicTest, which chooses the epoch alone. The pictures are changed as by the preset
-# ``standard``, written out since recorded runs are compared with it, and three in ten are mixed.
-AUGMENTED = {
-    "rotation": 12,
-    "shift": 0.08,
-    "scale": 0.15,
-    "shear": 6,
-    "flip": 0.5,
-    "brightness": 0.1,
-    "contrast": 0.2,
-    "erasing": 0.25,
-    "mixup": 0.2,
-    "cutmix": 1.0,
-    "mix": 0.3,
-}
-RECIPE = {
-    "augment": AUGMENTED,
-    "epochs": 30,
-    "learning_rate": 2e-3,
-    "weight_decay": 0.05,
-    "label_smoothing": 0.1,
-    "views": "flips-and-crops",
-}
-# A network with few weights underfits before it overfits: milder pictures, more epochs.
-SMALL = RECIPE | {"augment": "light", "epochs": 40, "weight_decay": 0.02}
-
-# For a graphics card: four times the work of a step, more steps, and more against overfitting since they are many.
-WIDE = RECIPE | {"width": 64, "dropout": 0.4, "augment": AUGMENTED | {"mix": 0.5}, "epochs": 100, "batch_size": 128}
-
-
-def fer2013() -> list[Run]:
-    """Networks on FER-2013: chosen on PublicTest, PrivateTest opened once, three seeds."""
-    return _runs(
-        "fer2013",
-        {
-            "VGG": {"model": "vgg", **RECIPE},
-            "VGG, wide": {"model": "vgg", **WIDE},
-            "ResNet": {"model": "resnet", **RECIPE},
-            "attention-augmented CNN": {"model": "attention-cnn", **RECIPE},
-            "Deep-Emotion": {"model": "deep-emotion", "width": 10, **SMALL},
-        },
-    )
-
-
-def fer2013_repeats() -> list:
-    """What the pictures of PrivateTest that are in Training too add to the numbers of `fer2013`: the same settings."""
-    return [
-        replace(run, experiment="fer2013-repeats", function=REPEATS)
-        for run in fer2013()
-        if run.model in ("HOG + logistic regression", "VGG", "VGG, wide")
-    ]
-
-
-def ferplus() -> list[Run]:
-    """VGGs on FER+, eight classes by majority: chosen on PublicTest, PrivateTest opened once, three seeds."""
-    return _runs(
-        "ferplus",
-        {
-            "VGG": {"model": "vgg", "width": 24, **RECIPE, "epochs": 20},
-            "VGG, wide": {"model": "vgg", **WIDE, "epochs": 60},
-        },
-    )
-
-
-def sample_faces() -> list[Run]:
-    """A small VGG on rendered faces, unseen identities, within five minutes on two cores: three seeds."""
-    return _runs("sample-faces", {"VGG": RENDERED})
-
-
-RENDERED = {"model": "vgg", "width": 16, "augment": "light", "epochs": 16}
-
-EXPERIMENTS = {"fer2013": fer2013, "fer2013-repeats": fer2013_repeats, "ferplus": ferplus, "sample-faces": sample_faces}

@@ -23,7 +23,6 @@ from emorec.types import Strings
 from experiments.multimodal import WORDS, meld_parts, mosi_parts, neighbours, outcome, rarer
 from experiments.runs import Run
 
-HERE = "experiments.minilm"
 DENSE = 0.03  # of standardised vectors beside TF-IDF rows of length 1, as in `experiments.multimodal`
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)
 
@@ -172,28 +171,3 @@ def run_meld(run: Run) -> dict:
     return outcome(splits["test"].labels, p, label_set, splits["test"].groups, protocol=protocol,
                    chosen={"reach": reach, "power": power, "strength": strength},
                    validation={"weighted_f1": float(score)})  # fmt: skip
-
-
-def mosi_minilm() -> list[Run]:
-    """MiniLM's vectors, counts of words, and both, on the transcripts of MOSI 62/31."""
-    rows = {
-        "TF-IDF + logistic regression, transcripts": ["words"],
-        "MiniLM, frozen + logistic regression, transcripts": ["minilm"],
-        "MiniLM, frozen + TF-IDF, transcripts": ["words", "minilm"],
-    }
-    runs = [
-        Run("mosi-transcripts", "mosi", name, f"{HERE}:run_mosi", {"views": views}, baseline=views == ["words"])
-        for name, views in rows.items()
-    ]
-    candidates = [
-        ["minilm"],
-        ["words", "minilm"],
-        ["sentiment"],
-        ["minilm", "sentiment"],
-        ["words", "minilm", "sentiment"],
-    ]
-    name = "best in cross-validation of MiniLM, text-sentiment and TF-IDF, transcripts"
-    return [*runs, Run("mosi-transcripts", "mosi", name, f"{HERE}:run_mosi", {"candidates": candidates})]
-
-
-EXPERIMENTS = {"mosi-transcripts": mosi_minilm}

@@ -16,7 +16,7 @@ from emorec.datasets.readers.multimodal import meld_dialogues
 from emorec.multimodal import decisions
 from emorec.multimodal import synthetic as synthetic
 from emorec.multimodal.dialogues import Dialogues
-from emorec.multimodal.models import FUSION_SETTINGS, build_dialogue_model, build_fusion_model, statistics
+from emorec.multimodal.models import build_dialogue_model, build_fusion_model, statistics
 from emorec.types import Strings, Values
 from experiments.runs import Run
 
@@ -134,64 +134,6 @@ MOSI_PROTOCOL = (
 # so was a network of a size that 1,447 utterances can fill.
 MOSI_MODEL = {"context": "bilstm", "encoder": "none", "units": 300, "hidden": 500, "dropout": 0.5}
 MOSI_FIT = {"epochs": 30, "batch_size": 233, "learning_rate": 1e-3}
-SMALL = {"units": 64, "hidden": 0}
-T, A, V = "text", "audio", "video"
-
-
-def mosi() -> list[Run]:
-    """Text, voice and face on MOSI 62/31: baselines, each modality, and what fusing them adds; five or ten seeds."""
-    baselines = {
-        "majority class of the training part": {"kind": "majority", "modalities": [T]},
-        "always positive, the class that is commoner in the test part": {"kind": "positive", "modalities": [T]},
-        "logistic regression, text": {"kind": "logistic", "modalities": [T]},
-        "logistic regression, voice": {"kind": "logistic", "modalities": [A]},
-        "logistic regression, face": {"kind": "logistic", "modalities": [V]},
-        "logistic regression, text + face": {"kind": "logistic", "modalities": [T, V]},
-        "logistic regression, text + face, not standardised": {
-            "kind": "logistic", "modalities": [T, V], "scaled": False,
-        },
-        "logistic regression, all three": {"kind": "logistic", "modalities": [T, A, V]},
-        "stacking out of fold, all three": {"kind": "stacking", "modalities": [T, A, V]},
-    }  # fmt: skip
-    runs = [
-        Run("mosi", "mosi", name, f"{HERE}:run_mosi_linear", options, baseline=True)
-        for name, options in baselines.items()
-    ]
-    models = {
-        "BiLSTM, text + face": {"modalities": [T, V]},
-        "BiLSTM, text": {"modalities": [T]},
-        "BiLSTM, all three": {"modalities": [T, A, V]},
-        "BiLSTM, voice": {"modalities": [A]},
-        "BiLSTM, face": {"modalities": [V]},
-        "tensor fusion + BiLSTM, text + face": {
-            "modalities": [T, V], "fusion": "tensor", "fusion_options": {"units": 16},
-        },
-        "CATF-LSTM, all three": {
-            "modalities": [T, A, V], "context": "attention", "fusion": "attention", "fusion_options": {"units": 100},
-        },
-        "BiLSTM, text + face, late product": {"modalities": [T, V], "late": "product"},
-        "BiLSTM, text + face, not standardised": {"modalities": [T, V], "scaled": False},
-        "BiLSTM, all three, not standardised": {"modalities": [T, A, V], "scaled": False},
-        "small BiLSTM, text": {"modalities": [T], **SMALL},
-        "small BiLSTM, text + face": {"modalities": [T, V], **SMALL},
-        "small BiLSTM, all three": {"modalities": [T, A, V], **SMALL},
-        "small BiLSTM, mean of these three": {
-            "modalities": [T, A, V], "views": [[T], [T, V], [T, A, V]], "late": "mean", **SMALL,
-        },
-        # Lakshminarayanan et al. 2017: the same network, nothing to choose. Declared last, run once.
-        "mean of five small BiLSTMs, text": {
-            "modalities": [T], "views": [[T]], "late": "mean", "members": 5, **SMALL,
-        },
-        "mean of five small BiLSTMs, text + face": {
-            "modalities": [T, V], "views": [[T, V]], "late": "mean", "members": 5, **SMALL,
-        },
-    }  # fmt: skip
-    for name, options in models.items():
-        # After five seeds the best small row stood at 78.35, where 78.4 was hoped for: five more were run, once, for
-        # all small rows.
-        seeds = range(10 if name.startswith("small") else 5)
-        runs += [Run("mosi", "mosi", name, f"{HERE}:run_mosi_context", options, seed=s) for s in seeds]
-    return runs
 
 
 # ------------------------------------------------------------------------------------------------------- MELD
@@ -324,35 +266,7 @@ MELD_PROTOCOL = "official split; settings and epoch chosen on the development pa
 MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 3, "monitor": "accuracy"}
 
 
-def meld() -> list[Run]:
-    """Seven emotions in the dialogues of MELD, from text alone: baselines, neighbours, a transformer as it comes, and
-    models in context (five seeds)."""
-    baselines = {
-        "majority class": {"kind": "majority"},
-        "TF-IDF + logistic regression": {"kind": "tfidf"},
-        "stacked logistic regression, utterance alone": {"kind": "neighbours", "reach": 0, "power": 0.4},
-        "stacked logistic regression, two neighbours to each side": {"kind": "neighbours", "reach": 2, "power": 0.4},
-    }
-    runs = [
-        Run("meld", "meld", name, f"{HERE}:run_meld", options, baseline=True) for name, options in baselines.items()
-    ]
-    plain = {"kind": "context", "encoder": "none", "hidden": 0, "dropout": 0.4, "power": 0.3}
-    models = {
-        "bc-LSTM": {"context": "bilstm", "units": 64},
-        "DialogueRNN": {"context": "dialogue-rnn", "units": 64, "window": 24},
-    }
-    for name, options in models.items():
-        runs += [Run("meld", "meld", name, f"{HERE}:run_meld", plain | options, seed=s) for s in range(5)]
-    frozen = {"utterance alone": False, "stacked with neighbours": True}
-    for name, context in frozen.items():
-        function, name = "experiments.minilm:run_meld", f"MiniLM, frozen + TF-IDF, {name}"
-        runs.append(Run("meld", "meld", name, function, {"context": context}))
-    return runs
-
-
 # --------------------------------------------------------------------------------------------- synthetic tasks
-
-RULES = ("mean", "product", "max", "vote")
 
 
 def task_of(run: Run) -> tuple:
@@ -426,21 +340,3 @@ TASK_FIT = {
     "weight_decay": 0.01,
     "progress": None,
 }
-
-
-def task_runs() -> list[Run]:
-    """Every fusion layer and rule in three tasks with known optimum, and what is left without interactions."""
-    runs = []
-    for name in synthetic.TASKS:
-        for rule in (*RULES, "stacking"):
-            function, options = f"{HERE}:run_task_rule", {"rule": rule}
-            runs += [
-                Run("synthetic-tasks", name, f"rule: {rule}", function, options, s, baseline=True) for s in range(3)
-            ]
-        for layer, options in FUSION_SETTINGS.items():
-            options = {"fusion": layer.partition(",")[0], "hidden": 32, "dropout": 0.2, **options}
-            runs += [Run("synthetic-tasks", name, layer, f"{HERE}:run_task_layer", options, seed=s) for s in range(3)]
-    return runs
-
-
-EXPERIMENTS = {"mosi": mosi, "meld": meld, "synthetic-tasks": task_runs}

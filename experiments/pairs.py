@@ -19,18 +19,7 @@ if TYPE_CHECKING:
     from emorec.datasets.base import Dataset, Split
     from emorec.metrics import Estimate
 
-HERE = "experiments.pairs:run"
 MODALITIES = ("image", "text")
-ROWS = {
-    "majority class": "majority",
-    "text alone": "text",
-    "face alone": "image",
-    "product rule of the two": "product",
-    "fused": "both",
-    "fused, without text": "image only",
-    "fused, without face": "text only",
-}
-BASELINES = ("majority class", "text alone", "face alone")
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +55,7 @@ def run(run: Run) -> dict:
 
 
 def answer(classifier: MultimodalClassifier, data: Dataset, how: str) -> np.ndarray:
-    """Probabilities (N, C) of the test pairs under one of the values of `ROWS`."""
+    """Probabilities (N, C) of the test pairs under one of the answers of settings/pairs.toml."""
     if how in MODALITIES:
         return alone(classifier, how, data.test)
     if how == "product":
@@ -75,18 +64,6 @@ def answer(classifier: MultimodalClassifier, data: Dataset, how: str) -> np.ndar
         return decisions.product([alone(classifier, name, data.test) for name in MODALITIES])
     kept = MODALITIES if how == "both" else [how.removesuffix(" only")]
     return classifier.predict_proba({name: data.test.inputs[name] for name in kept})
-
-
-def pairs() -> list:
-    """Rendered faces with sentences, paired by label: each alone, together, and with one missing; three seeds."""
-    return [
-        Run("pairs", "sample-pairs", model, HERE, {"answer": how}, seed=seed, baseline=model in BASELINES)
-        for seed in range(3)
-        for model, how in ROWS.items()
-    ]
-
-
-EXPERIMENTS = {"pairs": pairs}
 
 
 COMPARED = (

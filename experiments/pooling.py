@@ -18,38 +18,10 @@ from emorec.text.tokens import tokenise
 from experiments.attention import gained
 from experiments.runs import Run, load_results
 from experiments.tables import test_to_train
-from experiments.text import folds, in_turn, load, on_official_split, outcome
+from experiments.text import load, outcome
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FUNCTION = "experiments.pooling:run_pooling"
-POOLINGS = ("none", "uniform", "global", "structured")
-# Not searched: the rates of the models that come along, for two passes over batches of 32.
-OPTIONS = {
-    "epochs": 2,
-    "rate": 7e-5,
-    "head_rate": 1e-3,
-    "layer_decay": 0.95,
-    "warmup": 0.06,
-    "smoothing": 0.05,
-    "word_pieces": 10_000,
-    "longest": 96,
-}
-
-
-def pooling() -> list[Run]:
-    """MiniLM fine-tuned under four poolings: five of ten folds of the film reviews, six emotions of tweets with three
-    seeds."""
-    runs = []
-    for name in POOLINGS:
-        options = {"attention": name, **OPTIONS}
-        runs += folds("pooling", "movie-polarity", f"transformer + {name}", FUNCTION, options)[:5]
-        runs += on_official_split("pooling", "emotions", f"transformer + {name}", FUNCTION, options)
-    return in_turn(runs)
-
-
-EXPERIMENTS = {"pooling": pooling}
 
 
 def run_pooling(run: Run) -> dict:

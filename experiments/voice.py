@@ -17,7 +17,6 @@ from emorec.voice.synthesis import best_possible_rate
 from emorec.voice.utterances import Utterance
 from experiments.runs import Run
 
-CLASSIFIER, BASELINE = "experiments.voice:run_classifier", "experiments.voice:run_baseline"
 CUT = 2.0  # seconds: every file of the altered copy of EMO-DB
 SPEAKERS = 100  # of sample-voices: with 40 (seed 1, tried first) accuracy still rose by a point with the last quarter
 
@@ -114,65 +113,3 @@ def run_baseline(run: Run) -> dict:
         pipeline = baselines.voice(run.options["baseline"]).fit(train.inputs, train.labels)
         predicted[number == fold] = pipeline.predict(data.inputs[number == fold])
     return _outcome(run, predicted, words)
-
-
-# The statistics, the speeds and the machines' settings were compared on the ten speakers of emodb-2s, in some eighty
-# combinations: numbers on these speakers are too good by what choosing among them gains, a point or two of UAR.
-BASELINES = {
-    "majority class": "majority",
-    "prosody + logistic regression": "prosody-lr",
-    "statistics + SVM": "statistics-svm",
-}
-NETWORK = {"epochs": 24, "speeds": [], "filters": 48, "units": 32, "attention_units": 32}
-
-
-def emodb_2s() -> list[Run]:
-    """EMO-DB's altered copy, ten speakers in turn: machines, networks, by training and by speaker; and random folds."""
-    runs = [
-        Run("emodb-2s", "emodb-2s", name, BASELINE, {"baseline": baseline}, baseline=True)
-        for name, baseline in BASELINES.items()
-    ]
-    models = {
-        "discriminant": {"encoder": "lda"},
-        "discriminant, by speaker": {"encoder": "lda", "normalise": "speaker"},
-        "discriminant, without other speeds": {"encoder": "lda", "speeds": []},
-        "discriminant, levelled": {"encoder": "lda", "levelled": True},
-        "discriminant, random folds": {"encoder": "lda", "folds": "random"},
-        "SVM": {"encoder": "svm"},
-        "SVM, by speaker": {"encoder": "svm", "normalise": "speaker"},
-        "CNN": {"encoder": "cnn", "attention": "none", **NETWORK},
-        "CNN + global attention": {"encoder": "cnn", "attention": "global", **NETWORK},
-        "CNN + global attention, by speaker": {
-            "encoder": "cnn", "attention": "global", "normalise": "speaker", **NETWORK
-        },
-        "BiLSTM + global attention, by speaker": {
-            "encoder": "bilstm", "attention": "global", "normalise": "speaker", **NETWORK
-        },
-    }  # fmt: skip
-    return runs + [Run("emodb-2s", "emodb-2s", name, CLASSIFIER, options) for name, options in models.items()]
-
-
-def sample_voices() -> list:
-    """Synthesised voices in five folds of speakers never heard, against the best possible rate."""
-    models = {
-        "discriminant": {"encoder": "lda", "speeds": []},
-        "discriminant, by speaker": {"encoder": "lda", "normalise": "speaker", "speeds": []},
-        "SVM, by speaker": {"encoder": "svm", "normalise": "speaker", "speeds": []},
-        # Declared last: best of the simple ones among nine machines that were compared on 40 speakers of seed 1.
-        "quadratic discriminant, by speaker": {"encoder": "qda", "normalise": "speaker", "speeds": []},
-    }
-    majority = Run(
-        "sample-voices",
-        "sample-voices",
-        "majority class",
-        BASELINE,
-        {"baseline": "majority", "folds": 5},
-        baseline=True,
-    )
-    return [
-        majority,
-        *(Run("sample-voices", "sample-voices", name, CLASSIFIER, {**o, "folds": 5}) for name, o in models.items()),
-    ]
-
-
-EXPERIMENTS = {"emodb-2s": emodb_2s, "sample-voices": sample_voices}

@@ -16,8 +16,6 @@ from emorec.text import baselines
 from experiments.pretrained import data
 from experiments.runs import ROOT, Run
 
-HERE = "experiments.pretrained.evaluate"
-
 
 def goemotions7(split: str) -> tuple:
     """(texts, names) of the rows of GoEmotions with one coarse emotion (39,555 / 4,946 / 4,968)."""
@@ -144,24 +142,3 @@ def run_sentiment(run: Run) -> dict:
         "protocol": SENTIMENT[run.dataset],
         "sizes": {"test": len(part)},
     }
-
-
-def pretrained_text() -> list[Run]:
-    """The text models that come along on data held back and on other data, beside a count of words."""
-    runs = []
-    for name in SETS:
-        for model, baseline in (("majority class", "majority"), ("TF-IDF + logistic regression", "tfidf-lr")):
-            options = {"baseline": baseline}
-            runs.append(Run("pretrained-text", name, model, f"{HERE}:run_text", options, baseline=True))
-        for model in ("text-emotion-small", "text-emotion"):
-            runs.append(Run("pretrained-text", name, model, f"{HERE}:run_text", {"model": model}))
-    runs.append(Run("pretrained-text", "goemotions", "goemotions", f"{HERE}:run_goemotions"))
-    for name in SENTIMENT:
-        for model, baseline in (("majority class", "majority"), ("TF-IDF + logistic regression", "tfidf-lr")):
-            options = {"baseline": baseline}
-            runs.append(Run("pretrained-text", name, model, f"{HERE}:run_sentiment", options, baseline=True))
-        runs.append(Run("pretrained-text", name, "text-sentiment", f"{HERE}:run_sentiment"))
-    return runs
-
-
-EXPERIMENTS = {"pretrained-text": pretrained_text}

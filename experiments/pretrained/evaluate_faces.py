@@ -10,7 +10,6 @@ from emorec.faces import baselines
 from emorec.labels import EMOTIONS7
 from experiments.runs import Run
 
-HERE = "experiments.pretrained.evaluate_faces"
 SETS = {"ferplus, 7 classes": "ferplus", "fer2013": "fer2013"}
 
 
@@ -66,19 +65,3 @@ def run_baseline(run: Run) -> dict:
         "protocol": "PrivateTest, opened once; PublicTest chose; six views averaged",
         "sizes": {"test": len(truth)},
     }
-
-
-def pretrained_faces() -> list[Run]:
-    """The face models that come along against the labels of FER+ and of FER-2013, beside two baselines."""
-    runs = []
-    for name in SETS:
-        for model, baseline in (("majority class", "majority"), ("HOG + logistic regression", "hog-lr")):
-            options = {"baseline": baseline}
-            runs.append(Run("pretrained-faces", name, model, f"{HERE}:run_baseline", options, baseline=True))
-        own = () if name.startswith("ferplus") else ("face-emotion-small-fer2013", "face-emotion-fer2013")
-        for model in ("face-emotion-small", "face-emotion", *own):
-            runs.append(Run("pretrained-faces", name, model, f"{HERE}:run_model", {"model": model}))
-    return runs
-
-
-EXPERIMENTS = {"pretrained-faces": pretrained_faces}

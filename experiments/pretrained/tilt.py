@@ -12,9 +12,7 @@ from emorec.labels import EMOTIONS7
 from experiments.pretrained.evaluate_faces import split
 from experiments.runs import Run
 
-HERE = "experiments.pretrained.tilt"
 PICTURES, DEGREES, EDGE, CANVAS = 300, 45, 192, 320  # how many; the tilt; edges in pixels of a face and of its canvas
-READINGS = ("upright, as it is", "turned, by the eyes", "turned, by the box")
 
 
 def scene(picture: np.ndarray, degrees: float, rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +53,7 @@ def detected(dataset: str, seed: int) -> tuple[list[tuple], int]:
 
 
 def run_tilt(run: Run) -> dict:
-    """A model on the faces that mtcnn detects in turned pictures, cut out in one of the `READINGS`."""
+    """A model on the faces that mtcnn detects in turned pictures, cut out in one of three readings."""
     rows, n = detected(run.dataset, run.seed)
     model, reading = pretrained.load(run.options["model"]), run.options["reading"]
     if reading == "upright, as it is":
@@ -72,17 +70,3 @@ def run_tilt(run: Run) -> dict:
         "those in which mtcnn detects a face; nothing was tuned on them",
         "sizes": {"test": len(rows), "pictures": n},
     }
-
-
-def face_tilt() -> list[Run]:
-    """Each face model against the labels it was made for, in three readings of the same pictures."""
-    pairs = (("ferplus, 7 classes", "face-emotion"), ("ferplus, 7 classes", "face-emotion-small"),
-             ("fer2013", "face-emotion-fer2013"))  # fmt: skip
-    return [
-        Run("face-tilt", dataset, f"{model}: {reading}", f"{HERE}:run_tilt", {"model": model, "reading": reading})
-        for dataset, model in pairs
-        for reading in READINGS
-    ]
-
-
-EXPERIMENTS = {"face-tilt": face_tilt}

@@ -226,7 +226,9 @@ def test_refolded_gives_the_folds_that_loading_gives():
 
 def test_an_ensemble_weighs_its_members_on_validation_data():
     tiny = {"encoder": "none", "attention": "global", "embedding_dim": 8, "epochs": 1, "learning_rate": 1e-6}
-    run = Run("demo", "sample-reviews", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "nbsvm"})
+    run = Run(
+        "demo", "sample-reviews", "both", "experiments.text:run_ensemble", {"classifier": tiny, "baseline": "nbsvm"}
+    )
     outcome = text.run_ensemble(run)
     data = emorec.datasets.load("sample-reviews")
     alone = baselines.build("nbsvm", data.label_set).fit(data.train.inputs, data.train.labels)
@@ -255,14 +257,16 @@ def tagged(monkeypatch):
 def test_multi_label_baselines_know_no_test_label(tagged):
     f1 = {}
     for name in ("majority", "tfidf-lr"):
-        outcome = text.run_baseline(Run("demo", "made", name, text.BASELINE, {"baseline": name}, baseline=True))
+        outcome = text.run_baseline(
+            Run("demo", "made", name, "experiments.text:run_baseline", {"baseline": name}, baseline=True)
+        )
         f1[name] = outcome["metrics"]["macro_f1"][0]
     assert f1["tfidf-lr"] == pytest.approx(1) and f1["majority"] < 0.6
 
 
 def test_a_multi_label_ensemble_gives_an_untrained_network_little_weight(tagged):
     tiny = {"encoder": "none", "attention": "global", "embedding_dim": 8, "epochs": 1, "learning_rate": 1e-6}
-    run = Run("demo", "made", "both", text.ENSEMBLE, {"classifier": tiny, "baseline": "tfidf-lr"})
+    run = Run("demo", "made", "both", "experiments.text:run_ensemble", {"classifier": tiny, "baseline": "tfidf-lr"})
     outcome = text.run_ensemble(run)
     assert outcome["weights"][0] < 0.3 and sum(outcome["weights"]) == pytest.approx(1)
     assert outcome["metrics"]["macro_f1"][0] == pytest.approx(1)

@@ -28,7 +28,7 @@ def small(monkeypatch, tmp_path):
 
 
 def run(**options):
-    return Run("demo", "sample-faces", "LeNet", faces.CLASSIFIER, TINY | options)
+    return Run("demo", "sample-faces", "LeNet", "experiments.faces:run_classifier", TINY | options)
 
 
 def test_a_run_reports_both_ways_of_seeing_the_test_part(small, tmp_path):
@@ -77,8 +77,9 @@ def test_pictures_that_recur_are_counted_apart(small, tmp_path, monkeypatch):
     inputs[:4], labels[:4] = small.test.inputs[:4], small.test.labels[:4]
     leaking = replace(small, train=replace(small.train, inputs=inputs, labels=labels))
     monkeypatch.setattr(faces, "load", lambda run: leaking)
-    for declared in (replace(run(), function=faces.REPEATS), Run("demo", "sample-faces", "HOG", faces.REPEATS,
-                                                                 {"baseline": "hog-lr"}, baseline=True)):  # fmt: skip
+    repeats = "experiments.faces:run_repeats"
+    baseline = Run("demo", "sample-faces", "HOG", repeats, {"baseline": "hog-lr"}, baseline=True)
+    for declared in (replace(run(), function=repeats), baseline):
         content = experiments.execute(declared, tmp_path)
         whole, repeated, unseen = (content["metrics"][f"accuracy{x}"][0] for x in ("", "_repeated", "_unseen"))
         assert content["repeated"] == 4
