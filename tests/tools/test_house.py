@@ -115,6 +115,13 @@ def test_lines_are_counted(tmp_path):
     assert lines.in_wheel(counted) == 9
 
 
+def test_lines_of_code_leave_out_words_and_blanks():
+    source = (
+        '"""Two\n\nlines."""\n\nimport os  # why\n\n\n# a comment\ndef f(a):\n    """One."""\n    return """a\n\nb"""\n'
+    )
+    assert lines.code_lines(source) == 5  # import, def, and three of the string
+
+
 def test_what_is_generated_is_fresh():
     assert generated.stale() == [], "run `make generated`"
 
