@@ -215,8 +215,8 @@ rows = [dict(label=name, estimate=100 * e.accuracy, low=100 * e.accuracy_interva
 plots.forest(rows, reference=reference, xlabel="accuracy (%), 95 % interval over speakers; dashed: best possible", title=f"{len(set(groups))} speakers, each of them in the test once");
 
 # %% [markdown]
-# The confusion matrix of the discriminant by speaker shows which emotions are taken for which. Anger, happiness and surprise
-# are all loud or high; sadness and disgust are both slow.
+# The confusion matrix of the discriminant by speaker shows which emotions are taken for which. Most often it is anger for
+# happiness and happiness for anger, which are both loud, high and fast.
 
 # %%
 plots.confusion(scores["discriminant, by speaker"], title="discriminant, by speaker: speakers never heard");
@@ -314,8 +314,8 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# Pitch, loudness, tempo and timbre, summed up in statistics, bring a linear model near to the best possible rate. Normalising
-# by speaker helps most, because people differ from one another as much as their moods do. With so little data the network
+# Pitch, loudness, tempo and timbre, summed up in statistics, bring a linear model to within ten points of the best possible
+# rate. Normalising by speaker gains most of it, because people differ from one another as much as their moods do. With so little data the network
 # falls behind; it needs far more voices to learn what the statistics hold from the start. A random split gives a
 # better number than the same model deserves. The difference is small here, where a voice has few habits of its own; on real
 # actors, in the table below, it is seven points.
