@@ -497,6 +497,8 @@ emorec.reporting.publish({
 # | meld | *TF-IDF + logistic regression* | 55.9 [53.1, 58.3] | 60.5 [58.0, 62.6] | 35.2 [32.6, 38.0] | 1 |
 # | meld | bc-LSTM | 56.3 [53.8, 58.7] | 58.8 [56.5, 61.1] | 35.9 [33.3, 38.5] | 5 |
 # | meld | DialogueRNN | 56.5 [54.0, 59.0] | 59.0 [56.6, 61.4] | 35.6 [33.0, 38.1] | 5 |
+# | meld | MiniLM, frozen + TF-IDF, utterance alone | 59.4 [56.8, 61.7] | 60.7 [58.3, 62.9] | 42.3 [39.3, 45.2] | 1 |
+# | meld | MiniLM, frozen + TF-IDF, stacked with neighbours | 60.0 [57.7, 62.2] | 60.9 [58.7, 63.0] | 41.1 [38.6, 43.5] | 1 |
 #
 # Official split, words alone; settings and epoch chosen on the development split, the test split read once a run.
 # <!-- /results -->
