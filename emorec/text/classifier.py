@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -353,11 +353,12 @@ class TextClassifier(Classifier):
         choice("method", method, ("attention", "integrated-gradients", "leave-one-out"))
         if method == "attention" and not has_attention:
             raise BadInput("This model has no attention; choose method='integrated-gradients' or 'leave-one-out'.")
-        explained = {
+        methods: dict[str, Callable[..., Explanation]] = {
             "attention": lambda tokens, target: self._explain_attention(tokens),
             "integrated-gradients": partial(explain.integrated_gradients, self),
             "leave-one-out": partial(explain.leave_one_out, self),
-        }[method]
+        }
+        explained = methods[method]
         spans = encoded.windows[0] if encoded.windows else [(0, len(encoded.tokens[0]))]
         if len(spans) == 1:
             return explained(encoded.tokens[0], target)
