@@ -20,7 +20,7 @@ from emorec.text import minilm
 from emorec.text.buckets import BucketedIds
 from emorec.text.models import TRANSFORMER, build_text_model
 from emorec.types import Strings
-from experiments.multimodal import WORDS, meld_parts, mosi_parts, neighbours, outcome, rarer
+from experiments.multimodal import WORDS, meld_splits, mosi_splits, neighbours, outcome, rarer
 from experiments.runs import Run
 
 DENSE = 0.03  # of standardised vectors beside TF-IDF rows of length 1, as in `experiments.multimodal`
@@ -71,7 +71,7 @@ def run_mosi(run: Run) -> dict:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_score
 
-    (train, test, label_set), spoken = mosi_parts(), transcripts()
+    (train, test, label_set), spoken = mosi_splits(), transcripts()
     if absent := [name for name in (*train.ids, *test.ids) if name not in spoken]:
         raise DataCorrupt(f"MOSI's transcripts have no segment {absent[0]}.")
     texts, y = [[spoken[name] for name in split.ids] for split in (train, test)], label_set.encode(train.labels)
@@ -133,7 +133,7 @@ def opinions() -> dict[str, np.ndarray]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    data, _ = meld_parts()
+    data, _ = meld_splits()
     splits, y = {s.name: s for s in (data.train, data.validation, data.test)}, data.label_set.encode(data.train.labels)
     dense = dict(zip(splits, _standardised(*(vectors(split.inputs["text"]) for split in splits.values()))))
     model = LogisticRegression(C=0.003, max_iter=200, tol=1e-3)
@@ -151,7 +151,7 @@ def run_meld(run: Run) -> dict:
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
 
-    data, views = meld_parts()
+    data, views = meld_splits()
     splits, label_set = {s.name: s for s in (data.train, data.validation, data.test)}, data.label_set
     y = {name: label_set.encode(split.labels) for name, split in splits.items()}
     own = opinions()

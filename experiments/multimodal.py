@@ -55,7 +55,7 @@ def train_in_context(
     """Trains a model of whole dialogues on a dict of modality to (N, D).
 
     Args:
-        inputs: Of the training part ``split``. fit: Options of `training.fit`. validation: (`Dialogues`, targets).
+        inputs: Of the training split ``split``. fit: Options of `training.fit`. validation: (`Dialogues`, targets).
         scaled: Whether features are standardised.
         options: Of `build_dialogue_model`.
 
@@ -75,8 +75,8 @@ def train_in_context(
 # ------------------------------------------------------------------------------------------------------- MOSI
 
 
-def mosi_parts() -> tuple:
-    """MOSI 62/31 without its validation part, which is useless: all 62 videos, and the 31."""
+def mosi_splits() -> tuple:
+    """MOSI 62/31 without its validation split, which is useless: all 62 videos, and the 31."""
     data = datasets.load("mosi")
     inputs = {m: np.concatenate([data.train.inputs[m], data.validation.inputs[m]]) for m in data.train.inputs}
     columns = [
@@ -89,7 +89,7 @@ def run_mosi_linear(run: Run) -> dict:
     """A constant class, logistic regression on some modalities side by side, or stacking of one for each."""
     from sklearn.dummy import DummyClassifier
 
-    train, test, label_set = mosi_parts()
+    train, test, label_set = mosi_splits()
     used, kind = run.options["modalities"], run.options["kind"]
     if kind == "stacking":
         model = decisions.Stacking({m: linear(0.1) for m in used}, seed=run.seed)
@@ -107,7 +107,7 @@ def run_mosi_linear(run: Run) -> dict:
 def run_mosi_context(run: Run) -> dict:
     """A model over the utterances of a video; with ``late`` several, joined by that rule: one for each modality, or
     for each set of modalities in ``views``; ``members`` of each, which differ in their seeds."""
-    train, test, label_set = mosi_parts()
+    train, test, label_set = mosi_splits()
     options = dict(run.options)
     used, rule, members = options.pop("modalities"), options.pop("late", None), options.pop("members", 1)
     views = options.pop("views", [[m] for m in used] if rule else [used])
@@ -143,14 +143,14 @@ LETTERS = {"analyzer": "char_wb", "ngram_range": (2, 4), "min_df": 5, "sublinear
 
 
 @cache
-def meld_parts() -> tuple[Dataset, dict]:
+def meld_splits() -> tuple[Dataset, dict]:
     """MELD's dialogues and, for each part, what one utterance tells without its neighbours.
 
     Returns:
         data: From `meld_dialogues`.
         views: Dict of part to dict of ``opinion``, the centred log-probabilities (N, 7) of logistic regression on
             TF-IDF of words and letters and on word vectors, and ``vectors``, the word vectors' mean and maximum in 100
-            principal components. Opinions of the training part are made out of fold, dialogue by dialogue, so that
+            principal components. Opinions of the training split are made out of fold, dialogue by dialogue, so that
             they are as good, and as bad, as those of unseen dialogues.
     """
     from scipy import sparse
@@ -220,13 +220,13 @@ def rarer(labels: Values, label_set: LabelSet, power: float) -> np.ndarray:
 
 
 def run_meld(run: Run) -> dict:
-    """One model of MELD; what is free (prior shift, reach, epoch) was or is chosen on its development part."""
+    """One model of MELD; what is free (prior shift, reach, epoch) was or is chosen on its development split."""
     from sklearn.dummy import DummyClassifier
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    data, views = meld_parts()
+    data, views = meld_splits()
     train, test, label_set = data.train, data.test, data.label_set
     options = dict(run.options)
     kind, power = options.pop("kind"), options.pop("power", 0.0)
@@ -248,7 +248,7 @@ def run_meld(run: Run) -> dict:
 
 
 def meld_context(data: Dataset, views: dict, part: Split, seed: int, weights: np.ndarray, options: dict) -> np.ndarray:
-    """Probabilities (N, 7) for a part, of a Keras model of whole dialogues stopped on the development part."""
+    """Probabilities (N, 7) for a split, of a Keras model of whole dialogues stopped on the development split."""
     keras.utils.clear_session()
     named = options.get("context") == "dialogue-rnn"
     dialogues = {s.name: Dialogues(views[s.name], s.groups, speakers=s.inputs["speaker"] if named else None)
@@ -289,7 +289,7 @@ def run_task_rule(run: Run) -> dict:
 
 
 def run_task_layer(run: Run) -> dict:
-    """A fusion layer, settings and epoch chosen on the validation part; also without its interactions (EMAP)."""
+    """A fusion layer, settings and epoch chosen on the validation split; also without its interactions (EMAP)."""
     keras.utils.clear_session()
     task, data = task_of(run)
     options = dict(run.options)

@@ -45,7 +45,7 @@ class McNemar(NamedTuple):
 
 
 def corrected_t_test(differences: Numbers, test_fraction_ratio: float, level: float = 0.95) -> Comparison:
-    """Paired t test of two models over folds whose training parts overlap (Nadeau & Bengio 2003, section 3).
+    """Paired t test of two models over folds whose training splits overlap (Nadeau & Bengio 2003, section 3).
 
     The plain test takes K folds for independent and finds too much; the variance is ``(1/K + n_test/n_train) s^2``.
 

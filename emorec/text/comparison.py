@@ -40,7 +40,7 @@ def pairs() -> Iterator[tuple[str, str]]:
 def paired(scores: pd.DataFrame, reference: str = "none") -> pd.DataFrame:
     """Each attention against the reference on the same encoder, folds and seeds.
 
-    Seeds are averaged within a fold; folds are compared by the t test corrected for overlapping training parts
+    Seeds are averaged within a fold; folds are compared by the t test corrected for overlapping training splits
     (Nadeau & Bengio 2003); p values are adjusted for the number of questions asked of a dataset (Holm 1979). A row
     ``all encoders`` compares the means over the encoders that have both.
 
@@ -152,7 +152,7 @@ def _sentence(row, level):
 
 
 def refolded(data: Dataset, fold: int = 0, folds: int = 10, seed: int = 0) -> Dataset:
-    """A text dataset with the rows of its three parts dealt anew: the fold is the test part, a tenth of the others
+    """A text dataset with the rows of its three splits dealt anew: the fold is the test split, a tenth of the others
     validation. For datasets without an official split these are the folds of `emorec.datasets.load`."""
     import pandas as pd
 

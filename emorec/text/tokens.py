@@ -1,6 +1,6 @@
 """From what a person types to ids and back: the one path that training and scoring share.
 
-The encoder is fitted on the training part alone, saved in the same file as the weights, and used by every later call.
+The encoder is fitted on the training split alone, saved in the same file as the weights, and used by every later call.
 Id 0 is padding, always on the right; id 1 is the unknown word, which is trained: words seen fewer than `min_count`
 times share it, so that it has a meaning when a reader's sentence holds a new word.
 """

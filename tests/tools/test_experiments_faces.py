@@ -1,4 +1,4 @@
-"""Face experiments on tiny data: what a run reports, that it resumes, and that the test part chooses nothing."""
+"""Face experiments on tiny data: what a run reports, that it resumes, and that the test split chooses nothing."""
 
 import json
 from dataclasses import asdict, replace

@@ -76,7 +76,7 @@ def test_the_mean_of_several_small_networks_is_of_different_seeds(monkeypatch):
         return datasets.base.Split(name, inputs, *(column.astype(str) for column in columns))
 
     parts, seen = (split("train", 30), split("test", 10), POLARITY), []
-    monkeypatch.setattr(multimodal, "mosi_parts", lambda: parts)
+    monkeypatch.setattr(multimodal, "mosi_splits", lambda: parts)
     monkeypatch.setattr(multimodal, "MOSI_FIT", {"epochs": 1})
     monkeypatch.setattr(multimodal, "outcome", lambda truth, p, *_, **__: seen.append(p) or {"metrics": {}})
 

@@ -139,7 +139,7 @@ def test_assemble_reports_duplicates_and_leaks():
     assert notes[1:] == ("3 test rows have a text that also stands in the training split.",)
 
 
-def test_assemble_refuses_labels_from_elsewhere_and_empty_parts():
+def test_assemble_refuses_labels_from_elsewhere_and_empty_splits():
     with pytest.raises(LabelMismatch, match="happy"):
         assemble(labels=["happy"] * 40)
     with pytest.raises(BadInput, match="test split would be empty"):

@@ -33,7 +33,7 @@ FER_WORDS = (
     "neutral",
 )  # folders; their position is FER's number
 USAGES = ("Training", "PublicTest", "PrivateTest")
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_fer2013_is_the_same_from_every_table(tmp_path, file, give):
     assert read.inputs.dtype == np.uint8 and (read.inputs == np.stack([image for _, image, _ in rows])).all()
     assert read.labels == [EMOTIONS7.names[emotion] for emotion, _, _ in rows]
     assert read.labels[0] == "anger" and read.labels[3] == "happiness" and read.labels[6] == "neutral"
-    assert read.splits == [dict(zip(USAGES, PARTS))[usage] for _, _, usage in rows]
+    assert read.splits == [dict(zip(USAGES, SPLITS))[usage] for _, _, usage in rows]
     assert read.ids[0] == "fer0000000" and read.ids[20] == "fer0000020"
 
 
@@ -232,7 +232,7 @@ def test_fer2013_in_another_size(tmp_path):
 # --- FER-2013: folders
 
 
-def test_folders_whose_file_names_tell_the_three_parts(tmp_path):
+def test_folders_whose_file_names_tell_the_three_splits(tmp_path):
     rows = fer_rows()
     for i, (emotion, image, usage) in enumerate(rows):
         folder = "train" if usage == "Training" else "test"
@@ -241,7 +241,7 @@ def test_folders_whose_file_names_tell_the_three_parts(tmp_path):
     rows = {i: (label, part) for i, label, part in zip(read.ids, read.labels, read.splits)}
     assert rows["test/happy/PublicTest_1010.png"] == ("happiness", "validation")
     assert rows["test/angry/PrivateTest_1014.png"] == ("anger", "test")
-    assert Counter(read.splits) == dict.fromkeys(PARTS, 7) and read.inputs.shape == (21, 48, 48)
+    assert Counter(read.splits) == dict.fromkeys(SPLITS, 7) and read.inputs.shape == (21, 48, 48)
 
 
 def test_folders_that_mix_the_test_parts_say_so(tmp_path):
@@ -258,7 +258,7 @@ def test_folders_with_a_validation_part_mix_nothing(tmp_path, names):
     for i, (emotion, image, usage) in enumerate(fer_rows()):
         put(tmp_path / names[USAGES.index(usage)] / FER_WORDS[emotion] / f"im{i}.png", image)
     read = fer.fer2013(tmp_path)
-    assert Counter(read.splits) == Counter(PARTS * 7 if "test" in names else ("train", "test", "test") * 7)
+    assert Counter(read.splits) == Counter(SPLITS * 7 if "test" in names else ("train", "test", "test") * 7)
     assert not any("mixes" in note for note in read.notes) and read.expected == {}
 
 
@@ -327,11 +327,11 @@ def test_real_ferplus_follows_the_rules_of_its_paper(real_fer, rule):
         if int(np.argmax(kept)) < 8:
             expected[f"fer{i:07d}"] = FERPLUS.names[int(np.argmax(kept))]
     data = real_fer[rule]
-    read = {i: x for part in PARTS for i, x in zip(getattr(data, part).ids, getattr(data, part).labels)}
+    read = {i: x for part in SPLITS for i, x in zip(getattr(data, part).ids, getattr(data, part).labels)}
     assert read == expected
     assert sum(map(int, "".join(c if c.isdigit() else " " for c in data.notes[0]).split())) == 35887 - len(expected)
     if rule == "majority":
-        assert [len(getattr(data, part)) for part in PARTS] == [25060, 3199, 3153]
+        assert [len(getattr(data, part)) for part in SPLITS] == [25060, 3199, 3153]
 
 
 def test_real_ferplus_distributions_and_pictures(real_fer):
@@ -616,7 +616,7 @@ def test_from_folder_with_parts_and_people(tmp_path):
     for part, n in (("train", 12), ("val", 4), ("test", 4)):
         write_classes(tmp_path / "parts" / part, ("happy", "sad"), n)
     data = datasets.from_folder(tmp_path / "parts")
-    assert [len(getattr(data, part)) for part in PARTS] == [24, 8, 8]
+    assert [len(getattr(data, part)) for part in SPLITS] == [24, 8, 8]
     for person in range(8):
         for word in ("happy", "sad"):
             put(tmp_path / "people" / word / f"S{person}_1.png", grey(person))
@@ -686,7 +686,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_noted(tmp_path):
     (tmp_path / "sad" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
     for size in (None, 24):  # a single pixel would become a flat face with a label
         data = datasets.from_folder(tmp_path, size=size)
-        ids = {name for part in PARTS for name in getattr(data, part).ids}
+        ids = {name for part in SPLITS for name in getattr(data, part).ids}
         assert len(ids) == 20 and all(name.endswith(".png") for name in ids) and "sad/one.png" not in ids
         assert data.notes[0].startswith("6 unreadable pictures were left out, the first being happy/text.jpg")
     for file in tmp_path.rglob("*.png"):
@@ -713,7 +713,7 @@ def test_pictures_of_several_sizes_and_kinds(tmp_path):
     write_classes(tmp_path, ("happy", "sad"))
     put(tmp_path / "happy" / "wide.png", colour(3, 20)[:10])
     data = datasets.from_folder(tmp_path, folds=3)
-    images = [image for part in PARTS for image in getattr(data, part).inputs]
+    images = [image for part in SPLITS for image in getattr(data, part).inputs]
     assert {image.shape for image in images} == {(16, 16, 3), (10, 20, 3)}
     small = datasets.from_folder(tmp_path, size=8, grey=True)
     assert small.train.inputs.shape[1:] == (8, 8)
@@ -854,7 +854,7 @@ def test_three_formats_give_the_same_pairs(tmp_path):
         datasets.load("jaffe", path=tmp_path / "names"),
     ]
     pairs = [
-        sorted((image.tobytes(), label) for part in PARTS for image, label in zip(*_pair(getattr(data, part))))
+        sorted((image.tobytes(), label) for part in SPLITS for image, label in zip(*_pair(getattr(data, part))))
         for data in loaded
     ]
     expected = sorted((image.tobytes(), EMOTIONS7.names[emotion]) for emotion, image, _ in rows)
@@ -902,7 +902,7 @@ def test_shared_subjects_are_named():
     with pytest.raises(BadInput, match="12 subjects are in train and in test.*P00.*subject_folds"):
         leaks.check_subjects(data)
     without = Dataset(
-        "x", *(Split(p, np.zeros((1, 2, 2)), objects("a"), objects(p[:1])) for p in PARTS), label_set=EMOTIONS7
+        "x", *(Split(p, np.zeros((1, 2, 2)), objects("a"), objects(p[:1])) for p in SPLITS), label_set=EMOTIONS7
     )
     with pytest.raises(BadInput, match="does not say who"):
         leaks.check_subjects(without)
@@ -914,7 +914,7 @@ def test_subject_folds_leave_everybody_out_once():
     for fold in datasets.subject_folds(data):
         leaks.check_subjects(fold)
         assert len(set(fold.test.groups)) == 1 and fold.test.groups[0] in fold.protocol
-        assert sum(len(getattr(fold, part)) for part in PARTS) == 252
+        assert sum(len(getattr(fold, part)) for part in SPLITS) == 252
         tested.update(fold.test.ids)
     assert set(tested.values()) == {1} and len(tested) == 252
     folds = list(datasets.subject_folds(data, 4, seed=1))
@@ -969,7 +969,7 @@ def test_rendered_faces_are_kept_and_split_by_person(monkeypatch):
 
     monkeypatch.setattr(render, "faces_from_ids", lambda *_, **__: pytest.fail("rendered again"))
     again = datasets.load("sample-faces", n_identities=4, per_identity=1, size=24)
-    for part in PARTS:
+    for part in SPLITS:
         one, two = getattr(data, part), getattr(again, part)
         assert (one.inputs == two.inputs).all() and (one.labels == two.labels).all()
         assert (one.ids == two.ids).all() and (one.groups == two.groups).all()
