@@ -41,7 +41,7 @@ class SyntheticTask:
         seed: Of the two directions.
 
     Example:
-        >>> round(Regime("label-paired", (1.0, 1.0)).bayes, 3)
+        >>> round(SyntheticTask("label-paired", (1.0, 1.0)).bayes, 3)
         0.921
     """
 

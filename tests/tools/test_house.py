@@ -53,6 +53,7 @@ def test_import_is_cheap():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.slow  # all libraries are imported
 def test_the_lazy_names_exist():
     code = "import emorec\nfor n in emorec.__all__: getattr(emorec, n)"
     done = python(code, cwd=ROOT)
