@@ -201,7 +201,7 @@ for i, degrees in enumerate(angles):
         if box is not None:
             by_box[i, k] = classifier.predict_faces(picture, detect=box)["label"][0] == emotion
         if degrees == 45 and box is not None and not crops:
-            crops = {"tilted by 45°": picture[60:220, 60:220], "cut by its box": classifier.encode(picture, detect=box.tolist())[0],
+            crops = {"tilted by 45°": picture, "cut by its box": classifier.encode(picture, detect=box.tolist())[0],
                      "turned upright by the eyes": classifier.encode(picture, detect="auto")[0]}  # fmt: skip
 
 # %% [markdown]
