@@ -171,6 +171,7 @@ def test_the_models_that_come_along_are_joined(tmp_path):
         three.predict_proba(images=[np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype="uint8")])
 
 
+@pytest.mark.slow
 def test_sentence_vectors_of_a_transformer_are_a_modality_like_any_other(tmp_path):
     """`text-emotion` stays as it is, and its vectors are fused with a voice: saved, loaded, and with either missing."""
     from emorec import pretrained
