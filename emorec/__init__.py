@@ -3,17 +3,11 @@
 Importing this package is cheap: parts of it, and the libraries they stand on, are imported when first used.
 """
 
-from __future__ import annotations
-
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from emorec import registration
 from emorec.version import __version__
-
-if TYPE_CHECKING:
-    import keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
@@ -29,15 +23,12 @@ _MODULES = (
 )  # fmt: skip
 
 # Functions that are imported from the module that defines them.
-_FUNCTIONS = {"about": "emorec.reporting", "load": "emorec.pretrained", "models": "emorec.pretrained"}
+_FUNCTIONS = {
+    "about": "emorec.reporting", "load": "emorec.pretrained", "load_model": "emorec.registration",
+    "models": "emorec.pretrained",
+}  # fmt: skip
 
-__all__ = ["__version__", "load_model", *_FUNCTIONS, *_CLASSES, *_MODULES]
-
-
-def load_model(path: str | os.PathLike, **options: Any) -> keras.Model:
-    """`keras.saving.load_model` for models with layers of this package, wherever they were saved."""
-    registration.register()
-    return import_module("keras").saving.load_model(path, **options)
+__all__ = ["__version__", *_FUNCTIONS, *_CLASSES, *_MODULES]
 
 
 def __getattr__(name):

@@ -2,7 +2,7 @@
 
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from emorec.errors import BadInput
@@ -41,9 +41,14 @@ def real_number(name: str, value: Any, low: float, high: float, *, above: bool =
     return float(value)
 
 
+def optional_seed(owner: str, value: Any) -> int | None:
+    """``value`` as a seed, None where it is None, or BadInput: it must be a whole number from 0 to 2**32 - 1."""
+    return None if value is None else whole_number("seed", value, 0, 2**32 - 1, owner)
+
+
 def choice(name: str, value: Any, known: Sequence) -> None:
     """BadInput unless ``value`` is one of ``known``."""
-    if value not in known:
+    if not isinstance(value, Hashable) or value not in known:
         raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")
 
 

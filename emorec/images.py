@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.types import Picture
 
@@ -18,6 +19,7 @@ SUFFIXES = (
 LEAST = 8  # shorter edges show no face
 
 
+@explained
 def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """Any picture as uint8, grey or RGB.
 
@@ -60,6 +62,7 @@ def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
+@explained
 def channels_last(images: np.ndarray) -> np.ndarray:
     """One picture (C, H, W), or N of them (N, C, H, W), with the channels last; a view, or what was handed in."""
     shape = images.shape[-3:]
@@ -163,6 +166,7 @@ def _pixels(picture):
     return np.asarray(picture if picture.mode in known and not transparent else picture.convert(mode))
 
 
+@explained
 def to_grey(picture: np.ndarray) -> np.ndarray:
     """uint8 (H, W) of a picture as `as_picture` returns it (ITU-R BT.601 weights)."""
     import cv2
@@ -170,11 +174,13 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
+@explained
 def to_rgb(picture: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) of a picture as `as_picture` returns it."""
     return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
 
 
+@explained
 def squared(picture: np.ndarray, size: int) -> np.ndarray:
     """The centre square of a picture, resized to ``size`` by ``size`` pixels; nothing is stretched."""
     import cv2

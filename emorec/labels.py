@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import LabelMismatch
 from emorec.types import Values
 
@@ -140,6 +141,7 @@ GOEMOTIONS = LabelSet(
 )  # fmt: skip
 
 
+@explained
 def shared(first: LabelSet, second: LabelSet) -> list[tuple[str, str, str]]:
     """Names common to two label sets, spellings unified, in the order of the first.
 

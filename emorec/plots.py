@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.types import Numbers, Strings, Values
 
@@ -25,6 +26,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
 MAXIMUM_WORDS = 400  # a figure with more of them is no longer read
 
 
+@explained
 def shown_token(token: str, longest: int = 40) -> str:
     """A token as it can be drawn: control characters and lone surrogates as ``·``, long ones cut with ``…``."""
     text = "".join("·" if unicodedata.category(c) in ("Cc", "Cs") else c for c in str(token))
@@ -50,6 +52,7 @@ def _finish(ax, title=None, xlabel=None, ylabel=None):
 # ----------------------------------------------------------------------------------- training and results
 
 
+@explained
 def history(history: Any, *, metrics: Strings | None = None, ax: Any = None) -> Any:
     """Learning curves: training dashed, validation solid, the best epoch marked.
 
@@ -113,6 +116,7 @@ def _history_panel(ax, metric, columns, best):
     _finish(ax, name, "epoch", name + unit)
 
 
+@explained
 def confusion(
     evaluation: Any, *, labels: Values | None = None, title: str = "Confusion matrix", ax: Axes | None = None
 ) -> Axes:
@@ -145,6 +149,7 @@ def confusion(
     return ax
 
 
+@explained
 def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | None = None) -> Axes:
     """Reliability diagram of `emorec.metrics.reliability_table`: accuracy against confidence, n on each bar."""
     ax = _axes(ax, 5, 4.4)
@@ -162,6 +167,7 @@ def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | N
     return _finish(ax, f"{title} (ECE {100 * error:.1f} %)", "confidence (highest probability)", "share right")
 
 
+@explained
 def forest(
     rows: Any, *, reference: float | None = 0.0, xlabel: str = "difference (percentage points)", digits: int = 1,
     title: str | None = None, ax: Axes | None = None,
@@ -208,6 +214,7 @@ def forest(
     return ax
 
 
+@explained
 def accuracies(evaluations: dict[str, Any], *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """Forest plot of accuracies with their 95 % intervals; the axis names the accuracy of the commonest class.
 
@@ -226,6 +233,7 @@ def accuracies(evaluations: dict[str, Any], *, title: str | None = None, ax: Axe
     return forest(rows, reference=None, xlabel=label, title=title, ax=ax)
 
 
+@explained
 def answer(probabilities: dict[str, float], target: str, *, ax: Axes | None = None) -> Axes:
     """Bars of an answer's probabilities, in the order of the classes; of many classes the eight most probable.
 
@@ -248,6 +256,7 @@ def answer(probabilities: dict[str, float], target: str, *, ax: Axes | None = No
 # --------------------------------------------------------------------------------------------------- data
 
 
+@explained
 def lengths(
     lengths: Numbers, *, limit: int | None = None, unit: str = "tokens", title: str = "Text lengths",
     ax: Axes | None = None,
@@ -286,6 +295,7 @@ def lengths(
     return _finish(ax, title, f"length ({unit})", "texts")
 
 
+@explained
 def classes(splits: Any, *, label_set: LabelSet | None = None, title: str = "Classes", ax: Axes | None = None) -> Axes:
     """Share and count of every class in each split.
 
@@ -316,6 +326,7 @@ def classes(splits: Any, *, label_set: LabelSet | None = None, title: str = "Cla
     return _finish(ax, title, "share of the split (%), with counts")
 
 
+@explained
 def images(
     images: Sequence[np.ndarray], *, titles: Strings | None = None, columns: int = 8, size: float = 1.5,
     smooth: bool = False,
@@ -354,6 +365,7 @@ def images(
     return grid
 
 
+@explained
 def word_map(
     words: Sequence[str], places: Any, groups: Sequence[str], *, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -414,6 +426,7 @@ def _free_place(point, width, height, taken):
 # ----------------------------------------------------------------------------------------------- attention
 
 
+@explained
 def attention(tokens: Strings, weights: Numbers, *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """The words of a text, each shaded by its weight, over as many lines as they need.
 
@@ -425,6 +438,7 @@ def attention(tokens: Strings, weights: Numbers, *, title: str | None = None, ax
     return document([tokens], [weights], None, title=title, ax=ax)
 
 
+@explained
 def document(
     sentences: Sequence, word_weights: Values, sentence_weights: Numbers | None, *,
     title: str | None = None, ax: Axes | None = None,
@@ -504,6 +518,7 @@ def _scale(ax, weights):
     ax.set_title(words, loc="right", fontsize=9, color="0.35")
 
 
+@explained
 def attention_matrix(
     tokens: Strings, matrix: np.ndarray, *, title: str = "Self-attention", ax: Axes | None = None
 ) -> Axes:

@@ -14,6 +14,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from emorec.arguments import explained
 from emorec.errors import DataMissing
 from emorec.version import __version__
 
@@ -58,6 +59,7 @@ def _missing_packages():
     return [line for line, name in names.items() if find_spec(IMPORTED_AS.get(name, name)) is None]
 
 
+@explained
 def work_folder(name: str = "") -> Path:
     """The folder for what a notebook writes (saved models, checkpoints, films), made where it is missing.
 
@@ -132,6 +134,7 @@ def quiet() -> Iterator[None]:
             os.close(kept)
 
 
+@explained
 def publish(results: dict[str, Any], title: str = "Results") -> None:
     """Shows a notebook's results as a table, and leaves them readable for checks.
 
@@ -160,6 +163,7 @@ def publish(results: dict[str, Any], title: str = "Results") -> None:
     display({"text/plain": "\n".join(lines), "text/html": table, RESULTS_MIME: rows}, raw=True)
 
 
+@explained
 def show(value: Any) -> str:
     """``0.781 [0.756, 0.806]`` for an estimate with its interval, ``0.781`` for a number, ``26`` for a count."""
     if isinstance(value, (tuple, list)):

@@ -18,6 +18,7 @@ from keras import ops
 from scipy.special import log_softmax
 
 from emorec import devices, optimizers
+from emorec.arguments import explained
 from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
 from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
@@ -146,6 +147,7 @@ class Stage:
     before: Callable[[keras.Model], None] | None = None
 
 
+@explained
 def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and the backend: two CPU runs of one seed agree to the bit."""
     keras.utils.set_random_seed(int(seed))
@@ -163,6 +165,7 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
+@explained
 def refuse_test_split(split: Any) -> None:
     """Raises where a test split is about to be used for choosing."""
     if isinstance(split, Split) and split.name == "test":
@@ -190,11 +193,13 @@ class Batches(Protocol):
         """Logits (N, C) in the order of the inputs."""
 
 
+@explained
 def one_hot(indices: Numbers, classes: int) -> np.ndarray:
     """int (N,) to float32 (N, C)."""
     return np.eye(classes, dtype="float32")[np.asarray(indices)]
 
 
+@explained
 def validation_scores(targets: np.ndarray, logits: np.ndarray, multi_label: bool = False) -> dict[str, float]:
     """Loss (mean cross-entropy, nats), accuracy and macro-F1 of logits (N, C) against 0/1 targets (N, C).
 
@@ -213,6 +218,7 @@ def validation_scores(targets: np.ndarray, logits: np.ndarray, multi_label: bool
     return {"loss": float(loss), "accuracy": accuracy, "macro_f1": macro_f1(true, chosen)}
 
 
+@explained
 def compile_model(
     model: keras.Model, options: TrainingOptions | None = None, *, steps: int = 1, rate: float = 1.0,
     multi_label: bool = False, class_weight: Numbers | None = None, factors: Numbers | None = None, **settings: Any,
@@ -279,6 +285,7 @@ def _binary_crossentropy(label_smoothing, positive):
     return loss
 
 
+@explained
 def fit(
     model: keras.Model, train: tuple, validation: tuple | None = None, options: TrainingOptions | None = None, *,
     stages: Sequence[Stage] | None = None, class_weight: Numbers | None = None, multi_label: bool = False,
@@ -505,6 +512,7 @@ def memory_named(batch_size: int) -> Iterator[None]:
 
 
 @quiet_retracing()
+@explained
 def predict(model: keras.Model, x: Any, batch_size: int = 512) -> np.ndarray:
     """Logits as a float32 array (N, C); batches do not change a row's result.
 

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
-from emorec.checks import fraction
+from emorec.checks import fraction, optional_seed
 from emorec.errors import BadInput
 from emorec.types import Shape, Tensor
 
@@ -58,7 +58,7 @@ class AttentionPooling(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.dropout = fraction(type(self).__name__, "dropout", dropout)
-        self.seed = seed
+        self.seed = optional_seed(type(self).__name__, seed)
         self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, states_shape: Shape) -> None:

@@ -9,7 +9,7 @@ from keras import ops
 
 from emorec.attention.base import check_states, output_spec
 from emorec.attention.masking import boolean_mask, check_mask, dot_scores, masked_softmax, zero_padding
-from emorec.checks import fraction, positive_int, whole_number
+from emorec.checks import choice, fraction, optional_seed, positive_int, whole_number
 from emorec.errors import BadInput
 from emorec.types import Shape, Tensor
 
@@ -73,11 +73,12 @@ class SelfAttention(keras.layers.Layer):
         self.heads = positive_int("SelfAttention", "heads", heads)
         if self.units % self.heads:
             raise BadInput(f"SelfAttention: units={units} cannot be shared equally between heads={heads}.")
-        if scoring not in SCORINGS:
-            raise BadInput(f"SelfAttention: scoring must be one of {', '.join(SCORINGS)}; got {scoring!r}.")
+        choice("scoring", scoring, SCORINGS)
         self.scoring = scoring
         self.dropout = fraction("SelfAttention", "dropout", dropout)
-        self.seed, self.causal = seed, bool(causal)
+        self.seed = optional_seed("SelfAttention", seed)
+        choice("causal", causal, (False, True))
+        self.causal = bool(causal)
         self.window = None if window is None else whole_number("window", window, 0, owner="SelfAttention")
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)

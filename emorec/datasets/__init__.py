@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from emorec.arguments import explained
 from emorec.datasets.base import Dataset, Split
 from emorec.datasets.cards import get as card
 from emorec.datasets.cards import names
@@ -24,6 +25,7 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@explained
 def load(
     name: str, *, path: str | Path | None = None, root: str | Path | None = None, fold: int = 0, folds: int = 10,
     seed: int = 0, validation: float = 0.1, download: bool = True, **options: Any,

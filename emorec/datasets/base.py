@@ -48,14 +48,17 @@ class Split:
     source: str = ""
 
     def __post_init__(self):
-        n = len(self.labels)
-        lengths = {"ids": len(self.ids)}
+        arrays = {"labels": self.labels, "ids": self.ids}
         if isinstance(self.inputs, dict):
-            lengths |= {f"inputs[{k!r}]": len(v) for k, v in self.inputs.items()}
+            arrays |= {f"inputs[{k!r}]": v for k, v in self.inputs.items()}
         else:
-            lengths["inputs"] = len(self.inputs)
+            arrays["inputs"] = self.inputs
         if self.groups is not None:
-            lengths["groups"] = len(self.groups)
+            arrays["groups"] = self.groups
+        for name, array in arrays.items():
+            if not hasattr(array, "__len__"):
+                raise BadInput(f"Split {self.name!r}: {name} is {array!r:.60}, where an array belongs.")
+        n, lengths = len(self.labels), {name: len(array) for name, array in arrays.items()}
         wrong = {k: v for k, v in lengths.items() if v != n}
         if wrong:
             raise BadInput(f"Split {self.name!r} has {n} labels, but {wrong}.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import labels
+from emorec.arguments import explained
 from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, EmorecError
 from emorec.labels import LabelSet
@@ -141,6 +142,7 @@ def names() -> tuple[str, ...]:
     return tuple(cards())
 
 
+@explained
 def get(name: str) -> Card:
     """The card of a dataset.
 

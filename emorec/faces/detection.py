@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from emorec import images as pictures
+from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.errors import BadInput
 from emorec.faces import detectors
@@ -26,6 +27,7 @@ CENTRE = 0.09  # how far the crop's centre lies above the middle between eyes an
 _lock = threading.Lock()  # detectors of OpenCV hold state
 
 
+@explained
 def detect(
     image: Picture, *, method: str = "auto", model: FilePath | None = None, min_size: int | None = None,
     min_score: float | None = None, boxes: Values | None = None, bgr: bool = False,
@@ -45,6 +47,7 @@ def detect(
     return [face.box for face in faces]
 
 
+@explained
 def detect_faces(
     image: Picture, *, method: str = "auto", model: FilePath | None = None, min_size: int | None = None,
     min_score: float | None = None, boxes: Values | None = None, bgr: bool = False,
@@ -177,6 +180,7 @@ def check_box(box: Values, picture: np.ndarray) -> Box:
 # --- cutting out
 
 
+@explained
 def crop(image: Picture, box: Box, *, margin: float = 0.1, size: int | None = None, bgr: bool = False) -> np.ndarray:
     """The square around a box; beyond the edges of the picture its border is continued, nothing is stretched.
 
@@ -205,6 +209,7 @@ def crop(image: Picture, box: Box, *, margin: float = 0.1, size: int | None = No
     return cut if size is None else pictures.squared(cut, size)
 
 
+@explained
 def aligned_crop(picture: np.ndarray, face: Face, *, margin: float = 0.1, size: int = 48) -> np.ndarray:
     """The square around a face, turned so that its eyes lie level; `crop` where the face has no landmarks.
 
@@ -258,6 +263,7 @@ def _how(size, edge):
     return cv2.INTER_LINEAR if size <= edge else cv2.INTER_CUBIC
 
 
+@explained
 def crop_face(image: Picture, *, margin: float = 0.1, size: int | None = None, **detection: Any) -> np.ndarray:
     """The crop of the largest face, or the centre square of the picture where none is found.
 

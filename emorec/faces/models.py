@@ -10,6 +10,7 @@ import os
 import keras
 from keras import layers
 
+from emorec.arguments import explained
 from emorec.errors import BadInput, DataMissing
 from emorec.faces.layers import AffineSampling, ImageNetScaling, SelfAttention2D, Standardise
 from emorec.types import Numbers
@@ -24,6 +25,7 @@ BACKBONES = {  # name -> (function of keras.applications, scaling)
 }
 
 
+@explained
 def build_face_model(
     name: str = "vgg", input_shape: Numbers = (48, 48, 1), classes: int = 7, *, width: int | None = None,
     dropout: float | None = None, weights: str | None = "imagenet", backbone_size: int | None = None,

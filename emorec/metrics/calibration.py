@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.metrics.checks import check_probabilities
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained
 def probabilities(logits: np.ndarray, multi_label: bool = False, temperature: float = 1.0) -> np.ndarray:
     """Logits (N, C) over the temperature, through softmax, or for a multi-label model sigmoid: float64 (N, C)."""
     from scipy.special import expit, softmax
@@ -21,6 +23,7 @@ def probabilities(logits: np.ndarray, multi_label: bool = False, temperature: fl
     return expit(logits) if multi_label else softmax(logits, axis=-1)
 
 
+@explained
 def logits(probabilities: np.ndarray, multi_label: bool = False, temperature: float = 1.0) -> np.ndarray:
     """Float64 (N, C) of which `probabilities` makes these probabilities again.
 
@@ -33,6 +36,7 @@ def logits(probabilities: np.ndarray, multi_label: bool = False, temperature: fl
     return temperature * np.log(np.maximum(odds, tiny))
 
 
+@explained
 def reliability_table(y_index: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
     """How often the model is right among predictions of equal confidence (Guo et al. 2017, equal-width bins).
 
@@ -57,6 +61,7 @@ def reliability_table(y_index: np.ndarray, probabilities: np.ndarray, *, bins: i
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "confidence": means[0], "accuracy": means[1]})
 
 
+@explained
 def expected_calibration_error(y_index: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> float:
     """Mean distance of confidence and accuracy over the bins of `reliability_table`, weighted by n, in [0, 1]."""
     table = reliability_table(y_index, probabilities, bins=bins)
@@ -64,6 +69,7 @@ def expected_calibration_error(y_index: np.ndarray, probabilities: np.ndarray, *
     return float((gaps * table.n).sum() / table.n.sum())
 
 
+@explained
 def fit_temperature(logits: np.ndarray, y_index: np.ndarray) -> float:
     """Temperature that minimises the negative log-likelihood of VALIDATION data (Guo et al. 2017, section 4.2).
 
@@ -90,6 +96,7 @@ def fit_temperature(logits: np.ndarray, y_index: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(nll, bounds=np.log([0.05, 20]), method="bounded").x))
 
 
+@explained
 def tune_thresholds(y_true01: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Threshold per class with the best F1 on VALIDATION data, midway between two neighbouring probabilities.
 

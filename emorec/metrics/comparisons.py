@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.metrics.checks import finite, pair
 from emorec.types import Numbers, Values
@@ -44,6 +45,7 @@ class McNemar(NamedTuple):
     p: float
 
 
+@explained
 def corrected_t_test(differences: Numbers, test_fraction_ratio: float, level: float = 0.95) -> Comparison:
     """Paired t test of two models over folds whose training splits overlap (Nadeau & Bengio 2003, section 3).
 
@@ -71,6 +73,7 @@ def corrected_t_test(differences: Numbers, test_fraction_ratio: float, level: fl
     return Comparison(mean, mean - half, mean + half, t, df, float(2 * stats.t.sf(abs(t), df)))
 
 
+@explained
 def holm(p_values: Numbers) -> np.ndarray:
     """p values adjusted for having asked several questions (Holm 1979), same order, float64."""
     from statsmodels.stats.multitest import multipletests
@@ -81,6 +84,7 @@ def holm(p_values: Numbers) -> np.ndarray:
     return multipletests(p_values, method="holm")[1] if p_values.size else p_values
 
 
+@explained
 def mcnemar(y_true: Values, first: Values, second: Values) -> McNemar:
     """McNemar's test of two classifiers on the same examples; exact below 25 discordant ones, else chi-square.
 
@@ -97,6 +101,7 @@ def mcnemar(y_true: Values, first: Values, second: Values) -> McNemar:
     return McNemar(table[0][1], table[1][0], float(result.statistic), float(result.pvalue))
 
 
+@explained
 def gains(y_true: Values, answers: dict[str, Values], reference: str) -> pd.DataFrame:
     """What each classifier gains over one of them, in accuracy, on the same examples.
 

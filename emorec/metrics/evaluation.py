@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.metrics.calibration import expected_calibration_error
 from emorec.metrics.checks import check_probabilities, pair
@@ -92,6 +93,7 @@ class Evaluation(_Shown):
         return _summary({"this model": self.to_dict()["metrics"], f"always {self.majority['label']}": self.majority})
 
 
+@explained
 def evaluate(
     y_true: Values, y_pred: Values, label_set: LabelSet, *, probabilities: np.ndarray | None = None,
     groups: Values | None = None, samples: int = 2000, level: float = 0.95, seed: int = 0,
@@ -171,6 +173,7 @@ def _count_scores(hits, called, n):
     return scores
 
 
+@explained
 def macro_f1(true: np.ndarray, chosen: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Mean F1 of the classes that occur in truth or answers, 0 to 1; 0 where none does.
 
@@ -254,6 +257,7 @@ class MultilabelEvaluation(_Shown):
         return _summary({"this model": self.to_dict()["metrics"]})
 
 
+@explained
 def evaluate_multilabel(
     y_true: Values, probabilities: np.ndarray, thresholds: float | Numbers, label_set: LabelSet, *,
     groups: Values | None = None, samples: int = 2000, level: float = 0.95, seed: int = 0,
@@ -289,6 +293,7 @@ def evaluate_multilabel(
     )  # fmt: skip
 
 
+@explained
 def class_weights(labels: Values, label_set: LabelSet) -> np.ndarray:
     """Weights that make every class count alike, from the data.
 
@@ -304,6 +309,7 @@ def class_weights(labels: Values, label_set: LabelSet) -> np.ndarray:
     return balanced_weights(counts, len(encoded), label_set.multi_label)
 
 
+@explained
 def balanced_weights(counts: np.ndarray, n: int, multi_label: bool = False) -> np.ndarray:
     """`class_weights` of counts (C,), the examples of each class among ``n``."""
     some = np.where(counts > 0, counts, 1)

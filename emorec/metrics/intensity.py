@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.types import Numbers
 
@@ -47,6 +48,7 @@ class Intensity:
         return asdict(self)
 
 
+@explained
 def intensity(true: Numbers, predicted: Numbers) -> Intensity:
     """MAE, Pearson's r, Acc-7, Acc-5, and Acc-2 with its weighted F1 in both conventions.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.metrics.checks import check_groups, finite, pair
 from emorec.types import Numbers, Values
@@ -25,6 +26,7 @@ class Estimate(NamedTuple):
     high: float
 
 
+@explained
 def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion ``k / n`` (Wilson 1927); unlike the bootstrap's it is no point at 0 or 1.
 
@@ -39,6 +41,7 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     return min(float(low), k / n), max(float(high), k / n)  # at 0 and 1 rounding would leave the proportion outside
 
 
+@explained
 def mean_interval(values: Numbers, level: float = 0.95, within: tuple[float, float] = (-np.inf, np.inf)) -> Estimate:
     """Mean of K >= 2 independent values (one per seed) with Student's t interval.
 
@@ -60,6 +63,7 @@ def mean_interval(values: Numbers, level: float = 0.95, within: tuple[float, flo
     return Estimate(float(values.mean()), float(low), float(high))
 
 
+@explained
 def seeds_interval(values: Numbers, sampling_variance: float, level: float = 0.95) -> Estimate:
     """Mean of K values, one a seed, of one test split: the seeds' spread and the split's sampling error joined.
 
@@ -84,6 +88,7 @@ def seeds_interval(values: Numbers, sampling_variance: float, level: float = 0.9
     return Estimate(mean, mean - half, mean + half)
 
 
+@explained
 def bootstrap_interval(
     metric: str | Callable, y_true: Values, y_pred: Values, *, groups: Values | None = None, samples: int = 2000,
     level: float = 0.95, seed: int = 0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ FUSIONS = {
 }
 
 
+__all__ = ["FUSIONS", "fusion_layer", *_PLACES]
+
+
+@explained
 def fusion_layer(name: str, /, **options: Any) -> keras.Layer:
     """The fusion layer of that name, see `FUSIONS`.
 
@@ -77,4 +82,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return [*globals(), *_PLACES]
+    return sorted(__all__)

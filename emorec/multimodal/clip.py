@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec import plots
+from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.multimodal.agreement import in_common, restricted, together
@@ -40,6 +41,7 @@ class ClipNotice(UserWarning):
     """A film that can be read, but lacks something: no sound, no face, no words."""
 
 
+@explained
 def read_clip(
     path: FilePath, *, subtitles: FilePath | Sequence[tuple] | None = None, face: FaceClassifier | None = None,
     voice: VoiceClassifier | None = None, words: TextClassifier | None = None, window: float = 2.0, step: float = 0.4,
@@ -293,6 +295,7 @@ def _table(stretches, answers, models, people):
     return pd.concat([pd.DataFrame(frame), pd.DataFrame(p, columns=names)], axis=1)
 
 
+@explained
 def timeline(table: pd.DataFrame) -> Figure:
     """A matplotlib ``Figure`` of a table of `read_clip`: the fused probabilities over time, and what each part says."""
     from matplotlib.figure import Figure

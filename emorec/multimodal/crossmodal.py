@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from emorec.checks import fraction, whole_number
 from emorec.errors import BadInput
 from emorec.multimodal.base import Fusion, positive, presence_weights
 from emorec.types import Numbers, Tensor
@@ -61,7 +62,7 @@ class AttentionBlock(keras.layers.Layer):
             raise BadInput(f"units must be a multiple of heads, not {units} and {heads}.")
         self.units = units
         self.heads = heads
-        self.dropout = dropout
+        self.dropout = fraction(type(self).__name__, "dropout", dropout)
 
     def build(self, input_shape: Any) -> None:
         policy = {"dtype": self.dtype_policy}
@@ -183,8 +184,8 @@ class CrossModalAttention(TokenFusion):
         self.units = units
         self.heads = heads
         self.layers = layers
-        self.dropout = dropout
-        self.target = target
+        self.dropout = fraction(type(self).__name__, "dropout", dropout)
+        self.target = None if target is None else whole_number("target", target, 0, owner="CrossModalAttention")
 
     def build(self, input_shape: Any) -> None:
         shapes = self.check_shapes(input_shape)
@@ -255,7 +256,7 @@ class BottleneckFusion(TokenFusion):
         self.tokens = tokens
         self.layers = layers
         self.heads = heads
-        self.dropout = dropout
+        self.dropout = fraction(type(self).__name__, "dropout", dropout)
 
     def build(self, input_shape: Any) -> None:
         shapes = self.aligned_shapes(input_shape)

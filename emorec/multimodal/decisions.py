@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import softmax
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.metrics import fit_temperature
 from emorec.types import Numbers, Strings, Values
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 TINY = 1e-12  # one confident mistake must not veto a class for ever
 
 
+@explained
 def check_presence(presence: np.ndarray, modalities: Strings, rows: int | None = None) -> np.ndarray:
     """Presence as a boolean array, refusing what no fusion can use.
 

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from emorec.arguments import explained
+from emorec.checks import positive_int
 from emorec.errors import BadInput
 from emorec.multimodal.base import positive, presence_weights
 from emorec.training import Batches
@@ -31,6 +33,7 @@ class Dialogues(Batches):
         3
     """
 
+    @explained
     def __init__(
         self, inputs: dict[str, np.ndarray], groups: Values, presence: np.ndarray | None = None,
         speakers: Strings | None = None, parties: int = 8,
@@ -39,7 +42,8 @@ class Dialogues(Batches):
         groups = np.asarray(groups)
         aligned = {"groups": groups, "presence": presence, "speakers": speakers}
         sizes = {name: len(x) for name, x in (self.inputs | aligned).items() if x is not None}
-        if len(set(sizes.values())) > 1:
+        parties = positive_int("Dialogues", "parties", parties)
+        if len(set(sizes.values())) > 1 or groups.ndim != 1:
             raise BadInput(f"Dialogues need one row an utterance everywhere, not {sizes}.")
         self.presence = np.ones((len(groups), len(inputs)), bool) if presence is None else np.asarray(presence, bool)
         _, first, number = np.unique(groups, return_index=True, return_inverse=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from emorec.checks import fraction, optional_seed, whole_number
 from emorec.errors import BadInput
 from emorec.multimodal.base import Fusion, combine, positive, presence_weights
 from emorec.types import Shape, Tensor
@@ -305,11 +306,11 @@ class FiLM(Fusion):
         super().__init__(**kwargs)
         positive(self, units=units)
         self.units = units
-        self.target = target
+        self.target = whole_number("target", target, 0, owner="FiLM")
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.aligned_shapes(input_shape)
-        if not 0 <= self.target < len(shapes):
+        if self.target >= len(shapes):
             raise BadInput(f"FiLM: target={self.target} is no position among {len(shapes)} modalities.")
         self.project = self.dense(self.units, shapes[self.target][-1], name="project")
         self.others = [m for m in range(len(shapes)) if m != self.target]
@@ -348,10 +349,8 @@ class ModalityDropout(Fusion):
 
     def __init__(self, rate: float = 0.3, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise BadInput(f"ModalityDropout: rate must lie in [0, 1), not {rate!r}.")
-        self.rate = rate
-        self.seed = seed
+        self.rate = fraction("ModalityDropout", "rate", rate)
+        self.seed = optional_seed("ModalityDropout", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Sequence[Shape]) -> None:

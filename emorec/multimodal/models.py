@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.multimodal import FUSIONS, fusion_layer
 from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
@@ -64,6 +65,7 @@ def statistics(
     return result
 
 
+@explained
 def build_fusion_model(
     sizes: dict[str, int], classes: int, *, fusion: str = "concatenation", fusion_options: dict | None = None,
     scaling: dict | None = None, encoder_units: int = 0, hidden: int = 64, dropout: float = 0.0,
@@ -108,6 +110,7 @@ def build_fusion_model(
     return keras.Model(inputs, logits, name="fusion_model")
 
 
+@explained
 def build_dialogue_model(
     sizes: dict[str, int], classes: int, *, context: str = "bilstm", fusion: str = "concatenation",
     fusion_options: dict | None = None, scaling: dict | None = None, encoder: str = "dense", units: int = 64,
@@ -172,6 +175,7 @@ def build_dialogue_model(
     return keras.Model(inputs, logits, name="dialogue_model")
 
 
+@explained
 def build_aligned_model(
     sizes: dict[str, int], classes: int, *, kind: str = "late-lstm", fusion: str = "concatenation",
     fusion_options: dict | None = None, scaling: dict | None = None, units: int = 32, heads: int = 4, layers: int = 1,

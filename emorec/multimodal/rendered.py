@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.checks import positive_int
 from emorec.errors import BadInput, DataMissing
 from emorec.faces.render import Identity, random_face
@@ -23,6 +24,7 @@ PAUSE, LOOK = 0.4, 0.5  # seconds: between two people, and from one expression o
 NAMES = ("Anna", "Ben", "Cleo", "David")
 
 
+@explained
 def render_clip(
     path: FilePath, moments: Sequence[tuple[int, str, str | None, str]], *, size: int = 192, rate: int = 10,
     seed: int = 0,

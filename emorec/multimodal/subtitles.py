@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emorec.arguments import explained
 from emorec.datasets.decoding import decode
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
@@ -30,6 +31,7 @@ class Cue(NamedTuple):
     speaker: str | None = None
 
 
+@explained
 def read_subtitles(source: Any) -> list[Cue]:
     """Cues in the order of their start.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def cards() -> dict[str, ModelCard]:
     }
 
 
+@explained
 def card(name: str) -> ModelCard:
     """The card of a model.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emorec import sealed
+from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
@@ -25,6 +26,7 @@ CLASSES = {
 }
 
 
+@explained
 def load(name: FilePath) -> Any:
     """A trained classifier.
 

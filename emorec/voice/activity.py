@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from emorec.arguments import explained
 from emorec.voice import features
 from emorec.voice.sound import RATE, Sound
 
@@ -12,6 +13,7 @@ INAUDIBLE = -60.0  # dB of full scale: a recording of one kind that is softer is
 GAP, LEAST = 0.25, 0.1  # seconds: pauses shorter than the first are bridged, sounds shorter than the second are clicks
 
 
+@explained
 def speech_frames(level: np.ndarray, *, gap: float = GAP, least: float = LEAST) -> np.ndarray:
     """Which frames are speech.
 
@@ -48,6 +50,7 @@ def speech_frames(level: np.ndarray, *, gap: float = GAP, least: float = LEAST) 
     return ndimage.binary_opening(np.pad(above, clicks), np.ones(clicks, bool))[clicks:-clicks]
 
 
+@explained
 def segments(sound: Sound, *, gap: float = GAP, least: float = LEAST) -> list[tuple[float, float]]:
     """(start, end) in seconds of every stretch of speech, in order; see `speech_frames` for the arguments."""
     speech = speech_frames(features.level(sound.samples), gap=gap, least=least).astype(int)

@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.errors import BadInput, DataMissing
 from emorec.voice.sound import RATE, Sound, as_sound
@@ -26,6 +27,7 @@ _RECORDING = """
 """
 
 
+@explained
 def record(seconds: float = 4.0) -> Sound:
     """Records from the microphone.
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
+from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 RATE = 16_000  # samples a second
@@ -88,6 +89,7 @@ class Sound:
         return f'<audio controls src="data:audio/flac;base64,{data}"></audio>'
 
 
+@explained
 def as_sound(source: object, *, rate: int = RATE, notices: bool = True) -> Sound:
     """Any sound as a mono `Sound`.
 
@@ -122,6 +124,7 @@ def as_sound(source: object, *, rate: int = RATE, notices: bool = True) -> Sound
     return Sound(resample(samples, own, rate), rate, name, doubts)
 
 
+@explained
 def check_sounds(inputs: object) -> list:
     """N sounds, not read yet, as a list.
 
@@ -164,6 +167,7 @@ def _is_pair(value):
 # --- resampling
 
 
+@explained
 def resample(samples: np.ndarray, rate: int, target: int = RATE) -> np.ndarray:
     """Samples at another rate, by a polyphase filter that leaves out what the slower rate cannot hold.
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.labels import EMOTIONS7
 from emorec.voice.sound import RATE, Sound
@@ -102,6 +103,7 @@ def sample_parameters(emotion: str, rng: np.random.Generator) -> dict[str, float
     return {name: float(rng.normal(mean, within)) for (name, (_, within, _)), mean in zip(PARAMETERS.items(), means)}
 
 
+@explained
 @lru_cache(maxsize=8)
 def best_possible_rate(speaker_known: bool = True, samples: int = 200_000, seed: int = 0) -> float:
     """Accuracy of the best possible classifier, Bayes' rule on the parameters themselves, all emotions as frequent.
@@ -300,6 +302,7 @@ def voice(emotion: str, seed: int | tuple = 0, speaker: Speaker | None = None) -
     return render(speaker, parameters, rng), parameters
 
 
+@explained
 def voice_from_id(voice_id: str) -> tuple[Sound, dict[str, float]]:
     """An utterance of ``sample-voices`` again, and the parameters it was rendered with.
 

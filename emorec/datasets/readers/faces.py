@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from emorec import labels as sets
+from emorec.arguments import explained
+from emorec.checks import real_number
 from emorec.datasets import cards, store
 from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.datasets.readers import folders
@@ -204,6 +206,7 @@ def _affectnet_tables(tables, pictures, codes):
 # --- protocols
 
 
+@explained
 def subject_folds(
     data: Dataset, folds: int | None = None, *, seed: int = 0, validation: float = 0.1
 ) -> Iterator[Dataset]:
@@ -235,7 +238,9 @@ def subject_folds(
     else:
         number = k_fold(ids, labels, folds=folds, seed=seed, groups=groups)
     whole = Split("train", inputs, labels, ids, groups)
-    for fold in range(folds or len(people)):
+    real_number("validation", validation, 0, 0.9)
+
+    def made(fold):
         splits = objects(np.where(number == fold, "test", "train"))
         splits = split_validation(splits, ids, labels, share=validation, seed=f"{seed}/{fold}", groups=groups)
         split: dict = {
@@ -245,4 +250,6 @@ def subject_folds(
             raise BadInput(f"{data.name!r}: fold {fold} leaves a split empty; take fewer folds or more validation.")
         words = f"fold {fold} of {folds} by subject" if folds else f"leave one subject out, {people[fold]}"
         words += f" to test; {100 * validation:g} % of the others to validate (seed {seed})"
-        yield replace(data, **split, protocol=words)
+        return replace(data, **split, protocol=words)
+
+    return map(made, range(folds or len(people)))

@@ -13,6 +13,7 @@ import numpy as np
 
 from emorec import images as pictures
 from emorec import labels as sets
+from emorec.arguments import explained
 from emorec.datasets import cache, cards, store
 from emorec.datasets.archives import readable
 from emorec.datasets.base import SPLIT_NAMES, SPLITS, objects
@@ -252,6 +253,7 @@ def ferplus(path: str | Path, *, rule: str = "majority", skip_corrupt: bool = Fa
     )  # fmt: skip
 
 
+@explained
 def ferplus_distributions(
     ids: Values, *, path: str | Path | None = None, root: str | Path | None = None, rule: str = "probability"
 ) -> np.ndarray:
@@ -271,6 +273,7 @@ def ferplus_distributions(
     return (emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-9)).astype("float32")
 
 
+@explained
 def ferplus_votes(ids: Values, *, path: str | Path | None = None, root: str | Path | None = None) -> np.ndarray:
     """The votes of FER+ themselves.
 

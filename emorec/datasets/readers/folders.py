@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from emorec import images as pictures
+from emorec.arguments import explained
 from emorec.datasets import archives, cache
 from emorec.datasets.base import SPLIT_NAMES, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
@@ -206,6 +207,7 @@ def fingerprint(picture: np.ndarray) -> str:
 # --- a reader's own folders
 
 
+@explained
 def from_folder(
     path: str | Path, *, label_set: LabelSet | None = None, subject: Callable[[str], str] | None = None,
     skip_unknown: bool = False, size: int | None = None, grey: bool = False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.datasets import tabular
 from emorec.datasets.base import SPLIT_NAMES, SPLITS, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _SEVERAL = (list, tuple, set, frozenset, np.ndarray)  # kinds of cells that hold several labels
 
 
+@explained
 def from_table(
     path: FilePath | pd.DataFrame, text: str = "text", label: str = "label", *, id: str | None = None,
     split: str | None = None, group: str | None = None, label_set: LabelSet | Strings | None = None,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec import labels as sets
+from emorec.arguments import explained
 from emorec.datasets import cards, pickles, store
 from emorec.datasets.base import SPLITS, objects
 from emorec.datasets.splits import Rows
@@ -326,6 +327,7 @@ def meld(path: str | Path) -> Rows:
     return _rows(table, sets.MELD)
 
 
+@explained
 def meld_table(path: str | Path | None = None, root: str | Path | None = None) -> pd.DataFrame:
     """Every utterance of MELD in order of split, dialogue and utterance.
 

@@ -1,0 +1,180 @@
+"""Arguments that a function cannot use end in `BadInput` that names them, not in the words of a library below."""
+
+import builtins
+import collections.abc
+import functools
+import inspect
+import numbers
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from emorec.errors import BadInput, EmorecError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Whose errors speak of arguments: those of users' own callbacks, and of the system (OSError), stay what they are.
+_LIBRARIES = {"builtins", "numpy", "pandas", "scipy", "cv2", "keras", "tensorflow", "jax", "torch", "sklearn", "PIL",
+              "matplotlib", "statsmodels", "zoneinfo"}  # fmt: skip
+_OURS = (NameError, ImportError, AssertionError, SyntaxError, NotImplementedError)  # of no argument
+_SHOWN = 100  # entries of a list that are compared with what they must be
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function whose errors of arguments are `BadInput`.
+
+    Costs nothing while nothing fails: only an error that comes out has the arguments compared with their annotations.
+
+    Example:
+        >>> @explained
+        ... def half(number: float) -> float:
+        ...     return number / 2
+        >>> half("six")
+        Traceback (most recent call last):
+        ...
+        emorec.errors.BadInput: half: number must be a number; received 'six'.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (EmorecError, OSError, Warning, *_OURS):
+            raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in _LIBRARIES:
+                raise
+            try:
+                values = inspect.signature(function).bind(*args, **kwargs).arguments
+            except TypeError:  # an argument too many or too few: Python names it
+                raise error from None
+            raise BadInput(_refusal(function, values, error)) from error
+
+    return call
+
+
+def _refusal(function, values, error):
+    name = function.__qualname__.removesuffix(".__init__").removesuffix(".__post_init__")
+    for argument, value in values.items():
+        kind = _kind(function, argument)
+        if argument != "self" and not fits(value, kind):
+            return f"{name}: {argument} must be {words(kind)}; received {_short(value)}."
+    called = ", ".join(f"{k}={_short(v)}" for k, v in values.items() if k != "self")
+    return f"{name} cannot use these arguments ({called}): {str(error)[:200]} ({type(error).__name__})."
+
+
+def _short(value):
+    if isinstance(value, np.ndarray) and value.size > 4:
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    if hasattr(value, "columns"):
+        return f"a {type(value).__name__} with the columns {list(value.columns)!r:.60}"
+    return f"{value!r:.60}"
+
+
+def _kind(function, argument):
+    """The annotation of an argument, where it is a string what that names."""
+    kind = inspect.get_annotations(function).get(argument, Any)
+    return eval(kind, {}, _Names(inspect.unwrap(function).__globals__)) if isinstance(kind, str) else kind  # own source
+
+
+class _Unknown(type):
+    """A class that only type checkers import: its name is all that is known."""
+
+    def __getattr__(cls, name):
+        return _Unknown(name, (), {})
+
+    def __getitem__(cls, _):
+        return cls
+
+
+class _Names(dict):
+    def __missing__(self, name):
+        return getattr(builtins, name, None) or _Unknown(name, (), {})
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of the kind that an annotation says, as far as that can be told.
+
+    Args:
+        value: Anything.
+        kind: An annotation.
+
+    Example:
+        >>> fits([1, 2.5], list[float]), fits(True, int), fits(None, int | None)
+        (True, False, True)
+    """
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if kind is None or kind is type(None):
+        return value is None
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if origin is typing.Literal:
+        return value in inner
+    if isinstance(kind, _Unknown):
+        return kind.__name__ in {cls.__name__ for cls in type(value).__mro__}
+    if kind in (int, float):
+        number = numbers.Integral if kind is int else numbers.Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    if kind is bool:
+        return isinstance(value, (bool, np.bool_))
+    if kind is np.ndarray:
+        return isinstance(value, np.ndarray) or _numeric(value)
+    if origin is collections.abc.Callable or kind is collections.abc.Callable:
+        return callable(value)
+    return _collection(value, origin or kind, inner)
+
+
+def _collection(value, kind, inner):
+    if not isinstance(kind, type):
+        return True  # Any, a protocol, a variable: nothing to tell
+    if issubclass(kind, collections.abc.Sequence) and kind is not str and kind is not bytes:
+        listed = isinstance(value, (collections.abc.Sequence, np.ndarray)) or hasattr(value, "iloc")
+        if not listed or isinstance(value, (str, bytes)) or getattr(value, "ndim", 1) == 0:
+            return False
+        if issubclass(kind, tuple) and inner and inner[-1] is not ...:
+            return len(value) == len(inner) and all(map(fits, value, inner))
+        return not inner or all(fits(one, inner[0]) for one in list(value)[:_SHOWN])
+    if issubclass(kind, collections.abc.Mapping) and inner:
+        return isinstance(value, kind) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
+    return isinstance(value, kind)
+
+
+def _numeric(value):
+    try:
+        return np.asarray(value).dtype.kind in "biuf"
+    except (ValueError, TypeError):  # a ragged list
+        return False
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "True or False", type(None): "None",
+          None: "None", np.ndarray: "an array of numbers", dict: "a dict"}  # fmt: skip
+
+
+def words(kind: Any) -> str:
+    """What an annotation says, in words.
+
+    Example:
+        >>> words(list[int] | None)
+        'a list (each entry a whole number) or None'
+    """
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(map(words, inner)))
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(repr, inner))}"
+    if origin is collections.abc.Callable or kind is collections.abc.Callable:
+        return "a function"
+    plain = origin or kind
+    if plain in _WORDS:
+        return _WORDS[plain]
+    if isinstance(plain, type) and issubclass(plain, collections.abc.Sequence):
+        if issubclass(plain, tuple) and inner and inner[-1] is not ...:
+            return f"{len(inner)} values ({', '.join(map(words, inner))})"
+        return f"a list (each entry {words(inner[0])})" if inner and inner[0] is not Any else "a list"
+    return f"a {getattr(plain, '__name__', plain)}"
