@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emorec.arguments import explained
-from emorec.errors import LabelMismatch
+from emorec.errors import BadInput, LabelMismatch
 from emorec.types import Values
 
 # Spellings seen in the official files, and the name they have here.
@@ -44,9 +44,19 @@ class LabelSet:
     _index: dict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "names", tuple(self.names))
-        if len(set(self.names)) != len(self.names):
-            raise LabelMismatch(f"Label set {self.name!r} repeats a name: {list(self.names)}.")
+        try:
+            names = () if isinstance(self.names, (str, bytes)) else tuple(self.names)
+            repeated = len(set(names)) != len(names)
+        except TypeError as error:
+            raise BadInput(f"Label set {self.name!r}: names are strings, not {self.names!r:.80}.") from error
+        if isinstance(self.names, (str, bytes)) or not isinstance(self.multi_label, (bool, np.bool_)):
+            raise BadInput(
+                f"Label set {self.name!r}: names are a list of strings and multi_label True or False; received "
+                f"{self.names!r:.80} and {self.multi_label!r:.40}."
+            )
+        if repeated:
+            raise LabelMismatch(f"Label set {self.name!r} repeats a name: {list(names)}.")
+        object.__setattr__(self, "names", names)
         object.__setattr__(self, "_index", {label: i for i, label in enumerate(self.names)})
 
     def __len__(self):

@@ -7,11 +7,19 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import notebooks
+from tools import notebooks, site
 
 PAGE = notebooks.ROOT / "docs" / "reliability.md"
 TESTS = notebooks.ROOT / "tests"
 RECORD = TESTS / "fuzz" / "record.jsonl"
+LOADS = TESTS / "load.jsonl"
+LOADED = {
+    "sentences": "different sentences at once",
+    "pictures": "different pictures of 64 pixels at once",
+    "predictions": "sentences and pictures, one after the other",
+    "threads": "threads that share one classifier, 20 times four sentences each",
+    "processes": "processes started by spawn at once, their memory added up",
+}
 
 
 def faults() -> list[tuple[str, str, str]]:
@@ -52,6 +60,16 @@ def fuzz_table() -> str:
     return "\n".join(lines)
 
 
+def load_table() -> str:
+    """What many inputs, threads and processes took, by the last record of each."""
+    rows = {row["what"]: row for row in map(json.loads, LOADS.read_text(encoding="utf-8").splitlines())}
+    lines = ["| what | seconds | MiB more |", "|---|---|---|"]
+    for what, words in LOADED.items():
+        row = rows[what]
+        lines.append(f"| {row['n']:,} {words} | {row['seconds']:.1f} | {max(row['mib'], 0):.0f} |")
+    return "\n".join(lines)
+
+
 def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Pairs of a path and a function from its present text to the one it should have."""
     yield PAGE, page
@@ -59,7 +77,8 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
 
 def page(text: str) -> str:
     """docs/reliability.md with its tables anew."""
-    for name, table in {"faults": fault_table(), "fuzzing": fuzz_table()}.items():
+    tables = {"faults": fault_table(), "fuzzing": fuzz_table(), "loads": load_table(), "limits": site.model_limits()}
+    for name, table in tables.items():
         start, end = f"<!-- {name}: written by `python -m tools generated` -->", f"<!-- end of {name} -->"
         before, mark, rest = text.partition(start)
         if mark:

@@ -85,8 +85,6 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     source = page.file.src_uri
     if source.startswith("api/"):
         return api_page(markdown, Path(source).stem)
-    if source == "reliability.md":
-        return markdown.replace("<!-- limits of the models that come along -->", model_limits())
     if source.startswith("notebooks/") and source != "notebooks/index.md":
         page.meta["formulas"] = []
         return set_aside(markdown, page.meta["formulas"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PAUSES = (2, 8, 30)  # seconds before the next try, after an error of the server or a time-out
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # what a server answers with that is busy and not at a loss
 LONGEST = 12 * 3600  # seconds for a file, all tries together
+TIMEOUT = (30, 60)  # seconds to connect, and between two pieces
 SLOW_SECONDS, SLOW_BYTES = 60, 200  # fewer bytes a second over so many seconds are no transfer
 
 
@@ -124,9 +125,10 @@ def _transfer(url, target, progress, begun):
     from tqdm.auto import tqdm
 
     headers = {"Accept-Encoding": "identity"}  # else the size announced is another than that of the file
-    with requests.get(url, stream=True, timeout=(30, 60), headers=headers) as answer, open(target, "wb") as file:
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer, open(target, "wb") as file:
         answer.raise_for_status()
-        size = int(answer.headers.get("Content-Length") or 0)
+        announced = answer.headers.get("Content-Length") or ""
+        size = int(announced) if announced.isascii() and announced.isdigit() else 0
         read = getattr(answer.raw, "read1", None) or answer.raw.read  # read1 does not wait for all that it asks for
         pace = _Pace(begun)
         with tqdm(total=size or None, unit="B", unit_scale=True, disable=not progress, file=sys.stderr) as bar:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -203,6 +204,19 @@ def test_the_second_reading_comes_from_the_cache(tmp_path, cache, monkeypatch):
     assert len(list((cache / "faces").iterdir())) == 1  # the old one is gone, and no temporary file is left
 
 
+@pytest.mark.fault("A table changes, but neither its size nor its time", "it is read anew: the cache goes by its bytes")
+def test_the_cache_goes_by_the_bytes_of_a_file(tmp_path, cache):
+    place = put(tmp_path / "fer2013.csv", fer_csv(fer_rows()))
+    first, before = fer.fer2013(place), place.stat()
+    data = place.read_bytes()
+    at = data.index(b"\n") + 1
+    place.write_bytes(data[:at] + (b"6" if data[at : at + 1] != b"6" else b"5") + data[at + 1 :])
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert place.stat().st_size == before.st_size and place.stat().st_mtime_ns == before.st_mtime_ns
+    assert fer.fer2013(place).labels[0] != first.labels[0]
+
+
+@pytest.mark.fault("A file of the cache is empty, cut off or damaged", "it is made again")
 def test_a_damaged_cache_is_made_again(tmp_path, cache):
     place = put(tmp_path / "fer2013.csv", fer_csv(fer_rows()))
     first = fer.fer2013(place)

@@ -106,6 +106,24 @@ def test_iemocap(tmp_path):
         multimodal.iemocap(tmp_path, classes=5)
 
 
+@pytest.mark.fault(
+    "A pickle of IEMOCAP with twelve things in place of nine, or with another number",
+    "RoBERTa's layers are the first of the text; `DataCorrupt` says what nine things are expected",
+)
+def test_iemocap_of_other_projects(tmp_path):
+    content = iemocap_files(tmp_path)
+    before = multimodal.iemocap(tmp_path)
+    dump(tmp_path, "IEMOCAP_features_raw.pkl", (*content[:4], *[content[3]] * 3, *content[4:]))
+    twelve = multimodal.iemocap(tmp_path)
+    assert twelve.labels == before.labels and list(twelve.inputs["speaker"]) == list(before.inputs["speaker"])
+    for name, values in before.inputs.items():
+        assert all(np.array_equal(a, b) for a, b in zip(twelve.inputs[name], values)), name
+    for other in (content[:5], {"a": 1}):
+        dump(tmp_path, "IEMOCAP_features_raw.pkl", other)
+        with pytest.raises(DataCorrupt, match="nine things"):
+            multimodal.iemocap(tmp_path)
+
+
 def unimodal_content(rng, classes, shape=(2, 3)):
     content = {}
     for part in ("train", "test"):
@@ -347,6 +365,10 @@ def stack(folder, columns, scores=(1.0, -2.0)):
                 opened["data"] = data
 
 
+@pytest.mark.fault(
+    "Features of several modalities side by side, in other widths",
+    "told apart by their widths, or `DataCorrupt` with the width",
+)
 def test_covarep_and_facet_side_by_side_are_distinguished(tmp_path):
     stack(tmp_path, 300 + 74 + 35)
     inputs = aligned.read(tmp_path)[0]
@@ -357,6 +379,7 @@ def test_covarep_and_facet_side_by_side_are_distinguished(tmp_path):
         aligned.read(tmp_path)
 
 
+@pytest.mark.fault("A segment whose score is NaN", "left out, with a warning that counts them")
 def test_a_segment_without_a_score_is_left_out_with_a_note(tmp_path):
     stack(tmp_path, 325, (np.nan, -2.0))
     with pytest.warns(UserWarning, match="3 segments without a score were left out"):
@@ -364,6 +387,7 @@ def test_a_segment_without_a_score_is_left_out_with_a_note(tmp_path):
     assert scores.tolist() == [-2.0] * 3 and len(ids) == 3
 
 
+@pytest.mark.fault("A file that says which steps are padding", "its masks and lengths are followed")
 @pytest.mark.parametrize("how", ["text_bert", "text_lengths"])
 def test_masks_and_lengths_of_mmsa_are_followed(tmp_path, how):
     content = aligned_content(["2iD-tVS8NPw$_$0", "8d-gEyoeBzc$_$3"], [1.0, -1.5])
@@ -381,6 +405,9 @@ def test_masks_and_lengths_of_mmsa_are_followed(tmp_path, how):
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n"
 
 
+@pytest.mark.fault(
+    "Aligned features that are a web page or a pointer of Git LFS", "`DataCorrupt`: it says which of them"
+)
 @pytest.mark.parametrize(
     ("data", "words"),
     [(POINTER, "pointer of Git LFS"), (b"<!DOCTYPE html><html>404</html>", "page"), (b"\x89HDF\r\n\x1a\n\0", ".")],
@@ -392,6 +419,7 @@ def test_files_that_are_no_data_are_named(tmp_path, name, data, words):
         aligned.read(tmp_path)
 
 
+@pytest.mark.fault("A pickle of another project's form (MISA, MAG-BERT)", "`BadInput`: which form is read")
 def test_tuples_of_misa_get_the_right_advice(tmp_path):
     part = [((np.zeros((3, 1)), np.zeros((3, 47)), np.zeros((3, 74)), ["a"]), np.array([[1.0]]), "2iD-tVS8NPw[0]")]
     dump(tmp_path, "mosi.pkl", {"train": part, "dev": part, "test": part})
@@ -399,6 +427,9 @@ def test_tuples_of_misa_get_the_right_advice(tmp_path):
         aligned.read(tmp_path)
 
 
+@pytest.mark.fault(
+    "The folder of a dataset holds its other form alone", "`BadInput`, which names the option that reads it"
+)
 def test_aligned_mosi_alone_is_pointed_to_its_split(tmp_path):
     dump(tmp_path, "mosi_data.pkl", aligned_content(["2iD-tVS8NPw[0]", "8d-gEyoeBzc[3]"], [0.0, -1.5]))
     with pytest.raises(BadInput, match="split='mosi-cmu'"):

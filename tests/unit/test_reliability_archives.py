@@ -226,6 +226,26 @@ def half(handler):
     whole(handler, claimed=9)
 
 
+def silent(handler):
+    time.sleep(1.5)
+
+
+def silent_halfway(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "7")
+    handler.end_headers()
+    handler.wfile.write(b"cont")
+    handler.wfile.flush()
+    time.sleep(1.5)
+
+
+def of_no_length(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "many")
+    handler.end_headers()
+    handler.wfile.write(b"content")
+
+
 def dripping(handler):
     handler.send_response(200)
     handler.send_header("Content-Length", "1000000")
@@ -239,10 +259,16 @@ def dripping(handler):
     "A server answers 5xx or 429, breaks off or does not answer, and then recovers",
     "up to three more tries, with pauses",
 )
-@pytest.mark.parametrize("faults", [[status(503), status(500)], [status(429)], [half, status(502), half]])
+@pytest.mark.parametrize(
+    "faults", [[status(503), status(500)], [status(429)], [half, status(502), half], [silent, silent_halfway]]
+)
 def test_passing_faults_of_a_server_are_waited_for(tmp_path, monkeypatch, capsys, faults):
-    pauses = []
-    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    pauses, sleep = [], time.sleep
+    monkeypatch.setattr(download, "TIMEOUT", (5, 0.3))
+    monkeypatch.setattr(
+        download.time, "sleep", lambda s: sleep(s) if threading.current_thread() is not main else pauses.append(s)
+    )
+    main = threading.current_thread()
     with Moody(*faults, whole) as (server, card):
         place = download.fetch(card, tmp_path)
     assert (place / "yunet.onnx").read_bytes() == b"content"
@@ -252,6 +278,8 @@ def test_passing_faults_of_a_server_are_waited_for(tmp_path, monkeypatch, capsys
 
 def test_lasting_faults_end_and_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PAUSES", (0, 0, 0))
+    with Moody(of_no_length) as (_, card):
+        assert (download.fetch(card, tmp_path / "whole", progress=False) / "yunet.onnx").read_bytes() == b"content"
     for answer, error, asked in ((status(503), DataMissing, 4), (status(404), DataMissing, 1), (half, DataCorrupt, 4)):
         with Moody(answer) as (server, card), pytest.raises(error):
             download.fetch(card, tmp_path / "data", progress=False)

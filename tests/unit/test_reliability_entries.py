@@ -375,13 +375,16 @@ def test_any_value_gives_an_answer_or_an_error_of_ours(package, folder):
     calls = {name: call for name, call in entries(folder).items() if name.rpartition(".")[0] == package}
     for name, (function, values) in calls.items():
         for argument in values:
-
-            @settings(QUICK, max_examples=EXAMPLES)
-            @given(ANY)
-            def holds(value, function=function, values=values, argument=argument):
-                tried(function, values | {argument: value})
-
             try:
-                holds()
+                attack(function, values, argument)
             except Exception as error:
                 raise AssertionError(f"emorec.{name}({argument}=...)") from error
+
+
+def attack(function, values, argument):
+    @settings(QUICK, max_examples=EXAMPLES)
+    @given(ANY)
+    def holds(value):
+        tried(function, values | {argument: value})
+
+    holds()

@@ -187,6 +187,10 @@ def test_settings_with_a_dict_of_numbers_are_kept_in_a_file(tmp_path):
 # --------------------------------------------------------------------------------------------- ranges and seeds
 
 
+@pytest.mark.fault(
+    "Settings of a training out of their range: rates, epochs, patience, seeds, names",
+    "`BadInput`, which names the setting, its value and its range",
+)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -211,6 +215,7 @@ def test_numbers_out_of_range_are_refused_by_name(make, options, words):
         make(**options).fit([], [])
 
 
+@pytest.mark.fault("`patience=0`", "one epoch trains, at least; training stops after the first without improvement")
 @pytest.mark.slow
 def test_without_patience_training_stops_after_the_first_epoch_without_improvement():
     texts, labels = sentences()
@@ -220,6 +225,9 @@ def test_without_patience_training_stops_after_the_first_epoch_without_improveme
     assert len(worse.history_.epochs) == 2 and worse.history_.best_epoch == 0
 
 
+@pytest.mark.fault(
+    "Random numbers of your own around `fit`", "NumPy's and Python's global generators go on as if nothing had been"
+)
 def test_global_generators_go_on_as_if_nothing_had_been():
     random.seed(5), np.random.seed(5)
     expected = random.random(), np.random.random()

@@ -38,6 +38,10 @@ def read(path, **options):
 # --- delimiters in texts
 
 
+@pytest.mark.fault(
+    "A text in a table has a comma, semicolon or tab that is not quoted",
+    "the row is put together again, and a note tells how many were",
+)
 @pytest.mark.parametrize("delimiter, name", [(",", "t.csv"), (";", "t.csv"), ("\t", "t.tsv"), ("|", "t.csv")])
 @pytest.mark.parametrize("order", [("text", "label"), ("label", "text")])
 def test_a_delimiter_in_a_text_does_not_cut_it(tmp_path, delimiter, name, order):
@@ -51,6 +55,7 @@ def test_a_delimiter_in_a_text_does_not_cut_it(tmp_path, delimiter, name, order)
         datasets.from_table(path)
 
 
+@pytest.mark.fault("A row of a table can be read in two ways", "`BadInput` with its line")
 def test_a_row_that_can_be_read_in_two_ways_is_refused_by_its_line(tmp_path):
     for extra in ("good, said he, and left", "short", "label missing,"):
         with pytest.raises(BadInput, match="line 42"):
@@ -71,6 +76,9 @@ def test_a_class_of_one_row_is_pointed_at(tmp_path):
 # --- quotation marks
 
 
+@pytest.mark.fault(
+    "Stray quotation marks in a table", "no row is swallowed; where that cannot be told, `BadInput` with the line"
+)
 def test_unpaired_quotation_marks_swallow_no_rows(tmp_path):
     rows = [f"text number {i},{'ab'[i % 2]}" for i in range(60)]
     rows[5], rows[15] = '"an opening mark,b', 'and a closing one",b'
@@ -102,6 +110,7 @@ def test_well_quoted_texts_stay_as_they_are(tmp_path):
     assert table['he said "no, no"'] == "a"
 
 
+@pytest.mark.fault("Two columns, or two values, of one name", "`BadInput`")
 def test_two_columns_of_one_name_are_refused(tmp_path):
     import pandas as pd
 
@@ -118,6 +127,9 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
 # --- encodings
 
 
+@pytest.mark.fault(
+    "One invalid byte in a table of UTF-8", "that byte is read as cp1252, no other text changes, a note tells the line"
+)
 def test_one_invalid_byte_changes_no_other_text(tmp_path):
     data = lines("café crème,pos").encode() + b"it\x92s fine,pos\n"
     table, made = read(written(tmp_path, data))
@@ -133,6 +145,7 @@ def test_western_text_is_read_as_cp1252_with_a_note(tmp_path):
     assert "café crème" in table and data.notes == ()
 
 
+@pytest.mark.fault("A table in cp1251, GBK, Shift-JIS and their like", "`BadInput`, which asks for `encoding=`")
 @pytest.mark.parametrize("encoding, text", [
     ("cp1251", "хороший фильм"), ("cp1253", "καλή ταινία"), ("gbk", "这部电影很好"),
     ("shift_jis", "とても良い映画です"), ("euc_kr", "정말 좋은 영화"), ("utf-16-le", "a fine film"),
