@@ -2,6 +2,7 @@
 
 import builtins
 import collections.abc
+import errno
 import functools
 import inspect
 import numbers
@@ -43,9 +44,11 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (EmorecError, OSError, Warning, *_OURS):
+        except (EmorecError, Warning, *_OURS):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+                raise  # of the system, which names the file
             if type(error).__module__.partition(".")[0] not in _LIBRARIES:
                 raise
             try:
@@ -55,6 +58,24 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
             raise BadInput(_refusal(function, values, error)) from error
 
     return call
+
+
+def check_settings(estimator: Any) -> None:
+    """`BadInput` where a setting of an estimator is not of the kind that its constructor says.
+
+    Example:
+        >>> import emorec
+        >>> check_settings(emorec.TextClassifier(lowercase="maybe"))
+        Traceback (most recent call last):
+        ...
+        emorec.errors.BadInput: TextClassifier: lowercase must be True or False; received 'maybe'.
+    """
+    made = type(estimator).__init__
+    for name in inspect.signature(made).parameters:
+        kind = _kind(made, name)
+        if hasattr(estimator, name) and not fits(getattr(estimator, name), kind):
+            received = _short(getattr(estimator, name))
+            raise BadInput(f"{type(estimator).__name__}: {name} must be {words(kind)}; received {received}.")
 
 
 def _refusal(function, values, error):

@@ -19,10 +19,11 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from emorec import devices as several
 from emorec import metrics, sealed, training, weights
+from emorec.arguments import check_settings, explained
 from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import split_validation
-from emorec.errors import BadInput, DataMissing, LabelMismatch
+from emorec.errors import BadInput, DataMissing, EmorecError, LabelMismatch
 from emorec.files import replacing
 from emorec.labels import LabelSet
 from emorec.types import FilePath, Numbers, Values
@@ -96,6 +97,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "model_", None) is not None
 
+    @explained
     def fit(
         self, inputs: Any, labels: Values | None = None, *, sample_weight: Numbers | None = None,
         validation: Any = None, label_set: LabelSet | None = None, checkpoint: FilePath | None = None,
@@ -127,6 +129,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         try:
             training.refuse_test_split(validation)
             self._training_options()  # refuses numbers out of range before anything is read
+            check_settings(self)
             train, validation = self._examples(inputs, labels, sample_weight, validation, label_set)
             self._class_weights(train)  # refuses too
             self.temperature_, self.thresholds_ = 1.0, None
@@ -152,7 +155,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             raise BadInput(f"Training needs at least two classes; received one class alone: {list(self.label_set_)}.")
         train = Examples(inputs, self._targets(labels), _check_weights(sample_weight, len(labels)))
         if validation is not None:
-            validation = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
+            validation = self._labelled(validation)
             return train, Examples(validation[0], self._targets(validation[1]))
         aside = self._set_aside(inputs, labels, groups)
         return train.take(~aside), train.take(aside)
@@ -242,6 +245,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Keys that are equal for duplicates, which must not be torn apart; None where they are not looked for."""
         return None
 
+    def _labelled(self, validation):
+        """Inputs and labels of a `Split` or a pair."""
+        if isinstance(validation, Split):
+            return self._pair(validation, None)
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise BadInput(f"validation is a Split, or a pair (inputs, labels); received {validation!r:.60}.")
+        return self._pair(*validation)
+
     def _pair(self, inputs, labels):
         if isinstance(inputs, Split):
             inputs, labels = inputs.inputs, inputs.labels
@@ -250,6 +261,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 "Labels are missing: give inputs and labels, or one Split. "
                 "Training requires y to be passed, but the target y is None."
             )
+        for name, values in (("inputs", inputs), ("labels", labels)):
+            if isinstance(values, (set, frozenset)):
+                raise BadInput(f"The {name} are a set, which has no order: give a list.")
         inputs, labels = self._check(inputs), objects(_one_column(labels))
         if len(inputs) != len(labels):
             raise BadInput(f"{len(inputs)} inputs, but {len(labels)} labels.")
@@ -263,6 +277,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     # Scoring
 
+    @explained
     def logits(self, inputs: Any) -> np.ndarray:
         """Raw scores of N inputs, float32 (N, C), in the order of ``label_set_``."""
         self._check_fitted()
@@ -271,6 +286,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             return np.zeros((0, len(self.label_set_)), dtype="float32")
         return training.predict(self.model_, self._encode(inputs))
 
+    @explained
     def predict_proba(self, inputs: Any) -> np.ndarray:
         """Probabilities, float64 (N, C) in the order of ``label_set_``.
 
@@ -281,6 +297,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _probabilities(self, logits):
         return metrics.probabilities(logits, self.label_set_.multi_label, self.temperature_)
 
+    @explained
     def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,); of a multi-label task tuples of names, above ``thresholds_`` (0.5).
 
@@ -288,6 +305,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         return self.answers(self.predict_proba(inputs, **how))
 
+    @explained
     def answers(self, probabilities: np.ndarray) -> np.ndarray:
         """What `predict` makes of probabilities (N, C): the most probable of ``classes_``, or tuples of names."""
         if self.label_set_.multi_label:
@@ -297,6 +315,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _thresholds(self):
         return 0.5 if self.thresholds_ is None else self.thresholds_
 
+    @explained
     def score(self, inputs: Any, labels: Values | None = None, sample_weight: Values | None = None) -> float:
         """Accuracy; for a multi-label task macro-F1 over the classes that occur in labels or answers (0 to 1).
 
@@ -312,6 +331,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             return metrics.macro_f1(truth, probabilities >= self._thresholds(), weights)
         return float(np.average(truth == probabilities.argmax(axis=1), weights=weights))
 
+    @explained
     def evaluate(self, split: Split, groups: Values | None = None) -> Evaluation | MultilabelEvaluation:
         """Accuracy with interval, macro-F1, the per-class table and more of one split.
 
@@ -333,10 +353,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         names = self.label_set_.decode(self.label_set_.encode(labels))
         return metrics.evaluate(names, predicted, self.label_set_, probabilities=probabilities, groups=groups)
 
+    @explained
     def calibrate(self, validation: Any) -> Classifier:
         """Fits what is read off the logits, on validation data: the temperature, or multi-label thresholds."""
         training.refuse_test_split(validation)
-        inputs, labels = self._pair(*validation) if isinstance(validation, tuple) else self._pair(validation, None)
+        inputs, labels = self._labelled(validation)
         encoded = self.label_set_.encode(labels)
         if self.label_set_.multi_label:
             self.thresholds_ = metrics.tune_thresholds(encoded, self.predict_proba(inputs))  # type: ignore[assignment]
@@ -350,11 +371,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
             )
 
+    @explained
     def check_labels(self, label_set: Any) -> None:
         """Raises `LabelMismatch` where another label set, or another order, is about to be used with this model."""
         self._check_fitted()
         self.label_set_.check_same(label_set)
 
+    @explained
     def export(self, path: FilePath, length: int | None = None) -> Path:
         """Writes the network alone for another runtime, with scaling, temperature and softmax inside.
 
@@ -383,6 +406,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     # One file
 
+    @explained
     def save(self, path: FilePath, precision: str = "float32") -> Path:
         """Writes weights, encoding, labels and settings to one file, moved into place when complete.
 
@@ -412,6 +436,16 @@ class Classifier(ClassifierMixin, BaseEstimator):
             "thresholds": None if self.thresholds_ is None else np.asarray(self.thresholds_).tolist(),
             "state": self._state(),
         }
+        try:
+            self._write(path, config, precision)
+        except OSError as error:  # a full disk, a folder that may not be written to
+            raise EmorecError(
+                f"{path} cannot be written ({error.strerror or error}); what was there stays as it was. Make room, or "
+                "name another place."
+            ) from error
+        return path
+
+    def _write(self, path, config, precision):
         with replacing(path) as archive, TemporaryDirectory(dir=archive.parent) as folder:
             with zipfile.ZipFile(archive, "w") as file:
                 file.writestr("config.json", json.dumps(config), zipfile.ZIP_DEFLATED)
@@ -424,9 +458,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
                     file.writestr("weights.npz", weights.pack_model(self.model_, precision))
                 file.comment = sealed.COMMENT
             sealed.seal(archive)
-        return path
 
     @classmethod
+    @explained
     def load(cls, path: FilePath) -> Classifier:
         """Reads a file written by `save`; outputs equal those of the saved classifier.
 
@@ -503,6 +537,8 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
 
 def _classes_of(label_set, classes=None):
     """A label set and its classes as an array; None takes the names."""
+    if not isinstance(label_set, LabelSet):
+        raise BadInput(f"label_set is an emorec.labels.LabelSet; received {label_set!r:.60}.")
     classes = label_set.names if classes is None else classes
     return label_set, objects(classes) if isinstance(classes[0], str) else np.array(classes)
 
@@ -523,7 +559,10 @@ def _check_weights(weights, n):
     """Sample weights as float64 (N,), or None."""
     if weights is None:
         return None
-    weights = np.asarray(weights, dtype="float64")
+    try:
+        weights = np.asarray(weights, dtype="float64")
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"sample_weight must be {n} numbers; received {weights!r:.60}.") from error
     weights = np.full(n, float(weights)) if weights.ndim == 0 else weights
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         shape, low = weights.shape, weights.min() if weights.size else None

@@ -73,7 +73,8 @@ class SelfAttention(keras.layers.Layer):
         self.heads = positive_int("SelfAttention", "heads", heads)
         if self.units % self.heads:
             raise BadInput(f"SelfAttention: units={units} cannot be shared equally between heads={heads}.")
-        choice("scoring", scoring, SCORINGS)
+        if not isinstance(scoring, str) or scoring not in SCORINGS:
+            raise BadInput(f"SelfAttention: scoring must be one of {', '.join(SCORINGS)}; got {scoring!r}.")
         self.scoring = scoring
         self.dropout = fraction("SelfAttention", "dropout", dropout)
         self.seed = optional_seed("SelfAttention", seed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
 
@@ -66,6 +67,7 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
+    @explained
     def take(self, positions: Sequence[int] | np.ndarray, name: str | None = None) -> Split:
         """The split made of the examples at ``positions`` (indices or a boolean array)."""
         inputs = self.inputs
@@ -73,6 +75,7 @@ class Split:
         groups = None if self.groups is None else self.groups[positions]
         return Split(name or self.name, inputs, self.labels[positions], self.ids[positions], groups, self.source)
 
+    @explained
     def sample(self, n: int, seed: int = 0) -> Split:
         """At most ``n`` examples, sampled without replacement and kept in order."""
         if n >= len(self):
@@ -111,6 +114,7 @@ class Dataset:
         sizes = " / ".join(str(len(s)) for s in (self.train, self.validation, self.test))
         return f"<{self.name}: {sizes} (train / validation / test), {len(self.label_set)} classes>"
 
+    @explained
     def smaller(self, n: int, seed: int = 0) -> Dataset:
         """At most ``n`` training examples; of validation and test ``n // 4``, or two a class where that is more."""
         fewer = max(n // 4, 2 * len(self.label_set))

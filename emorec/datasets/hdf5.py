@@ -60,7 +60,27 @@ class Group:
         if not numbers or member.is_virtual or member.external:
             raise DataCorrupt(f"{self._file}: {name!r} holds no numbers, or those of another file; it is not read.")
         self._bound.count(member.size * member.dtype.itemsize)
+        _check_chunks(member, self._file)
         return member[()]
+
+
+_DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000  # filters; libhdf5 has crashed on damaged data of others
+
+
+def _check_chunks(member, file):
+    """`DataCorrupt` where pieces of an array cannot be what they say: libhdf5 reads beyond the end of an empty one."""
+    if not member.chunks:
+        return
+    settings = member.id.get_create_plist()
+    filters = {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
+    if filters - {_DEFLATE, _SHUFFLE, _FLETCHER32, _LZF}:
+        raise DataCorrupt(f"{file}: {member.name!r} is packed by a filter that is not read; gzip, shuffle and lzf are.")
+    least = 5 if _FLETCHER32 in filters else 1 if filters else int(np.prod(member.chunks)) * member.dtype.itemsize
+    end = file.stat().st_size
+    pieces: list = []
+    member.id.chunk_iter(pieces.append)  # None goes on
+    if any(piece.size < least or piece.byte_offset + piece.size > end for piece in pieces):
+        raise DataCorrupt(f"{file}: a piece of {member.name!r} is shorter than it can be, or ends behind the file.")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emorec import sealed, training
+from emorec.arguments import explained
 from emorec.classifier import Classifier
 from emorec.errors import BadInput
 from emorec.faces import explain
@@ -164,6 +165,7 @@ class FaceClassifier(SceneReader, Classifier):
 
     # Scoring
 
+    @explained
     def encode(
         self, inputs: Any, *, detect: str | Sequence[Box] | None = None, colour_order: str = "rgb"
     ) -> np.ndarray:
@@ -171,6 +173,7 @@ class FaceClassifier(SceneReader, Classifier):
         self._check_fitted()
         return self._encode(self._check(inputs), detect=detect, colour_order=colour_order)
 
+    @explained
     def logits(
         self, inputs: Any, *, views: str | None = None, detect: str | Sequence[Box] | None = None,
         colour_order: str = "rgb", errors: str = "raise",
@@ -196,6 +199,7 @@ class FaceClassifier(SceneReader, Classifier):
             return np.zeros((0, len(self.label_set_)), dtype="float32")
         return np.mean([training.predict(self.model_, view) for view in _seen_from(x, views)], axis=0)
 
+    @explained
     def predict_proba(
         self, inputs: Any, *, views: str | None = None, detect: str | Sequence[Box] | None = None,
         colour_order: str = "rgb", errors: str = "raise",
@@ -219,6 +223,7 @@ class FaceClassifier(SceneReader, Classifier):
         how = dict(views=views, detect=detect, colour_order=colour_order, errors=errors)
         return self._probabilities(self.logits(inputs, **how))  # type: ignore[arg-type]
 
+    @explained
     def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""
         p = self.predict_proba(inputs, **how)
@@ -234,6 +239,7 @@ class FaceClassifier(SceneReader, Classifier):
             raise BadInput(f"views={views!r} is unknown; choose one of {', '.join(VIEWS)}.")
         return views
 
+    @explained
     def features(self, inputs: Any, **how: Any) -> np.ndarray:
         """The vector before the logits, float32 (N, D), for maps of embeddings. Arguments: see `encode`."""
         import keras
@@ -244,6 +250,7 @@ class FaceClassifier(SceneReader, Classifier):
 
     # Explanations
 
+    @explained
     def explain(
         self, image: Picture, method: str = "occlusion", target: str | None = None, *,
         detect: str | Sequence[Box] | None = None, colour_order: str = "rgb",

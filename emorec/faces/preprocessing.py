@@ -236,6 +236,8 @@ def check_inputs(inputs: Any) -> Sequence:
         if not single and inputs.ndim not in (3, 4) and inputs.size:
             raise BadInput(f"Pictures come as (N, H, W) or (N, H, W, C), or as a list; received {inputs.shape}.")
         return [inputs] if single else _same_range(inputs)
+    if isinstance(inputs, (set, frozenset, dict)):
+        raise BadInput(f"Give a list of pictures, not a {type(inputs).__name__}, which has no order.")
     try:
         return list(inputs)
     except TypeError:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from emorec import images
+from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
@@ -41,6 +42,7 @@ class SceneReader:
     label_set_: LabelSet
     _check_fitted: Callable[[], Any]
 
+    @explained
     def predict_faces(
         self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb"
     ) -> pd.DataFrame:
@@ -101,6 +103,7 @@ class SceneReader:
         }
         return pd.concat([pd.DataFrame(front), box, pd.DataFrame(read), pd.DataFrame(p, columns=names)], axis=1)
 
+    @explained
     def annotate(
         self, image: Picture, *, detect: str = "auto", min_score: float | None = None, colour_order: str = "rgb",
         output: FilePath | None = None,
@@ -128,6 +131,7 @@ class SceneReader:
         captions = [f"{self.label_set_.names[k]} {100 * row[k]:.0f} %" for row, k in zip(p, best)]
         return video.draw(picture, [face.box for face in faces], captions, best)
 
+    @explained
     def predict_folder(self, path: FilePath, *, detect: str = "auto", min_score: float | None = None) -> tuple:
         """Every face in every picture below a folder.
 
@@ -168,6 +172,7 @@ class SceneReader:
             p.append(probabilities)
         return self._table({"file": object}, rows, faces, np.concatenate(p)), skipped
 
+    @explained
     def predict_video(
         self, path: FilePath, *, smoothing: float = 0.6, detect: str = "auto", min_score: float | None = None,
         every: int = 1, step: float = 0.0, limit: int | None = None, output: FilePath | None = None,
@@ -230,6 +235,7 @@ class SceneReader:
         followed = tracks.update([face.box for face in faces], p)
         return [person for person, _ in followed], np.array([row for _, row in followed]).reshape(p.shape)
 
+    @explained
     def webcam(self, *, device: int = 0, frames: int | None = None, smoothing: float = 0.6, window: bool = True) -> Any:
         """The camera: a window with annotated frames (q or Esc ends it), or in Colab one photograph.
 

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from emorec import training
+from emorec.arguments import explained
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
@@ -88,6 +89,7 @@ class MultimodalClassifier(Classifier):
         self.class_weight, self.patience, self.monitor, self.seed = class_weight, patience, monitor, seed
 
     @staticmethod
+    @explained
     def pretrained(
         *, image: Any = "face-emotion", text: Any = "text-emotion", sound: Any = "voice-emotion"
     ) -> ProductClassifier:
@@ -109,6 +111,7 @@ class MultimodalClassifier(Classifier):
         """
         return ProductClassifier(image=image, text=text, sound=sound)
 
+    @explained
     def fit(
         self, inputs: Any = None, labels: Values | None = None, *, images: Values | None = None,
         texts: Values | None = None, sounds: Values | None = None, **options: Any,
@@ -243,6 +246,7 @@ class MultimodalClassifier(Classifier):
 
     # Scoring
 
+    @explained
     def logits(
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
@@ -257,6 +261,7 @@ class MultimodalClassifier(Classifier):
         for name, encoding in self._encodings.items():
             MODALITIES[name].notify(encoding, [getattr(row, name) for row in rows])
 
+    @explained
     def predict_proba(
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
@@ -270,6 +275,7 @@ class MultimodalClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, images=images, texts=texts, sounds=sounds))
 
+    @explained
     def predict(  # type: ignore[override]
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
@@ -277,6 +283,7 @@ class MultimodalClassifier(Classifier):
         """Class names, object array (N,). Arguments: see the class."""
         return super().predict(_chosen(inputs, images, texts, sounds))
 
+    @explained
     def features(
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
@@ -291,6 +298,7 @@ class MultimodalClassifier(Classifier):
 
     # Explanations
 
+    @explained
     def contributions(
         self, inputs: Any = None, *, images: Values | None = None, texts: Values | None = None,
         sounds: Values | None = None,
@@ -355,6 +363,7 @@ class MultimodalClassifier(Classifier):
 
         return _in_parts(weigh, x, len(self.modalities_))
 
+    @explained
     def explain(
         self, image: Picture | None = None, text: str | None = None, sound: Any = None, target: str | None = None
     ) -> MultimodalExplanation:

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from emorec import metrics, sealed, training
-from emorec.checks import positive_int
+from emorec.arguments import explained
+from emorec.checks import choice, positive_int
 from emorec.classifier import Classifier
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput
@@ -26,7 +27,6 @@ from emorec.text.models import (
     attention_weights,
     build_text_model,
     build_vector_model,
-    choice,
 )
 from emorec.text.pretraining import start
 from emorec.text.tfidf import TfidfEncoder
@@ -147,6 +147,8 @@ class TextClassifier(Classifier):
     def _check_settings(self):
         choice("encoder", self.encoder, (*ENCODERS, TRANSFORMER, "tfidf-mlp"))
         choice("bucketing", self.bucketing, ("auto", True, False))
+        choice("oov", self.oov, ("normal", "zeros", "subword"))
+        choice("scoring", self.scoring, ("dot", "additive"))
         for name in ("units", "layers", "max_words", "min_count"):
             positive_int("TextClassifier", name, getattr(self, name))
         for name in ("encoder_rate", "layer_decay", "clip"):
@@ -192,6 +194,7 @@ class TextClassifier(Classifier):
         """Whether the network has so many positions and no more."""
         return self.encoder == "mlp" and self.attention == "none"
 
+    @explained
     def read(self, texts: Strings | Encoded) -> Encoded:
         """Texts as the network reads them, each tokenised once.
 
@@ -267,24 +270,29 @@ class TextClassifier(Classifier):
 
     # Explanations
 
+    @explained
     def tokenise(self, text: str) -> list[str]:
         """The tokens of one text as the model sees them: case folded, and cut at the length limit."""
         self._check_fitted()
         return self.encoding_.tokenise(text)
 
+    @explained
     def read_tokens(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
         """Lists of tokens to `emorec.text.encoded.Encoded`."""
         in_windows = getattr(self.encoding_, "window", None) is not None
         return (self.encoding_.read_in_windows if in_windows else self.encoding_.read_tokens)(token_lists)
 
+    @explained
     def ids_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Lists of tokens to int32 ids (N, T), (N, S, T) with hierarchical attention, or TF-IDF rows (N, D)."""
         return self.encoding_.encode_tokens(token_lists)
 
+    @explained
     def proba_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
         """Probabilities (N, C) of lists of tokens; an empty list scores as an empty text."""
         return self._probabilities(self._logits(self.read_tokens(token_lists)))
 
+    @explained
     def logits(self, inputs: Any) -> np.ndarray:
         """Raw scores of N texts, float32 (N, C), in the order of ``label_set_``.
 
@@ -305,6 +313,7 @@ class TextClassifier(Classifier):
         joined = metrics.logits(mean, multi_label, self.temperature_).astype("float32")
         return np.where(np.array(counts)[:, None] > 1, joined, logits[first])
 
+    @explained
     def proba_without_each(self, tokens: list[str], batch: int = 256) -> np.ndarray:
         """Probabilities (T, C) of T tokens without the first, without the second, and so on."""
         if self._tfidf:
@@ -315,6 +324,7 @@ class TextClassifier(Classifier):
         logits = [training.predict(self.model_, rows(chosen)) for chosen in parts]
         return self._probabilities(np.concatenate([np.zeros((0, len(self.label_set_))), *logits]))
 
+    @explained
     def score_texts(self, texts: Strings) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities, float64 (N, C), and for each text the share of its words (0 to 1) that the model lacks.
 
@@ -323,6 +333,7 @@ class TextClassifier(Classifier):
         encoded = self.read(texts)
         return self._probabilities(self._logits(encoded)), encoded.unknown_share
 
+    @explained
     def explain(self, text: str, method: str | None = None, target: str | None = None) -> Explanation:
         """Which words the answer came from.
 
@@ -387,6 +398,7 @@ class TextClassifier(Classifier):
             unknown=encoded.unknown[0],
         )
 
+    @explained
     def attention_weights(self, text: str) -> np.ndarray:
         """The weights of the attention layer for the T tokens of one text, nothing averaged.
 

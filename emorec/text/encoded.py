@@ -262,6 +262,8 @@ def check_strings(texts: Strings) -> list[str]:
     """
     if isinstance(texts, str):
         raise BadInput(f"Give a list of texts, not one string: [{texts[:40]!r}].")
+    if isinstance(texts, (set, frozenset)):
+        raise BadInput("Give a list of texts, not a set: a set has no order.")
     if isinstance(texts, Mapping) or hasattr(texts, "columns"):
         raise BadInput(f"Give a list of texts, not a {type(texts).__name__}: take one of its columns {[*texts][:9]}.")
     try:

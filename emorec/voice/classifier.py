@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emorec import metrics, sealed, training
+from emorec.arguments import explained
 from emorec.checks import choice, positive_int, real_number
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split, objects
@@ -88,6 +89,7 @@ class VoiceClassifier(Classifier):
 
     # Training
 
+    @explained
     def fit(
         self, inputs: Any, labels: Values | None = None, *, speakers: Strings | None = None, validation: Any = None,
         **options: Any,
@@ -126,6 +128,7 @@ class VoiceClassifier(Classifier):
         choice("encoder", self.encoder, (*MACHINES, *ENCODERS))
         choice("attention", self.attention, (None, *ATTENTIONS))
         choice("normalise", self.normalise, NORMALISE)
+        real_number("C", self.C, 0, 1e9, above=True)
         if self._machine and self.attention not in (None, "none"):
             raise BadInput(
                 f"encoder={self.encoder!r} sees no frames, so attention={self.attention!r} has nothing to do."
@@ -233,10 +236,12 @@ class VoiceClassifier(Classifier):
             warnings.warn_explicit(words, SoundNotice, "emorec", 1)
         return utterances
 
+    @explained
     def logits(self, inputs: Any, *, speakers: Strings | None = None) -> np.ndarray:
         """Raw scores of N sounds, float32 (N, C), in the order of ``label_set_``. Arguments: see `predict_proba`."""
         return super().logits(self._heard_by(inputs, speakers))
 
+    @explained
     def predict_proba(self, inputs: Any, *, speakers: Strings | None = None) -> np.ndarray:
         """Probabilities, float64 (N, C) in the order of ``label_set_``; rows sum to 1.
 
@@ -251,6 +256,7 @@ class VoiceClassifier(Classifier):
         """
         return self._probabilities(self.logits(inputs, speakers=speakers))
 
+    @explained
     def score(
         self, inputs: Any, labels: Values | None = None, sample_weight: Values | None = None, *,
         speakers: Strings | None = None,
@@ -258,6 +264,7 @@ class VoiceClassifier(Classifier):
         """Accuracy, 0 to 1; see `emorec.classifier.Classifier.score`, and `predict_proba` for the speakers."""
         return super().score(inputs if isinstance(inputs, Split) else spoken(inputs, speakers), labels, sample_weight)
 
+    @explained
     def predict_over_time(self, sound: Any, *, window: float = 2.0, hop: float = 1.0) -> pd.DataFrame:
         """Emotions of a longer sound, window by window.
 
@@ -295,6 +302,7 @@ class VoiceClassifier(Classifier):
 
     # Explanations
 
+    @explained
     def explain(
         self, sound: Any, method: str | None = None, target: str | None = None, *, others: Sequence = ()
     ) -> VoiceExplanation:

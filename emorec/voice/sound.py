@@ -140,7 +140,7 @@ def check_sounds(inputs: object) -> list:
         raise BadInput(
             f"An array of shape {inputs.shape} does not say its rate: give a pair (array, rate), or a list of them."
         )
-    if isinstance(inputs, dict) or hasattr(inputs, "columns"):
+    if isinstance(inputs, (dict, set, frozenset)) or hasattr(inputs, "columns"):
         raise BadInput(f"Sounds come as a list; received a {type(inputs).__name__}. Give one of its columns.")
     if not isinstance(inputs, (Sequence, np.ndarray)) and not hasattr(inputs, "__iter__"):
         raise BadInput(f"Sounds are paths, bytes or pairs (array, rate); received {type(inputs).__name__} {inputs!r}.")

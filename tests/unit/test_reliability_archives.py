@@ -4,6 +4,7 @@ import gzip
 import http.server
 import io
 import os
+import struct
 import tarfile
 import threading
 import time
@@ -152,6 +153,29 @@ HOSTILE = {
     "strings": lambda f: f.create_dataset("x", data=["a", "b"]),
     "nothing": lambda f: None,
 }
+
+
+@pytest.mark.fault(
+    "An HDF5 file with a checksum over a piece of no bytes, which libhdf5 reads beyond its end, or with rare filters",
+    "`DataCorrupt`; the process lives",
+)
+def test_pieces_of_hdf5_files_are_checked(tmp_path):
+    def fill(file):
+        file.create_dataset("x", data=np.ones((2, 2)), chunks=(2, 2), fletcher32=True)
+        file.create_dataset("y", data=np.arange(100), chunks=(10,), scaleoffset=0)
+        file.create_dataset("z", data=np.arange(100), chunks=(10,), compression="gzip", shuffle=True, fletcher32=True)
+
+    path = hdf5_file(tmp_path / "a.h5", fill)
+    with hdf5.opened(path) as top:
+        assert (top["x"] == 1).all() and top["z"].tolist() == list(range(100))
+        with pytest.raises(DataCorrupt, match="filter"):
+            top["y"]
+    whole = path.read_bytes()
+    size, none = struct.pack("<IIQQ", 36, 0, 0, 0), struct.pack("<IIQQ", 0, 0, 0, 0)
+    assert whole.count(size) == 1
+    path.write_bytes(whole.replace(size, none))
+    with pytest.raises(DataCorrupt, match="shorter than it can be"), hdf5.opened(path) as top:
+        top["x"]
 
 
 @pytest.mark.fault(
