@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from harness import SAVED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -24,7 +25,6 @@ from emorec.errors import EmorecError
 from emorec.metrics import Evaluation
 
 matplotlib.use("Agg")
-SAVED = Path(__file__).parent / "saved"
 PACKAGES = ("attention", "datasets", "faces", "voice", "multimodal", "metrics", "pretrained")
 MODULES = ("images", "labels", "plots", "reporting", "training")
 
@@ -383,7 +383,7 @@ REFUSED = {"SceneReader.predict_video", "VoiceClassifier.fit", "MultimodalClassi
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(folder, monkeypatch):
+def in_a_folder(folder, monkeypatch):
     """Whatever is written by a name that is tried, is written here."""
     monkeypatch.chdir(folder)
 
@@ -444,6 +444,7 @@ def tried(function, values):
 ELSEWHERE = {"voice.record", "multimodal.read_clip", "load_model", "datasets.meld_table"}
 
 
+@pytest.mark.slow
 def test_the_calls_work_as_they_stand(folder):
     calls = entries(folder) | method_entries(folder)
     failed = {name for name, (function, values) in calls.items() if not tried(function, values)}
@@ -451,7 +452,7 @@ def test_the_calls_work_as_they_stand(folder):
 
 
 EXAMPLES = 6 * int(os.environ.get("EMOREC_LOAD", "1"))  # of every argument, in CI
-SLOW = ("faces", "multimodal", "plots", "training")
+SLOW = ("", "attention", "datasets", "faces", "metrics", "multimodal", "plots", "training")
 
 
 @pytest.mark.fault(

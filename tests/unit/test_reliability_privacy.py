@@ -5,26 +5,19 @@ import os
 import socket
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from harness import SAVED, quietly
 
 import emorec
 from emorec.faces import detection
 
 ROOT = Path(__file__).resolve().parents[2]
-SAVED = Path(__file__).parent / "saved"
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "telnetlib", "urllib", "urllib3",
            "webbrowser", "xmlrpc"}  # fmt: skip
-
-
-def quietly(function, *arguments):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return function(*arguments)
 
 
 @pytest.mark.fault(
