@@ -240,6 +240,7 @@ def entries(folder):
                                           "reference": "a"}),
         "metrics.holm": (metrics.holm, {"p_values": [0.1, 0.01]}),
         "metrics.intensity": (metrics.intensity, {"true": [1.0, -2.0], "predicted": [0.5, -1.0]}),
+        "metrics.logits": (metrics.logits, {"probabilities": HALF, "multi_label": False, "temperature": 1.5}),
         "metrics.macro_f1": (metrics.macro_f1, {"true": HALF > 0.5, "chosen": HALF > 0.3, "weights": [1, 1, 1, 2.0]}),
         "metrics.mcnemar": (metrics.mcnemar, {"y_true": NAMES, "first": NAMES, "second": NAMES[::-1]}),
         "metrics.mean_interval": (metrics.mean_interval, {"values": [0.1, 0.2], "level": 0.9, "within": (0, 1)}),
