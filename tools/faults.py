@@ -65,6 +65,8 @@ def load_table() -> str:
     rows = {row["what"]: row for row in map(json.loads, LOADS.read_text(encoding="utf-8").splitlines())}
     lines = ["| what | seconds | MiB more |", "|---|---|---|"]
     for what, words in LOADED.items():
+        if what not in rows:
+            continue
         row = rows[what]
         lines.append(f"| {row['n']:,} {words} | {row['seconds']:.1f} | {max(row['mib'], 0):.0f} |")
     return "\n".join(lines)
