@@ -61,7 +61,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_settings(estimator: Any) -> None:
-    """`BadInput` where a setting of an estimator is not of the kind that its constructor says.
+    """`BadInput` where a setting that has to be a number, or True or False, is something else.
 
     Example:
         >>> import emorec
@@ -72,10 +72,10 @@ def check_settings(estimator: Any) -> None:
     """
     made = type(estimator).__init__
     for name in inspect.signature(made).parameters:
-        kind = _kind(made, name)
-        if hasattr(estimator, name) and not fits(getattr(estimator, name), kind):
-            received = _short(getattr(estimator, name))
-            raise BadInput(f"{type(estimator).__name__}: {name} must be {words(kind)}; received {received}.")
+        kind, value = _kind(made, name), getattr(estimator, name, None)
+        plain = set(typing.get_args(kind) or (kind,)) <= {bool, int, float, type(None)}
+        if plain and value is not None and not fits(value, kind):
+            raise BadInput(f"{type(estimator).__name__}: {name} must be {words(kind)}; received {_short(value)}.")
 
 
 def _refusal(function, values, error):

@@ -76,7 +76,8 @@ class VoiceClassifier(Classifier):
         filters: int = 64, kernel_size: int = 5, layers: int = 2, dropout: float = 0.3, C: float = 3.0,
         epochs: int = 30, batch_size: int = 32, optimizer: str = "adam", learning_rate: float = 1e-3,
         schedule: str = "cosine", weight_decay: float = 0.01, label_smoothing: float = 0.05,
-        class_weight: str | dict = "balanced", patience: int | None = None, monitor: str = "macro_f1", seed: int = 0,
+        class_weight: str | dict | None = "balanced", patience: int | None = None, monitor: str = "macro_f1",
+        seed: int = 0,
     ) -> None:  # fmt: skip
         self.encoder, self.attention, self.normalise = encoder, attention, normalise
         self.levelled, self.speeds = levelled, speeds
