@@ -197,9 +197,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def _settings_of(self, builder: Callable) -> dict[str, Any]:
         """Those of the classifier's parameters that a function or class takes, too, by name."""
-        return {
-            name: getattr(self, name) for name in inspect.signature(builder).parameters if name in self.get_params()
-        }
+        own = self.get_params(deep=False)
+        return {name: own[name] for name in inspect.signature(builder).parameters if name in own}
 
     def _factors(self) -> list[float] | None:
         """For each trainable variable what the learning rate is multiplied with; None: the same rate everywhere."""
