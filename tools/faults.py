@@ -18,7 +18,7 @@ LOADED = {
     "pictures": "different pictures of 64 pixels at once",
     "predictions": "sentences and pictures, one after the other",
     "threads": "threads that share one classifier, 20 times four sentences each",
-    "processes": "processes started by spawn at once, their memory added up",
+    "processes": "processes started by spawn at once: all their memory",
 }
 
 
