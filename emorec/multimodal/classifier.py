@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from sklearn.base import clone
 
-from emorec import training
+from emorec import sealed, training
 from emorec.arguments import explained
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split
@@ -422,6 +422,13 @@ class MultimodalClassifier(Classifier):
             state = {"encodings": {"image": state["image"], "text": words}, "prior": state["prior"]}
         self._encodings = {name: MODALITIES[name].restored(saved) for name, saved in state["encodings"].items()}
         self.prior_ = np.array(state["prior"])
+
+    def _check_restored(self, path):
+        image, inputs = self._encodings.get("image"), self.model_.input
+        if hasattr(image, "shape") and isinstance(inputs, dict) and "image" in inputs:
+            wanted = tuple(inputs["image"].shape[1:])
+            fits = tuple(image.shape) == wanted
+            sealed.need(fits, path, f"pictures of {tuple(image.shape)} for a network that reads {wanted}")
 
 
 @dataclass

@@ -81,6 +81,7 @@ WRONG = {
     "an unknown setting": ("text", {"params__colour": "red"}, "colour"),
     "params": ("text", {"params": [1]}, ""),
     "another size": ("face", {"state__encoding__size": 64}, "pictures of"),
+    "another size beside a text": ("multimodal", {"state__image__size": 24}, "pictures of"),
     "state": ("face", {"state": None}, ""),
 }
 
