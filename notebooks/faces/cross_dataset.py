@@ -262,7 +262,7 @@ leak["people never seen"] = metrics.mean_interval(unseen, within=(0, 1))
 # the right is what the two splits claim the classifier can do, beside what it does on new people.
 
 # %%
-figure = plt.figure(figsize=(11.5, 6.8), layout="constrained")
+figure = plt.figure(figsize=(11, 6.2), dpi=80, layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
 grid = left.subplots(4, 4)
 for row, (how, (first, *_)) in zip((0, 2), folds.items()):
