@@ -326,8 +326,8 @@ emorec.reporting.publish(
 #    <details><summary>Solution</summary>With <code>z = (1 - t) * noise[0] + t * noise[1]</code> for t from 0 to 1, the face
 #    changes gradually. A jump would mean that the generator has stored single pictures and switches between
 #    them.</details>
-# 2. The judge agrees with the class of fewer generated faces than real ones, yet the discriminator's class loss on generated
-#    faces is close to zero. How can both be true?
+# 2. The discriminator's class loss on generated faces is close to zero, yet the judge sees another class in some of them. How
+#    can both be true?
 #    <details><summary>Solution</summary>The generator is trained to make this one discriminator see the class. It also finds
 #    marks that no other network would take for the expression. Only a judge from outside the game is fair.</details>
 # 3. Why is the control "the same faces again" needed? What would be wrong with comparing against the real faces once?
