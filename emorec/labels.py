@@ -84,7 +84,7 @@ class LabelSet:
         for candidate in (plain, plain.lower(), ALIASES.get(plain.lower())):
             if candidate in self._index:
                 return self._index[candidate]
-        raise LabelMismatch(f"Unknown label {label!r}; label set {self.name!r} has {', '.join(self.names)}.")
+        raise LabelMismatch(f"Unknown label {label!r}; label set {self.name!r} has {', '.join(map(str, self.names))}.")
 
     def encode(self, labels: Values) -> np.ndarray:
         """Names to indices.

@@ -89,8 +89,8 @@ class VideoFrames:
         >>> film = VideoFile("party.avi")
         >>> film.add(np.zeros((48, 64, 3), "uint8"))
         >>> film.close()
-        >>> [frame.shape for frame in VideoFrames("party.avi")]
-        [(48, 64, 3)]
+        >>> list(VideoFrames("party.avi"))[0].shape
+        (48, 64, 3)
     """
 
     def __init__(self, path: FilePath) -> None:

@@ -142,7 +142,7 @@ class WordPieces(TextReader):
         A sentence longer than the window is split between words. One part at least, empty for no words.
 
         Example:
-            >>> letters = [*"[PAD] [UNK] [CLS] [SEP]".split(), *"ab."]
+            >>> letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "."]
             >>> WordPieces(letters, window=6).windows(["a", "b", ".", "a", "."])
             [(0, 3), (3, 5)]
         """

@@ -515,7 +515,7 @@ emorec.reporting.publish({
 #    weighted sum.</details>
 # 3. Write a test that would have found the softmax over the wrong axis.
 #    <details><summary>Solution</summary>Any of the three checks above will do, for example
-#    <code>weights.sum(axis=1)</code> must be 1 for each sample (it is 2 in the faulty layer), or the parameters must have
+#    <code>np.sum(weights, axis=1)</code> must be 1 for each sample (it is 2 in the faulty layer), or the parameters must have
 #    moved after one epoch.</details>
 #
 # ### Where to go on

@@ -42,7 +42,10 @@ CHOSEN = {
     "faces/deep_emotion": "y = keras.Input((32,))",
     "faces/detect_and_classify": "edge = 48",
     "multimodal/decision_fusion": "rule = 'mean'",
-    "multimodal/missing_modalities": "m, n, v = 1, 'text', x['text']\nmeans = {n: v.mean(axis=0)}",
+    "multimodal/missing_modalities": (
+        "v = face_text['train'][0]['text']\n"
+        "m, n, means, presence = 1, 'text', {'text': v.mean(axis=0)}, np.ones((len(v), 2))"
+    ),
     "text/recurrent_and_convolutional": "rng, lost = np.random.default_rng(0), ('negative', 'bad')",
 }
 

@@ -9,7 +9,7 @@ import experiments
 from emorec import datasets
 from emorec.labels import MELD, POLARITY
 from emorec.multimodal import synthetic
-from experiments import Run, multimodal
+from experiments import Run, minilm, multimodal
 
 
 def test_every_run_is_declared_and_has_a_file_of_its_own(tmp_path):
@@ -18,7 +18,9 @@ def test_every_run_is_declared_and_has_a_file_of_its_own(tmp_path):
         assert len({run.key for run in runs}) == len(runs)
         for run in runs:
             module, _, function = run.function.partition(":")
-            assert module == "experiments.multimodal" and callable(getattr(multimodal, function))
+            assert callable(
+                getattr({"experiments.multimodal": multimodal, "experiments.minilm": minilm}[module], function)
+            )
     seeds = {run.model: 0 for run in experiments.declared("mosi") if not run.baseline}
     for run in experiments.declared("mosi"):
         if not run.baseline:

@@ -306,8 +306,8 @@ def entries(folder):
 def methods():
     """Names, as `TextClassifier.explain`, of the public methods of the classifiers, each once."""
     kinds = (emorec.TextClassifier, emorec.FaceClassifier, emorec.VoiceClassifier, emorec.MultimodalClassifier)
-    found = {getattr(kind, name) for kind in kinds for name in dir(kind) if not name.startswith("_")}
-    own = [value for value in found if callable(value) and value.__module__.startswith("emorec")]
+    values = {getattr(kind, name) for kind in kinds for name in dir(kind) if not name.startswith("_")}
+    own = [value for value in values if callable(value) and value.__module__.startswith("emorec")]
     return {value.__qualname__ for value in own} - {"SceneReader.webcam"}  # which has its own test
 
 

@@ -417,7 +417,7 @@ def test_a_test_split_is_no_validation_data(trained, sample):
         ({"encoder": "tfidf-mlp"}, "give attention='none'"),
         ({"bucketing": "yes"}, "bucketing='yes' is unknown"),
         ({"embedding_trainable": -1}, "embedding_trainable=-1"),
-        ({"embedding_trainable": "later"}, "embedding_trainable='later'"),
+        ({"embedding_trainable": "later"}, "embedding_trainable must be .* received 'later'"),
         ({"embedding": "word2vec"}, "'word2vec' is not on this machine"),
         ({"embedding": "cbow", "oov": "ones"}, "oov='ones' is unknown"),
         ({"class_weight": "equal"}, "class_weight='equal'"),
