@@ -285,8 +285,9 @@ emorec.reporting.publish(
 # of six words does not ask for.
 #
 # On the sentences of the sample, 320 of them and a new pooling bring the network close to the model that it started from, whose last layers had seen
-# many times as many; this is what fine-tuning in a minute can do. Whether a pooling with attention adds to a transformer is a question for the table above,
-# with its folds and seeds; one training cannot answer it.
+# many times as many; this is what fine-tuning in a minute can do. The table above, with its folds and seeds, says whether a pooling with attention adds to a
+# transformer: on film reviews and on tweets alike no difference is larger than chance would make it. The first word piece, the mean and both kinds of attention
+# lie within a point of each other. Six layers have mixed all words already when the pooling comes.
 #
 # ### Exercises
 #
