@@ -206,12 +206,7 @@ class TextClassifier(Classifier):
             texts in `predict`, `predict_proba` and `logits`.
         """
         self._check_fitted()
-        if isinstance(texts, Encoded):
-            return texts
-        texts = self._check(texts)
-        encoded = self.read_tokens([self.encoding_.split(text) for text in texts])
-        encoded.texts = texts
-        return encoded
+        return texts if isinstance(texts, Encoded) else self.encoding_.read(self._check(texts), whole=True)
 
     def _encode(self, texts):
         return self._batches(self.read(texts))
@@ -279,8 +274,7 @@ class TextClassifier(Classifier):
     @explained
     def read_tokens(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
         """Lists of tokens to `emorec.text.encoded.Encoded`."""
-        in_windows = getattr(self.encoding_, "window", None) is not None
-        return (self.encoding_.read_in_windows if in_windows else self.encoding_.read_tokens)(token_lists)
+        return self.encoding_.read_in_windows(token_lists)
 
     @explained
     def ids_from_tokens(self, token_lists: Sequence[Sequence[str]]) -> np.ndarray:
@@ -365,20 +359,13 @@ class TextClassifier(Classifier):
         if method == "attention" and not has_attention:
             raise BadInput("This model has no attention; choose method='integrated-gradients' or 'leave-one-out'.")
         methods: dict[str, Callable[..., Explanation]] = {
-            "attention": lambda tokens, target: self._explain_attention(tokens),
-            "integrated-gradients": partial(explain.integrated_gradients, self),
-            "leave-one-out": partial(explain.leave_one_out, self),
+            "attention": partial(explain.in_parts, type(self)._explain_attention),
+            "integrated-gradients": explain.integrated_gradients,
+            "leave-one-out": explain.leave_one_out,
         }
-        explained = methods[method]
-        spans = encoded.windows[0] if encoded.windows else [(0, len(encoded.tokens[0]))]
-        if len(spans) == 1:
-            return explained(encoded.tokens[0], target)
-        probabilities = self._probabilities(self._logits(encoded))[0]
-        target = target or self._label(probabilities)
-        parts = [explained(encoded.tokens[0][a:b], target) for a, b in spans]
-        return explain.joined(parts, dict(zip(self.label_set_, probabilities.tolist())))
+        return methods[method](self, encoded, target)
 
-    def _explain_attention(self, tokens):
+    def _explain_attention(self, tokens, target):
         encoded = self.encoding_.read_tokens([tokens])
         tokens, ids = encoded.tokens[0], encoded.inputs(self.encoding_.limits)
         outputs = [np.asarray(x)[0] for x in attention_outputs(self.model_)(ids, training=False)]
@@ -415,7 +402,12 @@ class TextClassifier(Classifier):
         self._check_fitted()
         if self.attention == "hierarchical":
             raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
-        return self._attention_weights(self.encoding_.read([text]))
+        encoded = self.read([text])
+        if len(encoded.rows) > 1:
+            raise BadInput(
+                f"This text is read in {len(encoded.rows)} parts with weights of their own: see explain(text)."
+            )
+        return self._attention_weights(encoded)
 
     def _attention_weights(self, encoded):
         ids = encoded.inputs(self.encoding_.limits)

@@ -215,9 +215,20 @@ class TextReader:
         """Like `read`, from lists of tokens."""
         raise NotImplementedError
 
-    def read(self, texts: Strings, training: bool = False) -> Encoded:
-        """Texts to `Encoded`, each tokenised once; ``training`` also cuts what only training needs to be short."""
-        encoded = self.read_tokens([self.split(text) for text in texts], training)
+    def read_in_windows(self, token_lists: Sequence[Sequence[str]]) -> Encoded:
+        """Like `read_tokens`; a reader with a window splits what is longer instead of cutting it."""
+        return self.read_tokens(token_lists)
+
+    def read(self, texts: Strings, training: bool = False, whole: bool = False) -> Encoded:
+        """Texts to `Encoded`, each tokenised once.
+
+        Args:
+            texts: N strings.
+            training: Cut, too, what only training needs to be short.
+            whole: See `read_in_windows`.
+        """
+        token_lists = [self.split(text) for text in texts]
+        encoded = self.read_in_windows(token_lists) if whole else self.read_tokens(token_lists, training)
         encoded.texts = texts  # type: ignore[assignment]
         return encoded
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -245,18 +246,43 @@ def cases(clf: Any, split: Any, longest: int = 30, **how: Any) -> list:
 # ----------------------------------------------------------------------------------------------- methods
 
 
+def in_parts(method: Callable[..., Explanation], clf: Any, text: Any, target: str | None = None) -> Explanation:
+    """The explanation of a text in the parts that the classifier reads by themselves; most texts are one part.
+
+    Args:
+        method: ``(clf, tokens, target)`` to the explanation of one part.
+        clf, target: As for `leave_one_out`.
+        text: One string, or what ``clf.read`` made of it.
+    """
+    if not hasattr(clf, "read"):
+        return method(clf, list(clf.tokenise(text)), target)
+    encoded = clf.read([text] if isinstance(text, str) else text)
+    tokens, spans = encoded.tokens[0], encoded.windows[0] if encoded.windows else []
+    if len(spans) < 2:
+        return method(clf, tokens, target)
+    row = clf.score_texts(encoded)[0][0]
+    target = target or clf.label_set_.names[int(row.argmax())]
+    return joined(
+        [method(clf, tokens[start:end], target) for start, end in spans], dict(zip(clf.label_set_, row.tolist()))
+    )
+
+
 def leave_one_out(clf: Any, text: str, target: str | None = None) -> Explanation:
     """How much of the target's probability goes when a word goes (after Li et al. 2016, arXiv:1612.08220).
 
     Args:
         clf: See the module.
-        text: One string, or its tokens.
+        text: One string.
         target: Class name; the most probable class where it is None.
 
     Returns:
         An `Explanation`; ``weights[i]`` = p(target | text) - p(target | text without word i).
     """
-    tokens, row, c = _predict(clf, text, target)
+    return in_parts(_leave_one_out, clf, text, target)
+
+
+def _leave_one_out(clf, tokens, target):
+    row, c = _predict(clf, tokens, target)
     if hasattr(clf, "proba_without_each"):
         without = clf.proba_without_each(tokens)
     else:
@@ -280,9 +306,13 @@ def integrated_gradients(clf: Any, text: str, target: str | None = None, steps: 
     Raises:
         BadInput: The model has no word vectors, e.g. TF-IDF.
     """
+    return in_parts(partial(_integrated_gradients, steps=steps), clf, text, target)
+
+
+def _integrated_gradients(clf, tokens, target, steps):
     import keras
 
-    tokens, row, c = _predict(clf, text, target)
+    row, c = _predict(clf, tokens, target)
     look, slopes = _gradient_parts(clf)
     ids, token_of = _steps(clf, tokens)
     outputs = look(ids, training=False)  # not compiled: every length would be traced anew
@@ -310,13 +340,15 @@ def integrated_gradients(clf: Any, text: str, target: str | None = None, steps: 
 
 def random_attribution(clf: Any, text: str, target: str | None = None, seed: int | list[int] = 0) -> Explanation:
     """Random weights in [0, 1): what any method has to beat."""
-    tokens, row, c = _predict(clf, text, target)
+    tokens = _tokens(clf, text)
+    row, c = _predict(clf, tokens, target)
     return _explanation(clf, tokens, row, c, np.random.default_rng(seed).random(len(tokens)), "random")
 
 
 def uniform_attribution(clf: Any, text: str, target: str | None = None) -> Explanation:
     """Equal weights that sum to 1. Ties rank in text order, so as a ranking this is "the first words"."""
-    tokens, row, c = _predict(clf, text, target)
+    tokens = _tokens(clf, text)
+    row, c = _predict(clf, tokens, target)
     return _explanation(clf, tokens, row, c, np.full(len(tokens), 1 / max(len(tokens), 1)), "uniform")
 
 
@@ -360,10 +392,15 @@ def joined(parts: list, probabilities: Mapping[str, float]) -> Explanation:
     )
 
 
-def _predict(clf, text, target):
-    tokens = list(clf.tokenise(text) if isinstance(text, str) else text)
+def _tokens(clf, text):
+    """The tokens of a text, as the classifier reads them."""
+    return clf.read([text]).tokens[0] if hasattr(clf, "read") else list(clf.tokenise(text))
+
+
+def _predict(clf, tokens, target):
+    """Probabilities (C,) of tokens, and the column of the target."""
     row = np.asarray(clf.proba_from_tokens([tokens]), dtype="float64")[0]
-    return tokens, row, int(row.argmax()) if target is None else clf.label_set_.index(target)
+    return row, int(row.argmax()) if target is None else clf.label_set_.index(target)
 
 
 def _steps(clf, tokens):

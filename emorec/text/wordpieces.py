@@ -146,7 +146,7 @@ class WordPieces(TextReader):
             >>> WordPieces(letters, window=6).windows(["a", "b", ".", "a", "."])
             [(0, 3), (3, 5)]
         """
-        room = (self.window or self.limit) - 2
+        room = (self.window or self.limit) - 2  # without the two marks
         ends = np.flatnonzero([word in SENTENCE_END for word in words]) + 1
         total = np.cumsum([0, *(min(len(self.split_word(word)), room) for word in words)])
         parts, start = [], 0
@@ -163,7 +163,10 @@ class WordPieces(TextReader):
         """Lists of words to `Encoded`; a list of more pieces than the window has a row for each of its `windows`.
 
         Nothing is cut off: what a network saw in training is as long as a window, and it reads each by itself.
+        Without a window it is `read_tokens`.
         """
+        if self.window is None:
+            return self.read_tokens(token_lists)
         lists = [[word for word in words if self.split_word(word)] for words in token_lists]
         spans = [self.windows(words) for words in lists]
         parts = self.read_tokens([words[a:b] for words, of_text in zip(lists, spans) for a, b in of_text])

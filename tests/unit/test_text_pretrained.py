@@ -280,6 +280,14 @@ def test_a_text_in_parts_is_explained_whole(method, in_windows):
     second = in_windows.explain("i hated it a lot !", method=method, target=explanation.label)
     np.testing.assert_allclose(explanation.weights[4:10], second.weights / 3, atol=1e-5)
     assert "3 parts" in repr(explanation) and "hated" in explanation._repr_html_()
+    with pytest.raises(BadInput, match="3 parts"):
+        in_windows.attention_weights(LONG)
+
+
+@pytest.mark.parametrize("method", [integrated_gradients, leave_one_out])
+def test_methods_called_by_themselves_read_the_parts_too(method, in_windows):
+    by_name = in_windows.explain(LONG, method=method.__name__.replace("_", "-"))
+    np.testing.assert_allclose(method(in_windows, LONG).weights, by_name.weights, atol=1e-6)
 
 
 def test_nothing_of_a_long_text_is_lost(in_windows, tmp_path):
