@@ -239,11 +239,12 @@ def status(code):
     return lambda handler: handler.send_error(code)
 
 
-def whole(handler, claimed=7):
+def whole(handler, claimed=7, content=b"content"):
     handler.send_response(200)
     handler.send_header("Content-Length", str(claimed))
     handler.end_headers()
-    handler.wfile.write(b"content")
+    handler.wfile.write(content)
+    handler.wfile.flush()
 
 
 def half(handler):
@@ -255,25 +256,16 @@ def silent(handler):
 
 
 def silent_halfway(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "7")
-    handler.end_headers()
-    handler.wfile.write(b"cont")
-    handler.wfile.flush()
+    whole(handler, content=b"cont")
     time.sleep(1.5)
 
 
 def of_no_length(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "many")
-    handler.end_headers()
-    handler.wfile.write(b"content")
+    whole(handler, claimed="many")
 
 
 def dripping(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000000")
-    handler.end_headers()
+    whole(handler, claimed=1_000_000, content=b"")
     for _ in range(600):
         handler.wfile.write(b"x")
         time.sleep(0.05)
