@@ -206,7 +206,7 @@ def attention_outputs(model: keras.Model) -> keras.Model:
     elif isinstance(layer, SelfAttention):
         brought = layer.contributions(keras.tree.flatten(layer.input)[0], weights)
         weights = brought / ops.maximum(ops.sum(brought, axis=1, keepdims=True), keras.config.epsilon())
-    shown = keras.Model(model.input, [*model.outputs, weights, *of_sentences], name="attention_outputs")
+    shown = keras.Model(model.inputs[0], [*model.outputs, weights, *of_sentences], name="attention_outputs")
     return _SHOWN.setdefault(model, shown)
 
 
@@ -224,7 +224,7 @@ def attention_weights(model: keras.Model) -> keras.Model:
         BadInput: The model has no attention.
     """
     if model not in _OPEN:
-        _OPEN[model] = keras.Model(model.input, _attention_of(model).output[1], name="attention_weights")
+        _OPEN[model] = keras.Model(model.inputs[0], _attention_of(model).output[1], name="attention_weights")
     return _OPEN[model]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,13 @@ def test_none_of_the_everyday_sentences_is_bundled():
         text.lower().strip(" .!?") for split in (data.train, data.validation, data.test) for text in split.inputs
     }
     assert not {row["text"].lower().strip(" .!?") for row in everyday()} & bundled
+
+
+@pytest.mark.parametrize("name", ["text-emotion-small", "text-sentiment"])
+def test_an_explanation_comes_without_warnings_of_keras(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert emorec.load(name).explain("A dull film.").method == "global attention"
 
 
 def test_a_head_shares_the_encoder_of_its_base():
