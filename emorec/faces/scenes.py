@@ -199,7 +199,7 @@ class SceneReader:
         step, due = real_number("step", step, 0, 3600), 0.0
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
         target = None if output is None else video.VideoFile(output, source.rate)
-        if target is not None and target.path.resolve() == source.path.resolve():
+        if target is not None and _same(path, output):
             raise BadInput(f"output={str(output)!r} is the film that is read: name another file.")
         rows, faces, p, shown, waiting = [], [], [], ([], np.zeros((0, len(self.label_set_)))), []
 
