@@ -64,8 +64,6 @@ import pandas as pd
 from emorec.datasets.cards import cards
 
 cards = [card for card in cards().values() if modality in ("all", card.modality)]
-
-
 styles = [
     {"selector": "th, td", "props": "text-align: left; vertical-align: top; white-space: pre-line"},
     {"selector": "td a", "props": "overflow-wrap: anywhere"},
@@ -118,7 +116,7 @@ table(licence=lambda c: c.licence, home=lambda c: c.home, by_hand=lambda c: c.ge
 # ### Published results, and the protocol of this collection
 #
 # Numbers can be compared only within one protocol. Where a row names two, they are not comparable, and our own split is
-# given so that you see which of them our numbers can stand beside. An empty cell means that we met no number whose
+# named so that you see which of them our numbers can stand beside. An empty cell means that we met no number whose
 # protocol is clear enough to be quoted.
 
 # %%
@@ -127,7 +125,7 @@ table(published=lambda c: lines(c.results), our_protocol=lambda c: "" if c.bundl
 # %% [markdown]
 # ### Known faults
 #
-# Each of these was found in the files or in the way in which they are commonly used. The readers repair what can be
+# Each of these faults lies in the files or in the way in which they are commonly used. The readers repair what can be
 # repaired, and the notes of a loaded dataset say so.
 
 # %%
@@ -151,7 +149,7 @@ named = {c.name: {ALIASES.get(n, n) for n in c.label_set} for c in cards if "ang
 other = [f"+ {len(names - set(common))} other" if names - set(common) else "" for names in named.values()]
 
 # %% [markdown]
-# Beside each name stands how many further emotions the dataset has.
+# The number beside a name counts the further emotions of that dataset.
 
 # %%
 has = [[name in names for name in common] for names in named.values()]
@@ -195,16 +193,14 @@ for data in loaded:
 # emotion, so there is nothing to count.
 #
 # The balance of the classes matters for a score. Answering always with the commonest class is right as often as the table says, and has
-# the macro-averaged recall beside it. Accuracy on an unbalanced set flatters a model that ignores the rare classes.
+# the macro-averaged recall beside it. Accuracy on an unbalanced set flatters a model that ignores the rare classes, so that a high
+# value in the third column is a high baseline and no sign of a good model.
 
 # %%
 def commonest(data):
     counts = pd.Series(data.test.labels).explode().value_counts()
     return [data.name, len(data.test), counts.iloc[0] / len(data.test), 1 / len(data.label_set), counts.iloc[0] / counts.iloc[-1]]
 
-
-# %% [markdown]
-# A high value in the third column is a high baseline and no sign of a good model.
 
 # %%
 columns = ["dataset", "test examples", "accuracy of the commonest class", "its macro-recall", "commonest : rarest"]
@@ -219,18 +215,15 @@ baseline.style.hide(axis="index").format(precision=2)
 #
 # $$\pm\, 1.96 \sqrt{p\,(1 - p) / n}$$
 #
-# of the true one. Two models that were scored on the *same* examples can be distinguished somewhat better than that, and two numbers from two papers
-# cannot. The figure shows the half-width for $p = 0.8$ and the test sets whose size is known. It is the main figure of this notebook: a new result
-# that is better by less than the bar is no news.
+# of the true one. Two models that were scored on the *same* examples can be distinguished somewhat better than that, and two
+# numbers from two papers cannot. The figure shows the half-width for $p = 0.8$ and the test sets whose size is known, the
+# largest first. It is the main figure of this notebook: a new result that is better by less than the bar may be chance.
 
 # %%
 n_test = {c.name: c.expected["test"] for c in cards if "test" in c.expected}
 n_test |= {f"{c.name}, one fold of ten": sum(c.expected.values()) // 10 for c in cards if c.expected and "10-fold" in c.protocol}
 n_test |= {data.name: len(data.test) for data in loaded if data.card.bundled}
 half_width = pd.Series({name: 196 * (0.8 * 0.2 / n) ** 0.5 for name, n in n_test.items()}).sort_values()
-
-# %% [markdown]
-# The smallest test sets come last.
 
 # %%
 figure, ax = plt.subplots(figsize=(9, 0.8 + 0.32 * len(half_width)), layout="constrained")
@@ -244,12 +237,13 @@ ax.margins(x=0.15)
 # ## Evaluate on external data
 #
 # Now it is your turn: look up one card in full, or read a table of your own. `from_table` takes a CSV, TSV or JSONL file, or a
-# data frame as below, finds the classes, keeps copies of a text on one side of the split, and says what it met.
+# data frame as below, finds the classes, keeps copies of a text on one side of the split, and reports what it did.
 
 # %% tags=["user-input"]
 dataset_name = "ferplus"
 card = emorec.datasets.card(dataset_name)
-facts = {k: escape(lines(v)) for k, v in vars(card).items() if v and k not in ("reader", "files")}
+facts = vars(card) | {"label_set": list(card.label_set), "sha256": [f"{file}: {digest}" for file, digest in card.sha256.items()]}
+facts = {k.replace("_", " "): escape(lines(v)) for k, v in facts.items() if v and k not in ("reader", "files")}
 pd.DataFrame({dataset_name: facts}).style.format(hyperlinks="html").set_table_styles(styles)
 
 # %% [markdown]

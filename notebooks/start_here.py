@@ -40,7 +40,7 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# Another model gives another question: `text-sentiment` says negative or positive, `goemotions` knows 28 emotions and
+# Another model asks another question: `text-sentiment` says negative or positive, `goemotions` knows 28 emotions and
 # may answer with several, and `text-emotion-small` is a recurrent network of a seventh of the size.
 
 # %% tags=["parameters"]
@@ -70,8 +70,8 @@ print(emorec.pretrained.card(text_model))
 # ## Evaluate
 #
 # Five sentences of different kinds: a plain feeling, a negation, a message with an emoji, an event that names no
-# feeling, and small talk. The table shows the answer for each and how sure the model is; a probability near one half
-# means that a second reading is nearly as likely.
+# feeling, and small talk. The table shows the answer for each and how sure the model is; a probability of one half
+# means that all other answers together are as likely.
 
 # %%
 import pandas as pd
@@ -98,7 +98,7 @@ reader.explain("I passed the exam and I could hug the whole world!")
 # A picture is read in two steps. A detector looks for the faces, and a network reads each of them. The group below is rendered by
 # this package, so that no photograph of a person has to come along. The model learned from photographs, so a rendered face is
 # strange to it; these five have clear expressions. The title gives what each was rendered as, from left to right, and the boxes
-# show what the model reads.
+# show what the model reads, with its probability.
 
 # %%
 import matplotlib.pyplot as plt
@@ -110,9 +110,6 @@ cast = [("happiness", 40), ("surprise", 43), ("neutral", 44), ("happiness", 47),
 group = np.concatenate([render.portrait(emotion, seed, size=200).image for emotion, seed in cast], axis=1)
 face_reader = emorec.load("face-emotion")
 
-# %% [markdown]
-# The picture is the answer: each face has a box, the emotion that was read, and its probability.
-
 # %%
 figure, ax = plt.subplots(figsize=(12, 3.2), layout="constrained")
 ax.imshow(face_reader.annotate(group))
@@ -122,7 +119,7 @@ plt.show()
 # %% [markdown]
 # ### A voice
 #
-# The third model listens to how something is said and not to the words. It was trained on actors who speak German. The sound below
+# The third model listens to the voice and not to the words. It was trained on actors who speak German. The sound below
 # is synthesised, a babble in the voice of somebody sad, so that no recording of a person has to come along. The model has never
 # heard such sounds. It reads this one correctly and takes most others for boredom, so its answers are worth little here; for
 # a recording of speech the card says how often it is right.
@@ -157,7 +154,8 @@ face_reader.predict_faces(group if test_image is None else test_image).round(2)
 
 # %% tags=["user-input"]
 test_sound = None
-pd.Series(voice_reader.predict_proba([sound if test_sound is None else test_sound])[0], index=list(voice_reader.label_set_)).round(2)
+heard = voice_reader.predict_proba([sound if test_sound is None else test_sound])[0]
+pd.Series(heard, index=list(voice_reader.label_set_)).round(2).to_frame("probability").T
 
 # %% [markdown]
 # ## Results
@@ -175,7 +173,7 @@ emorec.reporting.publish(numbers)
 # ### What was learnt
 #
 # A trained model answers in one line, says how sure it is, and shows which words or regions it used. The number on its card says
-# how often such an answer is right on data of the kind that was measured, and no further.
+# how often such an answer is right on data of the kind that was measured, and says nothing about other data.
 #
 # ### Exercises
 #
@@ -220,7 +218,7 @@ emorec.reporting.publish(numbers)
 # | whether attention follows the modality that can be trusted | [attention_fusion](multimodal/attention_fusion.ipynb) | 1 | global attention |
 # | how a word and its tone are read together | [aligned_sequences](multimodal/aligned_sequences.ipynb) | 3 | recurrent networks, self-attention |
 # | what to do when a modality is missing | [missing_modalities](multimodal/missing_modalities.ipynb) | 1 | feature_fusion |
-# | whether it helps to know what was said before | [conversations](multimodal/conversations.ipynb) | 1 | recurrent networks |
+# | whether it helps to know the sentences before | [conversations](multimodal/conversations.ipynb) | 1 | recurrent networks |
 # | what a film expresses from moment to moment | [film_clip](multimodal/film_clip.ipynb) | 2 | decision_fusion |
 # | which datasets there are, and their faults | [datasets](datasets.ipynb) | 1 | nothing |
 #

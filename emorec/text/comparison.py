@@ -136,8 +136,8 @@ def conclusion(table: pd.DataFrame, reference: str = "none", level: float = 0.05
         if better + worse < len(single):
             half = float(np.median((single["high"] - single["low"]) / 2))
             sentences.append(
-                f"Half of the intervals reach {half:.1f} points or more to either side: smaller effects cannot be "
-                "told from none with this data."
+                f"Half of the intervals reach {half:.1f} points or more to either side: this data cannot show "
+                "smaller effects."
             )
         paragraphs.append(" ".join(sentences))
     return "\n\n".join(paragraphs)
@@ -147,7 +147,7 @@ def _sentence(row, level):
     where = "averaged over the encoders" if row["encoder"] == EVERY else f"on {row['encoder']}"
     numbers = f"{row['estimate']:+.1f} points [{row['low']:+.1f}, {row['high']:+.1f}]"
     p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
-    verdict = "no difference can be told" if row["p"] >= level else "better" if row["estimate"] > 0 else "worse"
+    verdict = "chance can explain it" if row["p"] >= level else "better" if row["estimate"] > 0 else "worse"
     return f"{row['attention'].capitalize()} attention, {where}: {numbers}, {p}: {verdict}."
 
 

@@ -56,8 +56,9 @@ class EncodingReport:
     def __str__(self):
         share = 100 * self.unknown_tokens / max(self.tokens, 1)
         types = 100 * self.unknown_types / max(self.types, 1)
+        plural = "s" * (self.texts != 1)
         return (
-            f"{self.texts:,} texts, {self.tokens:,} tokens; unknown: {share:.1f} % of tokens, {types:.1f} % of "
+            f"{self.texts:,} text{plural}, {self.tokens:,} tokens; unknown: {share:.1f} % of tokens, {types:.1f} % of "
             f"distinct words; cut: {self.cut_texts:,} texts, {self.cut_tokens:,} tokens"
         )
 

@@ -38,7 +38,7 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# Eighteen networks are trained, so only a part of the training split is used unless `sentences` is raised. With `fast`, three
+# Eighteen networks are trained, so only a third of the training split is used unless `sentences` is raised. With `fast`, three
 # networks are trained, briefly.
 
 # %% tags=["parameters"]
@@ -82,9 +82,9 @@ def ordered(n, seed):
     for i in range(n):
         pair = [("positive", str(rng.choice(praise))), ("negative", str(rng.choice(blame)))]
         kept, lost = pair if i % 2 else pair[::-1]
-        parts = [kept[1], f"not {lost[1]}"] if i // 2 % 2 else [f"not {lost[1]}", kept[1]]
+        first, second = (kept[1], f"not {lost[1]}") if i // 2 % 2 else (f"not {lost[1]}", kept[1])
         gaps = [" ".join(rng.choice(filler, rng.integers(1, 4))) for _ in range(3)]
-        texts.append(f"{gaps[0]} {parts[0]} {gaps[1]} {parts[1]} {gaps[2]}")
+        texts.append(f"{gaps[0]} {first} {gaps[1]} {second} {gaps[2]}")
         labels.append(kept[0])
     return texts, labels
 
@@ -143,12 +143,12 @@ if fast:
 
 # %% [markdown]
 # *Dropout* sets a random half of the numbers in the word vectors, and of those before the last layer, to zero at every training
-# step, and scales up the others, so that no part can rely on another. When the network is used, nothing is dropped.
+# step, and scales up the others, so that no number can rely on another. When the network is used, nothing is dropped.
 
 # %%
 variants = {(name, rate): dict(encoder=kind, dropout=rate) for name, kind in encoders.items() for rate in (0.0, 0.5)}
 settings = dict(attention="none", embedding=embedding, units=units, filters=2 * units, learning_rate=5e-3)
-settings |= dict(batch_size=64, epochs=epochs, patience=2, seed=seed)
+settings |= dict(max_length=40, batch_size=64, epochs=epochs, patience=2, seed=seed)
 print(len(variants), "networks to train")
 
 # %% [markdown]
@@ -170,8 +170,8 @@ for (name, rate), own in variants.items():
     print(f"{name:<19} dropout {rate:.1f}: validation loss {history.best_value:.3f} after {history.best_epoch + 1} of {len(history.epochs)} epochs")
 
 # %% [markdown]
-# Did dropout help? Each line joins the same network without and with it. Where the blue point is further left, the
-# validation loss got lower. The dotted line is the loss of a network that knows nothing, $\ln C$ for $C$ classes of equal size.
+# Did dropout help? Each line joins the same network without and with it. Where the blue circle is further left than the
+# orange square, dropout lowered the validation loss. The dotted line is the loss of a network that knows nothing, $\ln C$ for $C$ classes of equal size.
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 1 + 0.35 * len(encoders)), layout="constrained")
@@ -187,7 +187,7 @@ ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 ax.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# The task of order is learned by the same encoders, each with word vectors of its own and without dropout.
+# The same encoders learn the synthetic task, each with word vectors of its own and without dropout.
 
 # %%
 tiny = settings | dict(embedding="learned", embedding_dim=16, units=16, filters=16, epochs=2 if fast else 15, patience=15, batch_size=32)
@@ -224,16 +224,15 @@ measured = {name: (e.accuracy, *e.accuracy_interval) for name, e in evaluations.
 for ax, values, colour, title in ((axes[0], rows, plots.ORANGE, "Only the order decides"), (axes[1], measured, plots.BLUE, f"{data.name}, {len(data.test)} sentences")):
     for i, (value, low, high) in enumerate(values.values()):
         ax.barh(i, 100 * value, color=colour, height=0.7, xerr=[[100 * (value - low)], [100 * (high - value)]], capsize=3)
-        ax.text(2, i, f"{100 * value:.0f} %", va="center", fontsize=9)
-    ax.set(title=title, xlabel="read correctly (%), 95 % interval", xlim=(0, 104), ylim=(len(names) - 0.5, -0.5))
+        ax.text(2, i, f"{100 * value:.0f} %", va="center", fontsize=9, color="white" if colour == plots.BLUE else "black")
+    ax.set(title=title, xlim=(0, 104), ylim=(len(names) - 0.5, -0.5))
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].axvline(50, color="0.4", ls="--", lw=1)
-axes[1].axvline(100 * evaluations["TF-IDF + logistic regression"].accuracy, color="0.4", ls="--", lw=1)
+for ax, level, name in ((axes[0], 50, "guessing"), (axes[1], 100 * evaluations["TF-IDF + logistic regression"].accuracy, "TF-IDF + logistic regression")):
+    ax.axvline(level, color="0.4", ls="--", lw=1)
+    ax.set_xlabel(f"read correctly (%), 95 % interval; dashed: {name}")
 axes[0].set_yticks(range(len(names)), names);
 
 # %% [markdown]
-# The dashed lines are guessing on the left and the linear baseline on the right.
-#
 # ### What a difference must be
 #
 # Two networks that answer the same $n$ test examples differ only where exactly one of them is right. If that happens with a
@@ -245,10 +244,10 @@ answers = {name: classifier.predict(data.test.inputs) for name, classifier in be
 right = {name: answer == data.test.labels for name, answer in answers.items()}
 share = np.median([(right[name] != right["MLP + average"]).mean() for name in right if name != "MLP + average"])
 needed = 196 * np.sqrt(share / len(data.test))
-print(f"exactly one of two is right on {share:.0%} of the test examples (median): a difference of {needed:.1f} points is chance")
+print(f"exactly one of two is right on {share:.0%} of the test examples (median): chance explains a difference of up to {needed:.1f} points")
 
 # %% [markdown]
-# Every network against the average of words, on the same examples. The p values are McNemar's, adjusted for the number of
+# The figure compares every network with the average of words, on the same examples. The p values are McNemar's, adjusted for the number of
 # questions (Holm); without that, one in twenty equally good networks would win or lose by chance. The intervals are not adjusted.
 
 # %%
@@ -318,11 +317,11 @@ emorec.reporting.publish(results, title=f"Accuracy on {data.name} (test), 95 % i
 # Where only the order decides, an average of words can do no better than guess, and every other network learns the rule, the convolutional one included: its
 # windows of a few words are enough, since *not* is next to the word that it turns away. On the sentences of the sample the words themselves carry nearly
 # all there is to know. There the average is level with the convolutional network and with the better recurrent ones; the plain recurrent network and the MLP
-# with weights for each position, which must learn every word anew in every place, are far behind, by much more than chance. The other differences are of the
-# size by which three seeds of one network differ. A small p value does not change that, since it knows of one training only: the order of the other networks
+# with weights for each position, which must learn every word anew in every place, are far behind, by much more than chance. The other differences are about
+# as large as those between three seeds of one network. A small p value does not change that, since it knows of one training only: the order of the other networks
 # in the table is mostly luck.
 #
-# Dropout made nearly all losses larger here. It is also a brake, and eight epochs on a thousand sentences are too few to be slowed down; with more of both it
+# Dropout made most losses larger here. It slows learning down, and eight epochs on a thousand sentences are too few for that; with more of both it
 # has a better chance. All networks had the same learning rate, which suits some better than others. Which of them is best is not answered here;
 # [attention_comparison](attention_comparison.ipynb) asks such a question with folds, seeds and adjusted p values.
 #
