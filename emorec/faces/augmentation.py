@@ -259,13 +259,13 @@ SHOWN = {  # what each row of the figure does, strong enough to be seen
     "shift ±20 %": dict(shift=0.2),
     "scaling ±40 %": dict(scale=0.4),
     "shear ±20°": dict(shear=20),
-    "flip": dict(flip=0.5),
+    "mirroring": dict(flip=0.5),
     "brightness ±25 %": dict(brightness=0.25),
     "contrast ±60 %": dict(contrast=0.6),
     "erasing": dict(erasing=1.0, erased=(0.05, 0.25)),
     "MixUp": dict(mixup=1.0, mix=1.0),
     "CutMix": dict(cutmix=1.0, mix=1.0),
-    "all, as in training": "strong",
+    "preset strong": "strong",
 }
 
 
@@ -284,7 +284,7 @@ def augmentation_figure(image: np.ndarray, partner: np.ndarray, draws: int = 8, 
     from matplotlib import pyplot
     from matplotlib.figure import Figure
 
-    rows, n = len(SHOWN), 8 * draws
+    rows, n = len(SHOWN), max(32, 8 * draws)
     figure = Figure(figsize=(1.02 * (draws + 1) + 1.45, 1.02 * rows), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)  # type: ignore[call-arg]
     grid = figure.subplots(rows, draws + 1)

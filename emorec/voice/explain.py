@@ -96,9 +96,13 @@ class VoiceExplanation:
         ax.set_xlim(0, self.sound.seconds)
 
     def _draw_pitch(self, ax, above):
+        from matplotlib.ticker import MaxNLocator, NullLocator
+
         track = features.frames(self.sound.samples)
         ax.plot(track.times, np.where(track.voiced, track.pitch, np.nan), color="#0072B2", linewidth=1.5)
         ax.set_yscale("log", base=2)
+        ax.yaxis.set_major_locator(MaxNLocator(3))  # that of the scale has no tick between two octaves
+        ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
         ax.set_xlim(above.get_xlim())
         ax.set_ylabel("pitch (Hz)", fontsize=9)

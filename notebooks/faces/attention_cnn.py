@@ -123,8 +123,8 @@ x = {name: pictures(getattr(data, name), plans[name]) for name in plans}
 # %% [markdown]
 # ## Look at it
 #
-# Two training scenes, enlarged. The title gives the true answer, which the reader can check: find the frame that has the
-# colour of the square, and read the face in it.
+# The figure shows two training scenes, enlarged. The title gives the true answer, which you can check: find the frame that
+# has the colour of the square, and read the face in it.
 
 # %%
 import matplotlib.pyplot as plt
@@ -138,7 +138,7 @@ def large(split, plan, i, size=96):
     return compose(np.stack(faces), plan["colours"][i], plan["asked"][i])
 
 
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 5), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10.6, 5.6), layout="constrained")
 for ax, i in zip(axes, (0, 1)):
     ax.imshow(large(data.train, plans["train"], i))
     ax.set_title(f"true answer: {EMOTIONS[plans['train']['answer'][i]]}")
@@ -247,7 +247,7 @@ for kind in kinds:
 # %% [markdown]
 # ## Evaluate
 #
-# Accuracy on scenes with people who were never seen. Each circle is a seed; the interval joins the spread of the seeds with
+# The figure compares the accuracy on scenes with people who were never seen. Each circle is a seed; the interval joins the spread of the seeds with
 # the error that comes from the number of test scenes. Guessing is right in half of the cases.
 
 # %%
@@ -295,16 +295,16 @@ p = metrics.probabilities(training.predict(looker, maps["test"]))
 sure, fine = p.max(axis=1), p.argmax(axis=1) == plans["test"]["answer"]
 chosen = {"right and sure": np.where(fine, sure, -1).argmax(), "right and unsure": np.where(fine, sure, 2).argmin(), "wrong and sure": np.where(fine, -1, sure).argmax()}
 looks = weights_of(looker, maps["test"])[:, head]
-figure, axes = plt.subplots(1, 3, figsize=(13.2, 4.9), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(14.4, 5.8), layout="constrained")
 for ax, (case, i) in zip(axes, chosen.items()):
     scene = large(data.test, plans["test"], i).astype(float)
     edge = scene.shape[0] // 3
     strength = np.kron((looks[i] / looks[i].max()).reshape(3, 3), np.ones((edge, edge)))[..., None]
     ax.imshow((255 - (255 - scene) * (0.2 + 0.8 * strength)).astype("uint8"))
     for place, weight in enumerate(looks[i]):
-        ax.text((place % 3 + 0.5) * edge, (place // 3 + 0.97) * edge, f"{100 * weight:.0f} %", ha="center", va="bottom", fontsize=11, bbox=dict(fc="white", ec="none", pad=1.5))
+        ax.text((place % 3 + 0.5) * edge, (place // 3 + 0.97) * edge, f"{100 * weight:.0f} %", ha="center", va="bottom", fontsize=14, bbox=dict(fc="white", ec="none", pad=1.5))
     answer = EMOTIONS[p[i].argmax()]
-    ax.set_title(f"{case}: {answer} {100 * p[i].max():.0f} %\ntrue answer: {EMOTIONS[plans['test']['answer'][i]]}")
+    ax.set_title(f"{case}: {answer} {100 * p[i].max():.0f} %\ntrue answer: {EMOTIONS[plans['test']['answer'][i]]}", fontsize=14)
     ax.set_axis_off()
 
 # %% [markdown]
@@ -356,7 +356,7 @@ scene = compose(own, p["colours"][0], p["asked"][0])
 mine = ((training.predict(reader, scene[None].astype("float32")) - mean) / spread).astype("float32")
 print("attention, all seeds:", ", ".join(EMOTIONS[training.predict(trained["attention", s], mine)[0].argmax()] for s in range(seeds)))
 print("face-emotion-small, the picture alone:", emorec.load("face-emotion-small").predict([picture])[0])
-plots.images([scene], size=4);
+plots.images([scene], size=5.3, smooth=True);
 
 # %% [markdown]
 # ## Results
@@ -378,7 +378,7 @@ emorec.reporting.publish(
 # than the other two. The control with equal weights has the same layer and cannot choose where to look, so the difference
 # is due to the looking. The convolution has most weights of all and stays near guessing: it must learn each combination of
 # place and colour separately, while attention compares the colour of the square with the colour of every frame by one rule.
-# The weights show the rule at work, and since the right place is known, that can be counted instead of believed.
+# The weights show the rule at work, and since the right place is known, this can be checked by counting.
 #
 # The advantage belongs to the task. In a single face that fills the picture, the layers after the convolutions see
 # everything anyway, and no gain of attention has been measured with this package. On the photographs of FER-2013 a network

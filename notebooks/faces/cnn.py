@@ -135,8 +135,8 @@ sizes.style.format({"parameters": "{:,}", "multiplications (million)": "{:.1f}"}
 # ## Train
 #
 # In every epoch a random half of the pictures is mirrored (the notebook *data_augmentation* tries further changes). The
-# ResNet starts slowly and trains for half as many epochs again. The weights of the epoch with the best validation accuracy are kept, and a cell that was interrupted
-# continues where it stopped.
+# ResNet starts slowly and therefore trains for more epochs than the others. The weights of the epoch with the best validation
+# accuracy are kept, and a cell that was interrupted continues where it stopped.
 
 # %%
 networks = {}
@@ -149,8 +149,8 @@ for name, width in widths.items():
     print(f"{name:14} {history.seconds:5.1f} s, best epoch {history.best_epoch + 1:2}: validation accuracy {100 * history.best_value:.1f} %")
 
 # %% [markdown]
-# The learning curves show the accuracy on people that the networks have never seen. Each is still rising or has levelled
-# off where its training ended.
+# The learning curves show the accuracy on people whom the networks have never seen. All four have nearly levelled off where
+# their training ended.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
@@ -286,8 +286,8 @@ for i, face in enumerate(faces):
 losses = explain.masking_losses(classifier, probe.inputs, probe.labels, masks)
 
 # %% [markdown]
-# This is the main figure. Each cell is the mean probability that the true class loses when the region is covered. A column
-# with one dark cell is an emotion that the network reads from a single place.
+# This is the main figure. Each cell is the mean probability that the true class loses when the region is covered; a
+# negative number is a gain. A column with one dark cell is an emotion that the network reads from a single place.
 
 # %%
 table = 100 * losses.groupby(level=0).mean().reindex(list(data.label_set)).T
@@ -356,13 +356,14 @@ emorec.reporting.publish(
 #
 # A convolutional network with some fifty thousand weights reads most rendered expressions of people whom it has never
 # seen, and it reads them where they happen: covering the nose costs disgust most, covering the eyes harms fear, covering
-# the mouth nearly removes happiness, sadness and surprise, and anger is the one emotion that depends on the brows alone. The
+# the mouth takes most of the probability away from happiness, sadness and surprise, and anger is the one emotion that
+# depends on the brows alone. The
 # heat of occlusion lies three times as densely on the active regions as an even spread would. Grad-CAM points there less
 # sharply, and no better than the same network before training, so that occlusion is shown first in this collection.
 #
 # The number of weights says little about the strength of a network: LeNet has the most here and is not the best. With a
-# thousand pictures, the narrow VGG and ResNet do not get ahead of the HOG baseline. Each network was trained once, and the
-# seed alone moves such numbers by several points, so that their order is no verdict on them. The test split has 18 people,
+# thousand pictures, the narrow VGG and ResNet are no better than the HOG baseline: their intervals overlap widely. Each network was trained once, and the
+# seed alone moves such numbers by several points, so that their order is no ranking. The test split has 18 people,
 # and the faces are easy. On faces of medium difficulty, with more pictures and a wider network,
 # `python -m experiments sample-faces` recorded:
 #

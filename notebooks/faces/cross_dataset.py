@@ -118,7 +118,7 @@ for name, split in tests.items():
 # %% [markdown]
 # ## Look at it
 #
-# One face of each class from each test set, a row for each set, in the order of the list above.
+# The figure shows a face of each class from each test set. Each set has a row, in the order of the list above.
 
 # %%
 from emorec import plots
@@ -257,21 +257,25 @@ for how, number in numbers.items():
 leak["people never seen"] = metrics.mean_interval(unseen, within=(0, 1))
 
 # %% [markdown]
-# On the left are four test pictures, and below each of them the training picture that is most like it, pixel by pixel. With
-# the random split it is the same face of the same person with other noise; split by person it is somebody else. On
-# the right is what the two splits claim the classifier can do, beside what it does on new people.
+# On the left are four test pictures, each of another person, and below each of them the training picture that is most like
+# it, pixel by pixel. With the random split it shows the same person, mostly in the very same face with other noise; split
+# by person it is somebody else. On the right is what the two splits claim the classifier can do, beside what it does on
+# new people.
 
 # %%
-figure = plt.figure(figsize=(11, 6.2), dpi=80, layout="constrained")
+figure = plt.figure(figsize=(11, 6.6), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
 grid = left.subplots(4, 4)
 for row, (how, (first, *_)) in zip((0, 2), folds.items()):
     flat = first.train.inputs.reshape(len(first.train), -1).astype(float)
-    for column, i in enumerate(np.linspace(0, len(first.test) - 1, 4).astype(int)):
+    people = np.unique(first.test.groups)
+    for column in range(4):  # one picture of each of four people
+        own_rows = np.flatnonzero(first.test.groups == people[column % len(people)])
+        i = own_rows[3 * column % len(own_rows)]
         near = int(((flat - first.test.inputs[i].ravel()) ** 2).sum(axis=1).argmin())
         for ax, picture, about in ((grid[row, column], first.test.inputs[i], f"test, {first.test.labels[i]}"), (grid[row + 1, column], first.train.inputs[near], f"nearest, {first.train.labels[near]}")):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
-            ax.set_title(about, fontsize=8)
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+            ax.set_title(about, fontsize=9)
             ax.set(xticks=[], yticks=[])
     grid[row, 0].set_ylabel(f"split {how}")
 ax = right.subplots()
@@ -381,8 +385,8 @@ emorec.reporting.publish(
 # took away the right answers of whole classes here, without any error, and only the confusion matrix shows it. Near copies
 # of the same faces in training and test made the baseline look far better than it is on new people, while the split by
 # person came close to the truth. What remains afterwards is a real gap, and it grows with the distance from the training
-# data: at dusk the network loses some twenty points and the baseline
-# nearly everything, since the network standardises each picture. On hard faces, which are turned, partly covered and weak in
+# data. At dusk the network loses some twenty points, and the baseline loses nearly all that it was better than guessing; the
+# network standardises each picture and the baseline does not. On hard faces, which are turned, partly covered and weak in
 # expression, both come close to guessing.
 #
 # How large the gap is between real collections, rendered faces cannot say. There the labels differ in meaning too, from posed

@@ -85,7 +85,7 @@ print(len(small), "pictures to learn from")
 # %% [markdown]
 # ## Look at it
 #
-# Each row is one operation, applied three times at random to the face on the left and stronger than in training, so that it
+# Each row is one operation, applied twice at random to the face on the left and stronger than in training, so that it
 # can be seen. Turning, moving, scaling, shearing and mirroring are one transform of the plane together. *Erasing* covers a
 # rectangle with noise, so that the network cannot rely on one place. *MixUp* blends two pictures and *CutMix* puts a piece
 # of one into the other; both mix the labels in the same proportion.
@@ -96,8 +96,8 @@ from emorec.faces import augmentation
 from emorec.faces.rendered import enlarged
 
 two = [enlarged(data.train, np.flatnonzero(data.train.labels == name)[:1])[0] for name in ("happiness", "surprise")]
-figure = augmentation.augmentation_figure(two[0], two[1], draws=3, seed=0)
-figure.set_size_inches(7.4, 15)
+figure = augmentation.augmentation_figure(two[0], two[1], draws=2, seed=0)
+figure.set_size_inches(6.2, 19)
 figure.set_dpi(76)
 figure
 
@@ -147,10 +147,10 @@ kinds = {
 made = {"rotation": 1, "shift": 2, "scaling": 3, "mirroring": 4, "light": 5, "erasing": 6}
 
 # %% [markdown]
-# The first test face in all seven forms:
+# The figure shows the first test face in all seven forms.
 
 # %%
-plots.images([pictures[0] for pictures in kinds.values()], titles=list(kinds), columns=7, size=1.4);
+plots.images([pictures[0] for pictures in kinds.values()], titles=list(kinds), columns=7, size=1.4, smooth=True);
 
 # %% [markdown]
 # ## Train
@@ -309,7 +309,7 @@ image = same.encode(picture)
 views = np.concatenate([image, augmentation.augment_batch(np.repeat(image, 7, axis=0), rng=0, options={"flip": 0.5, "rotation": 10})[0]])
 print("with mirroring and turns, all seeds:", ", ".join(trained["mirroring and turns", s].predict([picture])[0] for s in range(seeds)))
 print("face-emotion-small:", emorec.load("face-emotion-small").predict([picture])[0])
-plots.images(views, titles=list(same.predict(views)), columns=8, size=1.25);
+plots.images(views, titles=list(same.predict(views)), columns=4, size=1.65, smooth=True);
 
 # %% [markdown]
 # ## Results

@@ -99,13 +99,13 @@ for number, name in enumerate(("validation", "test")):
 # %% [markdown]
 # ## Look at it
 #
-# Upright faces are above, the same faces after their move below.
+# The upper row shows upright faces, and the lower row the same faces after they were moved.
 
 # %%
 from emorec import plots
 
 labels = [four.names[k] for k in targets["test"][:6].argmax(axis=1)]
-plots.images([*upright["test"][:6], *moved["test"][:6]], titles=labels + ["moved"] * 6, columns=6, size=1.4);
+plots.images([*upright["test"][:6], *moved["test"][:6]], titles=labels + ["moved"] * 6, columns=6, size=1.65, smooth=True);
 
 # %% [markdown]
 # ## Model
@@ -174,8 +174,9 @@ gradients = pd.DataFrame(rows).T
 gradients.style.format("{:+.5f}")
 
 # %% [markdown]
-# The main figure follows the gradient for 60 steps. With `AffineSampling` the moved face returns to its place (the
-# line marks the middle of the picture) within a fraction of a pixel. With the kernel that has no gradient, the face never moves, although the code runs without complaint.
+# The main figure follows the gradient for 60 steps. With `AffineSampling` the moved face returns to its place (the line
+# marks the middle of the picture) within a fraction of a pixel. With the kernel that has no gradient, the face never moves,
+# although the code runs without complaint.
 
 # %%
 import matplotlib.pyplot as plt
@@ -243,7 +244,7 @@ def reader():
 # ## Train
 #
 # For each seed there are three trainings. The reader learns upright faces and is then frozen. One transformer learns to make
-# moved faces look like the *mean upright face*, by the same squared difference as above; it is given no label and no shift.
+# moved faces look like the *mean upright face*, by the same squared difference as above; it sees neither labels nor shifts.
 # A second one learns as in the paper, *from the labels alone*: it sees only whether the frozen reader answers correctly.
 
 # %%
@@ -390,7 +391,7 @@ mine = encode([picture]) if test_image is not None else np.roll(encode([picture]
 view = training.predict(front, mine)[0]
 print("with transformer, all seeds:", ", ".join(four.names[training.predict(run["aligned"], mine)[0].argmax()] for run in runs))
 print("face-emotion-small, the picture as it came:", emorec.load("face-emotion-small").predict([picture])[0])
-plots.images([mine[0], (view - view.min()) / np.ptp(view)], titles=["given", "what the reader sees"], size=2.4);
+plots.images([mine[0], (view - view.min()) / np.ptp(view)], titles=["your picture", "what the reader sees"], size=2.4, smooth=True);
 
 # %% [markdown]
 # ## Results
@@ -417,7 +418,7 @@ emorec.reporting.publish(
 # the paper, it is a matter of luck. Two of three seeds learn to follow the face, and one of them reads better than all
 # others; the remaining one, which is shown above, settles on an offset that hardly depends on the face, and ends near guessing.
 #
-# Faces that fill the picture are moved by little. Deep-Emotion's published 70.0 % on FER-2013 has not been reproduced by
+# Faces that fill the picture are moved only a little. Deep-Emotion's published 70.0 % on FER-2013 has not been reproduced by
 # others, who report 47 to 52 %, nor by this package, with ten maps in a layer as in the paper:
 #
 #
@@ -445,8 +446,8 @@ emorec.reporting.publish(
 #    <code>layers.Rescaling(0.3, name="offsets")(layers.Dense(6, kernel_initializer="zeros")(y))</code>. What happens to the
 #    correlation?
 #    <details><summary>Solution</summary>It falls as training goes on. The squared difference to the mean face can also be
-#    lowered by zooming into a smooth part of the face, and the transformer finds that way. What is not restricted by the
-#    goal has to be restricted by the form.</details>
+#    lowered by zooming into a smooth part of the face, and the transformer learns to do that. Since
+#    the goal does not rule it out, the form of the transform has to.</details>
 # 3. Why is learning from the labels so much harder than learning towards the mean face?
 #    <details><summary>Solution</summary>A label says once for the whole picture whether the answer was right. Where the reader
 #    is wrong, its gradient tells which pixels would change its mind, not where the face is. The mean face gives a goal

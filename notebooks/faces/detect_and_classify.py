@@ -222,7 +222,7 @@ axes[3].spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
 # The same was measured on photographs: of 300 pictures of FER-2013's PublicTest, turned by 45 degrees on a textured canvas,
-# mtcnn detects 259. A network that reads 69.1 % of those as they were reads 64.9 % of them turned upright by the eyes, and
+# the detector of this notebook (the library `mtcnn`) detects 259. A network that reads 69.1 % of those as they were reads 64.9 % of them turned upright by the eyes, and
 # 41.3 % cut by their boxes. `python -m experiments face-tilt` measures it on PrivateTest with the models that come along.
 #
 # ### What if nobody looks for faces?

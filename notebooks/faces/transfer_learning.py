@@ -58,7 +58,7 @@ fast = False  # @param {type:"boolean"}
 # %% [markdown]
 # ## Data
 #
-# The *target* are few labelled faces, with turned heads, side light and noise. Each person appears in one split only.
+# The *target* is a small set of labelled faces, with turned heads, side light and noise. Each person appears in one split only.
 
 # %%
 import numpy as np
@@ -109,7 +109,8 @@ styles = LabelSet("hair", tuple(emorec.faces.render.HAIR_STYLES))
 # %% [markdown]
 # ## Look at it
 #
-# Posed faces with both their labels are above, faces of the target below. The networks see them in grey, with 48 × 48 pixels.
+# The upper row shows posed faces with both their labels, and the lower row faces of the target. The networks see them in grey,
+# with 48 × 48 pixels.
 
 # %%
 from emorec import plots
@@ -176,7 +177,7 @@ def transferred(source, classes, seed):
 # %% [markdown]
 # ## Train
 #
-# Each source is learnt once.
+# Each source network is trained once, on all posed faces, and the validation split chooses its epoch.
 
 # %%
 sources = {"hair": (styles, hair), "posed faces": (EMOTIONS7, lambda split: split)}
@@ -245,7 +246,7 @@ for seed in range(seeds):
         answers[f"{name}, frozen", seed] = frozen(source, part, seed)
         answers["from scratch" if source is None else f"{name}, fine-tuned", seed] = tuned(source, part, seed)
     answers["posed faces, as it is", seed] = learnt["posed faces"].predict(test.inputs)
-print(len(part), "labelled pictures of the target;", len(answers), "answers to the test part")
+print(len(part), "labelled pictures of the target;", len(answers), "answers to the test split")
 
 # %% [markdown]
 # Where its weights were downloaded, the large backbone is frozen for a third of the epochs and then fine-tuned.
@@ -304,7 +305,7 @@ for source in learnt.values():
     strongest = np.argsort(-out.std(axis=(0, 1)))[:6]
     maps += [face / 255, *(out[..., k] / out[..., k].max() for k in strongest)]
 titles = [text for name in learnt for text in (name, *[""] * 6)]
-plots.images(maps, titles=titles, columns=7, size=1.25);
+plots.images(maps, titles=titles, columns=7, size=1.4);
 
 # %% [markdown]
 # Three test pictures of the target, chosen by rule, show how the network that learnt posed faces reads them without any label of
@@ -359,8 +360,8 @@ emorec.reporting.publish(
 # With 140 labelled pictures, a network from scratch answers hardly better than chance. What helps is having learnt the *same
 # distinction* before. The network that was trained on posed faces reads about half of the harder faces without a single
 # label of theirs, and keeps nearly all of this when it is frozen and gets a new last layer. Hair styles, learnt well from the very same
-# pictures, do not help: their network has learnt to look above the face and to ignore what changes in it. A source is worth
-# what it shares with the target, not how many pictures it had.
+# pictures, do not help: their network has learnt to look above the face and to ignore what changes in it. What counts
+# is what a source shares with the target, not how many pictures it had.
 #
 # Fine-tuning is no safe improvement on freezing. The new last layer starts from random numbers, and its first errors disturb
 # what the layers below had learnt before 140 pictures can repair it. This is why `FaceClassifier` trains large backbones

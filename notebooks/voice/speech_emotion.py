@@ -249,7 +249,7 @@ models["discriminant"].explain(data.test.inputs[cases["right and sure"]], method
 # %% [markdown]
 # ## Save and load
 #
-# One file holds the machine, its labels and how it measures a sound. The classifier that comes back gives the same answers.
+# One file holds the model, its labels and how it measures a sound. The classifier that comes back gives the same answers.
 
 # %%
 work = emorec.reporting.work_folder()
@@ -270,18 +270,18 @@ print("largest change of a probability:", abs(same.predict_proba(data.test.input
 # second has never heard such a sound.
 
 # %%
-def heard(wish):
+def sound_of(source):
     """A synthesised voice for the name of an emotion, a recording for the word record, else the file."""
-    if wish == "record":
+    if source == "record":
         return emorec.voice.record(4)
-    return emorec.voice.synthesis.voice(wish, seed=7)[0] if wish in emorec.labels.EMOTIONS7 else wish
+    return emorec.voice.synthesis.voice(source, seed=7)[0] if source in emorec.labels.EMOTIONS7 else source
 
 
 actors = emorec.load("voice-emotion")
 
 # %% tags=["user-input"]
 test_sound = "anger"  # a file, an emotion, or "record"
-sound = heard(test_sound)
+sound = sound_of(test_sound)
 for name, model in (("trained here", models["discriminant"]), ("voice-emotion", actors)):
     p = model.predict_proba([sound])[0]
     print(f"{name}:", ", ".join(f"{model.label_set_.names[k]} {100 * p[k]:.0f} %" for k in np.argsort(-p)[:3]))
@@ -349,7 +349,7 @@ emorec.reporting.publish(
 #
 # ### Exercises
 #
-# 1. Fear and anger have nearly the same pitch in the table above. By which of its numbers can they be distinguished?
+# 1. Fear and anger have a similar pitch in the table above. By which of its numbers can they be distinguished?
 #    <details><summary>Solution</summary>By the level: angry sounds are about seven decibels louder, which is more than two
 #    standard deviations. Pitch and tempo overlap.</details>
 # 2. The discriminant by speaker subtracts the mean of a speaker's own sounds. What does it answer if only the angry sounds
