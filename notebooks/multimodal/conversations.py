@@ -23,8 +23,8 @@
 # utterances read one by one.
 #
 # Out of the box everything runs offline on fifty short dialogues written for this project. They were written so that the
-# context matters; how much it adds to them says nothing about life. What it adds in a television series, on the dataset
-# MELD, stands at the end.
+# context matters, so how much it adds to them is no measure of what it adds in life. The last section has the numbers of a
+# television series, the dataset MELD.
 
 # %% [markdown]
 # ## Set-up
@@ -43,8 +43,8 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# `reach` is the number of earlier utterances that the linear model sees, `folds` the number of parts into which the dialogues
-# are divided for training and test, and `divisions` how often this is done anew for the linear models. `meld` must be
+# `reach` is the number of earlier utterances that the linear model sees, `folds` the number of groups of dialogues of which each
+# is the test once, and `divisions` how often this is done anew for the linear models. `meld` must be
 # downloaded first: `python -m emorec data get meld`.
 
 # %% tags=["parameters"]
@@ -110,7 +110,7 @@ steps = 100 * steps.reindex(index=list(data.label_set), columns=list(data.label_
 # - **with those before it**: logistic regression on its vector and on those of the one or the two utterances before it, zeros
 #   where the dialogue begins;
 # - **bc-LSTM** (Poria et al. 2017): a bidirectional LSTM that runs over the utterances $x_1, \dots, x_T$ of a dialogue, so
-#   that it knows also what is said afterwards;
+#   that it also knows the utterances that follow;
 # - **DialogueRNN** (Majumder et al. 2019): a state for each person and one for the conversation. When person $q$ says
 #   $x_t$, the state of the conversation $g_t$ is renewed; attention over its earlier states, with weights $\alpha_s$ that are
 #   learned, gives the context $c_t$; and of the persons' states only $p_q$ changes:
@@ -213,7 +213,8 @@ pd.concat({name: e.summary().iloc[0] for name, e in scores.items()}, axis=1).T
 
 # %% [markdown]
 # What does the context add? The difference to the utterance alone is taken on the same utterances and averaged within each
-# dialogue, so that the interval is one over dialogues. For the linear models it is the mean over all divisions.
+# dialogue, so that the interval is one over dialogues; it is not adjusted for the number of models, which is four. For the
+# linear models it is the mean over all divisions.
 
 # %%
 gains = {}
@@ -313,7 +314,7 @@ emorec.reporting.publish(
 # ### What was learnt
 #
 # In a dialogue an emotion lasts: the next utterance has the same one twice as often as chance would have it, and surprise is
-# most often followed by happiness. What was said before an utterance therefore tells something about it. A linear model that
+# most often followed by happiness. The utterances before it therefore tell something about an utterance. A linear model that
 # sees the two utterances before gains several points over the utterance alone, more than chance explains. The examples show
 # where they come from: such short utterances have no emotion of their own. DialogueRNN, which keeps a state for each person,
 # gains about as much. The interval of bc-LSTM includes zero; fifty dialogues are few for a network.
@@ -344,7 +345,7 @@ emorec.reporting.publish(
 #    <details><summary>Solution</summary>Hardly. Its number of weights grows with the reach, while the dialogues stay as few,
 #    and what was said four lines ago tells less than the line before.</details>
 # 2. Guess the emotion of an utterance as the true emotion of the one before it, without reading a word. How often is that right?
-#    <details><summary>Solution</summary>In <code>same</code> of the cases, 36 %, which is nearly as good as the model of the
+#    <details><summary>Solution</summary>In <code>same</code> of the cases, 36 %, which is as good as the model of the
 #    utterance alone. It uses true labels, though, which nobody has when a new dialogue is read.</details>
 # 3. Why must whole dialogues be in the training data or outside of it?
 #    <details><summary>Solution</summary>Neighbouring utterances share their subject and often their emotion. A model that has

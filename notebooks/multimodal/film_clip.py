@@ -21,7 +21,7 @@
 # subtitles. This notebook reads a short film with one model for each of them, joins their answers, and shows the result over
 # time.
 #
-# Whether an answer is right can only be said of a film whose truth is known. Such a film is made here, offline, of rendered
+# Whether an answer is right can be checked only in a film whose truth is known. Such a film is made here, offline, of rendered
 # faces, synthesised voices, and sentences written for this project. The last cell reads a film of your own.
 
 # %% [markdown]
