@@ -1,7 +1,8 @@
 """The detectors behind `emorec.faces.detect`: what each needs, and the faces it finds in a picture as it is.
 
-Three are known: ``mtcnn``, a library on TensorFlow that brings its weights and is installed with this package;
-``yunet``, a network for OpenCV whose file `python -m emorec data get yunet` fetches; ``cascade``, of OpenCV 4.
+Three are known: ``mtcnn``, a library that brings its weights, is installed with this package, and runs on TensorFlow
+beside any backend of Keras; ``yunet``, a network for OpenCV whose file `python -m emorec data get yunet` fetches;
+``cascade``, of OpenCV 4.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import contextlib
 import functools
 import importlib.util
 import os
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ LARGEST = {"mtcnn": 1000, "cascade": 1280}  # longer edge in pixels at which a p
 SMALLEST = 160  # shorter edge to which smaller pictures are enlarged
 SURE = {"mtcnn": 0.9, "yunet": 0.7, "cascade": -np.inf}  # least score of a face where nothing else is asked for
 SURE_TURNED = {"mtcnn": 0.97, "yunet": 0.85}  # likewise in a picture that was turned: three looks, three chances to err
-PROPOSED = 20  # smallest face in pixels that mtcnn proposes; above 20 its pyramid ends in empty pictures
+PROPOSED = 20  # smallest face in pixels that mtcnn looks for; above 20 its pyramid ends in empty pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,8 @@ class Face:
 
 
 def mtcnn_there() -> bool:
-    """Whether the library mtcnn is installed and Keras runs on TensorFlow, which it needs."""
-    import keras
-
-    return importlib.util.find_spec("mtcnn") is not None and keras.backend.backend() == "tensorflow"
+    """Whether the library mtcnn is installed, and TensorFlow, on which it runs whatever Keras runs on."""
+    return all(importlib.util.find_spec(name) is not None for name in ("mtcnn", "tensorflow"))
 
 
 def cascade_file() -> Path | None:
@@ -129,7 +127,7 @@ def missing(what: str, looked_in: Values) -> DataMissing:
     return DataMissing(
         what,
         looked_in,
-        "pip install mtcnn (it needs Keras on TensorFlow); or python -m emorec data get yunet, or its file from "
+        "pip install mtcnn tensorflow; or python -m emorec data get yunet, or its file from "
         f"{extras.get('yunet').home}, named with model=...; or pip install 'opencv-python<5' (method='cascade')",
         "method='whole' takes the picture for a face, boxes=[(x, y, w, h)] takes yours.",
     )
@@ -140,42 +138,11 @@ def missing(what: str, looked_in: Values) -> DataMissing:
 
 @functools.lru_cache(maxsize=1)
 def _mtcnn_network():
-    """The library's three networks, loaded once, on the CPU, in float32, and from its own folder alone."""
     if not mtcnn_there():
-        raise missing("The library mtcnn on TensorFlow", [])
-    import keras
-    import tensorflow as tf
-    from mtcnn import MTCNN
-    from mtcnn.stages import StageONet, StagePNet, StageRNet
+        raise missing("The library mtcnn with TensorFlow", [])
+    from emorec.faces import mtcnn_networks
 
-    class Proposals(StagePNet):
-        """The first stage on a smaller copy: it does most of the work, and finds no face below its least size."""
-
-        def __call__(self, images_normalized, images_oshapes, shrink=1.0, **options):
-            if shrink < 1:
-                wanted = np.maximum(1, np.rint(np.array(images_normalized.shape[1:3]) * shrink)).astype(int)
-                images_normalized = tf.image.resize(images_normalized, wanted, method="area").numpy()
-                images_oshapes = np.array([image.shape for image in images_normalized])
-            boxes = super().__call__(
-                images_normalized=images_normalized, images_oshapes=images_oshapes, min_face_size=PROPOSED, **options
-            )
-            boxes[:, 1:5] /= shrink
-            return boxes
-
-    # The library would take a file of the working folder for its weights if it has the name of one of them.
-    weights = Path(importlib.util.find_spec("mtcnn").origin).parent / "assets" / "weights"
-    policy, state = keras.config.dtype_policy(), random.getstate()
-    try:
-        keras.config.set_dtype_policy("float32")
-        with tf.device("CPU:0"):
-            stages = [
-                stage(weights=str(weights / f"{name}.lz4"))
-                for stage, name in ((Proposals, "pnet"), (StageRNet, "rnet"), (StageONet, "onet"))
-            ]
-        return MTCNN(stages=stages)
-    finally:
-        keras.config.set_dtype_policy(policy)
-        random.setstate(state)  # initial weights, which are thrown away, are sampled from it
+    return mtcnn_networks.load()
 
 
 def mtcnn(picture: np.ndarray, least: float, _model: FilePath | None = None) -> list[Face]:

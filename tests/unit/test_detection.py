@@ -1,14 +1,20 @@
 """Finding faces with what is installed; no face is an empty list, what cannot be done says why."""
 
+import importlib.util
+import json
 import os
 import struct
 import subprocess
 import sys
 
 import cv2
+import keras
 import numpy as np
 import pytest
+from layer_checks import ROOT, with_checkout
+from matplotlib import cbook
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from emorec.datasets import store
 from emorec.errors import BadInput, DataCorrupt, DataMissing
@@ -165,6 +171,48 @@ def test_crop_face_takes_the_largest_and_falls_back_to_the_centre(scene):
     assert (cut == crop(image, largest, size=48)).all()
     plain = np.tile(np.arange(60, dtype="uint8"), (40, 1))
     assert (crop_face(plain) == plain[:, 10:50]).all() and crop_face(plain, size=20).shape == (20, 20)
+
+
+def photographs():
+    """A photograph of a woman, one of a city, a rendered face."""
+    return {
+        "woman": np.asarray(Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))),
+        "city": load_sample_image("china.jpg"),
+        "rendered": render.random_face("neutral", 4, difficulty="easy", size=96).image,
+    }
+
+
+def test_mtcnn_answers_as_the_library_by_itself():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the library's own networks need Keras on TensorFlow")
+    from mtcnn import MTCNN
+
+    library, own = MTCNN(), detectors._mtcnn_network()
+    for name, picture in photographs().items():
+        expected, rows = (one.detect_faces(picture, output_type="numpy") for one in (library, own))
+        assert rows.shape == expected.shape == (1, 16), name  # at a low threshold there is a face in the city, too
+        assert rows == pytest.approx(expected, abs=1e-4), name
+
+
+@pytest.mark.slow
+def test_mtcnn_answers_the_same_when_keras_runs_on_jax():
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed beside this Python: pip install jax")
+    code = (
+        "import sys; sys.path.insert(0, 'tests/unit'); import json, keras, test_detection as t\n"
+        "faces = {name: t.detect_faces(p, method='mtcnn') for name, p in t.photographs().items()}\n"
+        "seen = {name: [(face.box, face.score) for face in those] for name, those in faces.items()}\n"
+        "print(json.dumps([keras.backend.backend(), seen]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=with_checkout(KERAS_BACKEND="jax"), cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    backend, seen = json.loads(done.stdout.splitlines()[-1])
+    assert backend == "jax" and [len(faces) for faces in seen.values()] == [1, 0, 1]
+    for name, picture in photographs().items():
+        for (box, score), face in zip(seen[name], detect_faces(picture, method="mtcnn"), strict=True):
+            assert box == pytest.approx(face.box, abs=1) and score == pytest.approx(face.score, abs=1e-4), name
 
 
 @pytest.mark.slow

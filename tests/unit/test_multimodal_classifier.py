@@ -1,5 +1,6 @@
 """MultimodalClassifier: both halves are needed, either may be missing, neither is refused; one file holds all."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -7,12 +8,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from layer_checks import with_checkout
 from PIL import Image
 from scipy import stats
 
 from emorec import FaceClassifier, MultimodalClassifier, TextClassifier
 from emorec.datasets.base import Split, objects
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.faces.explain import region_scores
 from emorec.labels import LabelSet
 
 SIZE = 24
@@ -159,14 +162,18 @@ def test_contributions_say_what_leaving_a_half_out_costs(trained):
 
 
 def test_explanations_find_the_planted_spot_and_word(trained):
-    images, texts, labels = planted(4, 7)
-    for image, sentence, label in zip(images, texts, labels):
-        explanation = trained.explain(image, sentence)
-        assert explanation.label == label and explanation.target == label
-        assert explanation.text.top(1)[0][0] in (*GOOD, *BAD)
-        row, column = np.unravel_index(explanation.image.heat.argmax(), explanation.image.heat.shape)
-        assert row // 12 == label.startswith("low") and 5 <= column < 19
-        assert set(explanation.contributions) == {"image", "text"} and "base64" in explanation._repr_html_()
+    """On the whole: a network that misses the spot at the top knows that it is below, whatever it sees there."""
+    images, texts, labels = planted(12, 7)
+    explanations = [trained.explain(image, sentence) for image, sentence in zip(images, texts)]
+    assert [e.label for e in explanations] == list(trained.predict(images=images, texts=texts))
+    assert np.mean([e.label == label for e, label in zip(explanations, labels)]) >= 0.9
+    assert all(e.target == e.label and set(e.contributions) == {"image", "text"} for e in explanations)
+    assert np.mean([e.text.top(1)[0][0] in (*GOOD, *BAD) for e in explanations]) >= 0.9
+    spots = np.zeros((12, SIZE, SIZE), dtype=bool)
+    for spot, label in zip(spots, labels):
+        spot[slice(15, 20) if label.startswith("low") else slice(4, 9), 9:15] = True
+    assert region_scores([e.image.heat for e in explanations], {"spot": spots}).lift["spot"] > 5  # by chance it is 1
+    assert "base64" in explanations[0]._repr_html_()
     alone = trained.explain(text=texts[0])
     assert alone.image is None and set(alone.contributions) == {"text"} and "points" in repr(alone)
     other = trained.explain(images[0], target="low bad")
@@ -181,7 +188,10 @@ def test_explanations_find_the_planted_spot_and_word(trained):
 
 
 @pytest.mark.slow
-def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_one_file_gives_the_same_answers_in_a_fresh_process(backend, trained, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed beside this Python: pip install {backend}")
     trained.calibrate(split("validation", 60, 1))
     images, texts, _ = planted(5, 8)
     path = trained.save(tmp_path / "pair.emorec")
@@ -195,15 +205,20 @@ def test_one_file_gives_the_same_answers_in_a_fresh_process(trained, tmp_path):
         "np.save(folder + '/both.npy', clf.predict_proba(images=images, texts=texts))\n"
         "np.save(folder + '/seen.npy', clf.predict_proba(images=images))\n"
         "np.save(folder + '/parts.npy', clf.contributions(images=images, texts=texts)[['image', 'text']])\n"
-        "clf.explain(images[0], texts[0])\n"
+        "explanation = clf.explain(images[0], texts[0])\n"
+        "np.savez(folder + '/explanation.npz', heat=explanation.image.heat, words=explanation.text.weights)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=with_checkout(KERAS_BACKEND=backend), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     both = trained.predict_proba(images=images, texts=texts)
-    np.testing.assert_allclose(np.load(tmp_path / "both.npy"), both, atol=1e-6)
-    np.testing.assert_allclose(np.load(tmp_path / "seen.npy"), trained.predict_proba(images=images), atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "both.npy"), both, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "seen.npy"), trained.predict_proba(images=images), atol=1e-5)
     parts = trained.contributions(images=images, texts=texts)[["image", "text"]]
-    np.testing.assert_allclose(np.load(tmp_path / "parts.npy"), parts, atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "parts.npy"), parts, atol=1e-5)
+    explanation, there = trained.explain(images[0], texts[0]), np.load(tmp_path / "explanation.npz")
+    np.testing.assert_allclose(there["heat"], explanation.image.heat, atol=1e-4)
+    np.testing.assert_allclose(there["words"], explanation.text.weights, atol=1e-4)
     assert path.exists() and trained.temperature_ != 1.0
 
 
