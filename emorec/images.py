@@ -142,7 +142,8 @@ def _decoded(source):
         with Image.open(io.BytesIO(data)) as picture:
             return _pixels(picture)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
+        # Not the error itself, whose traceback holds this frame: that circle would keep the pixels alive.
+        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise DataCorrupt(f"{name} cannot be read ({reason}): truncated, damaged or of another kind.") from error
 
 

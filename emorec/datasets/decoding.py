@@ -66,7 +66,8 @@ def decode_table(data: bytes, name: FilePath, encoding: str | None = None) -> tu
 
 
 def _line_ends(text):
-    return text.replace("\r\n", "\n")
+    """The text with one kind of line end; a single carriage return was that of old spreadsheets."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _marked(data, name):

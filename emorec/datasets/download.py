@@ -75,7 +75,7 @@ def _download(card, url, target, root, progress):
     except _Stopped as error:
         raise DataCorrupt(f"{url} {error}. Nothing was kept; run the command again.") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        reason = error if isinstance(error, requests.HTTPError) else f"no connection to {url.split('/')[2]}"
+        reason = str(error) if isinstance(error, requests.HTTPError) else f"no connection to {url.split('/')[2]}"
         why = f" could not be downloaded ({reason}), so it"
         raise missing(card, [*places(card, root), url], why, root) from error
     with open(target, "rb") as opened:

@@ -1,5 +1,7 @@
 """Many inputs, threads, processes, and a fork after TensorFlow ran."""
 
+import gc
+import io
 import json
 import os
 import subprocess
@@ -11,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import quietly
+from PIL import Image
 
-from emorec.errors import EmorecError
+from emorec.errors import DataCorrupt, EmorecError
+from emorec.images import as_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +33,25 @@ def test_load_repeated_predictions_do_not_grow(saved_classifier):
     last = after(400)
     tracemalloc.stop()
     assert last - first < 200_000  # bytes for 400 predictions
+
+
+@pytest.mark.fault(
+    "Large pictures that are damaged, one after the other", "the memory of each is free as soon as it is refused"
+)
+def test_a_refused_picture_is_not_kept():
+    file = io.BytesIO()
+    Image.new("RGB", (640, 480)).save(file, "BMP")
+    gc.collect()
+    gc.disable()  # a circle of references would wait for it, and a few large pictures do not call it
+    try:
+        refused = False
+        try:
+            as_picture(file.getvalue()[:-100])
+        except DataCorrupt:  # pytest.raises would keep the error, and its frames
+            refused = True
+        assert refused and not [kept for kept in gc.get_objects() if isinstance(kept, Image.Image)]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.fault("Eight threads share one classifier", "each has the answers that one thread has")

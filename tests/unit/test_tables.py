@@ -55,6 +55,15 @@ def test_a_delimiter_in_a_text_does_not_cut_it(tmp_path, delimiter, name, order)
         datasets.from_table(path)
 
 
+@pytest.mark.fault(
+    "A table with the line ends of Windows, or of old spreadsheets (a carriage return alone)", "it is read"
+)
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_of_every_kind(tmp_path, end):
+    table, _ = read(written(tmp_path, lines().replace("\n", end).encode()))
+    assert table == dict(ROWS)
+
+
 @pytest.mark.fault("A row of a table can be read in two ways", "`BadInput` with its line")
 def test_a_row_that_can_be_read_in_two_ways_is_refused_by_its_line(tmp_path):
     for extra in ("good, said he, and left", "short", "label missing,"):
