@@ -161,7 +161,7 @@ def reliability(table: pd.DataFrame, *, title: str = "Reliability", ax: Axes | N
     ax.plot(filled.confidence, filled.accuracy, "o", color=BLUE, ms=5, label="mean confidence of the bin")
     for row in filled.itertuples():
         ax.annotate(str(row.n), ((row.low + row.high) / 2, row.accuracy), (0, 9), textcoords="offset points",
-                    ha="center", fontsize=8)  # fmt: skip
+                    ha="center", fontsize=8, bbox={"boxstyle": "square,pad=0.1", "fc": "w", "ec": "w"})  # fmt: skip
     ax.set(xlim=(0, 1), ylim=(0, 1.1))
     ax.legend(frameon=False, loc="upper left", fontsize=9)
     return _finish(ax, f"{title} (ECE {100 * error:.1f} %)", "confidence (highest probability)", "share right")
@@ -195,7 +195,8 @@ def forest(
         below, above = row["estimate"] - row["low"], row["high"] - row["estimate"]
         ax.errorbar(row["estimate"], i, xerr=[[below], [above]], fmt="o", color=colour, capsize=3, ms=5)
         p = row.get("p", np.nan)
-        note = "{1:{0}} [{2:{0}}, {3:{0}}]".format(f"{sign}.{digits}f", row["estimate"], row["low"], row["high"])
+        shown = (round(row[key], digits) + 0.0 for key in ("estimate", "low", "high"))  # + 0.0 makes 0.0 of -0.0
+        note = "{1:{0}} [{2:{0}}, {3:{0}}]".format(f"{sign}.{digits}f", *shown)
         note += f"  p = {p:.3f}" if p >= 0.001 else "  p < 0.001" if p < 0.001 else ""
         ax.text(1.02, i, note, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     if reference is not None:

@@ -41,8 +41,8 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# `examples` is the number of training samples of the synthetic task, and `epochs` how often each is seen. The real data of this
-# subject, CMU-MOSI and MELD, are treated in `experiments/`; their numbers stand at the end.
+# `examples` is the number of training samples of the synthetic task, and `epochs` how often each is seen. Real data of this
+# subject, CMU-MOSI and MELD, are treated in `experiments/`; the last section has their numbers.
 
 # %% tags=["parameters"]
 examples = 2000  # @param {type:"integer"}
@@ -84,7 +84,7 @@ def sampled(n, number):
 
 # %%
 times = range(1 if fast else 3)
-train_parts = [sampled(examples, number) for number in times]
+train_sets = [sampled(examples, number) for number in times]
 x_test, y_test, first_good = sampled(4000, 99)
 print(f"{examples} examples to train, {len(times)} times; {len(y_test)} to test")
 
@@ -111,7 +111,7 @@ def spoilt(split, number):
     return texts, np.where((damage == 2)[:, None, None, None], mostly, split.inputs["image"]), damage
 
 
-parts = {name: spoilt(getattr(pairs, name), k) for k, name in enumerate(("train", "test"))}
+spoilt_pairs = {name: spoilt(getattr(pairs, name), k) for k, name in enumerate(("train", "test"))}
 
 # %% [markdown]
 # ## Look at it
@@ -121,7 +121,7 @@ parts = {name: spoilt(getattr(pairs, name), k) for k, name in enumerate(("train"
 # %%
 from emorec import plots
 
-texts, pictures, damage = parts["train"]
+texts, pictures, damage = spoilt_pairs["train"]
 shown = [int(np.flatnonzero(damage == d)[i]) for d in range(3) for i in (0, -1)]
 names = ["nothing", "sentence", "picture"]
 plots.images(pictures[shown], titles=[f"{pairs.train.labels[i]}\nspoilt: {names[damage[i]]}" for i in shown], columns=6, size=1.5, smooth=True)
@@ -188,7 +188,7 @@ def one_epoch(layer):
     model = keras.Model(inputs, keras.layers.Dense(2)(layer(inputs)))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     before = np.array(layer.score.kernel)
-    x, y, _ = train_parts[0]
+    x, y, _ = train_sets[0]
     model.fit([x[m] for m in modalities], y, batch_size=64, verbose=0)
     return float(np.abs(np.array(layer.score.kernel) - before).max())
 
@@ -218,7 +218,7 @@ def train(fusion):
     training.compile_model(model, steps=1, learning_rate=3e-3, schedule="constant", weight_decay=0.01,
                            label_smoothing=0, multi_label=False)  # fmt: skip
     state = [np.array(v) for v in model.optimizer.variables]
-    for number, (x, y, _) in enumerate(train_parts):
+    for number, (x, y, _) in enumerate(train_sets):
         training.set_seed(seed + number)
         model.set_weights(build(fusion).get_weights())
         for variable, value in zip(model.optimizer.variables, state):
@@ -253,7 +253,7 @@ def features(texts, images):
     return x | {"presence": np.ones((len(grey), 2), "float32")}
 
 
-x_pairs = {name: features(*parts[name][:2]) for name in parts}
+x_pairs = {name: features(*halves[:2]) for name, halves in spoilt_pairs.items()}
 
 # %%
 training.set_seed(seed)
@@ -328,7 +328,7 @@ axes[-1].legend(frameon=False);
 # ### A modality that is missing
 #
 # The weight of a missing modality is exactly 0 and that of the other exactly 1. Its features have no influence, even where they
-# are not numbers (NaN).
+# are not numbers (NaN). Of the samples with both, the first modality happens to be the reliable one.
 
 # %%
 layer, first, second = models["attention"][0].get_layer("fusion"), x_test["first"][:4], x_test["second"][:4].copy()
@@ -340,8 +340,12 @@ pd.DataFrame(np.array(weights), columns=modalities, index=["both there", "second
 # ### Sentences and faces
 #
 # The table gives the test accuracy by what is wrong with the pair, with a 95 % interval, and the mean weight of the sentence. If
-# the weights follow, the sentence has less weight when it is cut and more when the picture is noise. Beside both stand the
-# answers of the same model with one of the two hidden; a model that weighs them well is right at least as often as the better one.
+# the weights follow, the sentence has less weight when it is cut and more when the picture is noise. The columns *alone* are
+# answers of the same model with the other half hidden.
+#
+# Compare along a row, since the rows hold different pairs and differ by chance too. Where a half is spoilt, the two together are
+# about as good as the other half alone: the model has chosen well. Where nothing is spoilt, they should be better than
+# either, and are not. The sentence has four fifths of the weight there, so that the evidence of the face is hardly used.
 
 # %%
 def with_presence(case):
@@ -351,7 +355,7 @@ def with_presence(case):
 
 
 right = {"both": with_presence((1, 1)), "sentence alone": with_presence((1, 0)), "picture alone": with_presence((0, 1))}
-hits, wrong, text_weight = right["both"], parts["test"][2], weights_of(witness, x_pairs["test"])[:, 0]
+hits, wrong, text_weight = right["both"], spoilt_pairs["test"][2], weights_of(witness, x_pairs["test"])[:, 0]
 
 # %%
 def percent(hits):
@@ -372,7 +376,7 @@ def difference(a, b):
 
 
 shift = difference(text_weight[wrong == 2], text_weight[wrong == 1])
-print("Weight of the sentence where the picture is spoilt, minus where the sentence is:", emorec.reporting.show(shift))
+print("weight of the sentence where the picture is spoilt, minus where the sentence is: {:.2f} [{:.2f}, {:.2f}]".format(*shift))
 
 # %% [markdown]
 # ## Explain
@@ -392,13 +396,13 @@ print(f"own weights {own:.1f} %, one half each {even:.1f} %")
 # %% [markdown]
 # ## Save and load
 #
-# A model with these layers is one `.keras` file. The number is the largest change of a logit.
+# A model with these layers is one `.keras` file, which `emorec.load_model` reads.
 
 # %%
 work = emorec.reporting.work_folder()
 witness.save(work / "attention_fusion.keras")
 same = emorec.load_model(work / "attention_fusion.keras")
-float(abs(training.predict(same, x_pairs["test"]) - training.predict(witness, x_pairs["test"])).max())
+print("largest change of a logit:", abs(training.predict(same, x_pairs["test"]) - training.predict(witness, x_pairs["test"])).max())
 
 # %% [markdown]
 # ## Evaluate on external data
@@ -439,11 +443,12 @@ emorec.reporting.publish({
 # Where a sample shows which modality to believe, attention and the gated unit learn it: their weights follow almost perfectly, and
 # the accuracy comes close to the best possible, while weights that are the same for all samples stay points below.
 # Concatenation with a hidden layer does as well; the advantage of attention is that its choice can be looked at. With
-# sentences and rendered faces the weight moves as it should, and far, between spoilt pictures and spoilt sentences.
+# sentences and rendered faces the weight moves as it should, and far, between spoilt pictures and spoilt sentences. Weights
+# that sum to one choose, however, and a model that only chooses makes little of two halves that are both intact.
 #
 # A layer that chooses between modalities has to be checked, since a sum in disguise trains as quietly as real attention.
 # Its weights must sum to one over the modalities, differ between samples, and move in training. Nor is a high weight a reason
-# by itself: with even weights most of the answers stay, since the layers after the fusion do a part of the choosing.
+# by itself: with even weights most of the answers stay, since the layers around the fusion choose too.
 #
 # The damage here is artificial and easy to see. For real utterances there is CMU-MOSI, with its published split of 62 and 31
 # videos, five seeds (ten for the small networks, added in two steps), thirty epochs fixed beforehand, and nothing chosen on the
@@ -484,9 +489,9 @@ emorec.reporting.publish({
 # mosi-62/31: 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either split; intervals resample whole videos.
 # <!-- /results -->
 #
-# Attention over *utterances* is the same idea in time: does what was said before help? In the dialogues of MELD (seven emotions,
+# Attention over *utterances* is the same idea in time: do the utterances before help? In the dialogues of MELD (seven emotions,
 # text only) the rows to compare are the linear model with and without neighbouring utterances, and the networks over whole
-# dialogues, which have to beat both:
+# dialogues, which have to beat both and beat neither:
 #
 # <!-- results: meld -->
 # | data | model | weighted F1, % [95 %] | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
@@ -513,7 +518,7 @@ emorec.reporting.publish({
 #    <details><summary>Solution</summary>A hidden layer can build units that respond to one modality only where its sign of
 #    reliability is present, which is a choice without a name. It needs the hidden layer: without it, concatenation is a
 #    weighted sum.</details>
-# 3. Write a test that would have found the softmax over the wrong axis.
+# 3. Write a test that fails for the softmax over the wrong axis.
 #    <details><summary>Solution</summary>Any of the three checks above will do, for example
 #    <code>np.sum(weights, axis=1)</code> must be 1 for each sample (it is 2 in the faulty layer), or the parameters must have
 #    moved after one epoch.</details>
