@@ -276,7 +276,8 @@ print("largest change of a score:", abs(training.predict(again, everything) - tr
 # Now it is your turn: write a dialogue, a line each, with the speaker before the colon. The table has what `text-emotion`
 # answers to each line alone, and what the linear model, trained on all fifty dialogues, answers with the lines before it.
 # As built, *By two points* follows a defeat and is read as sad. Change the first line to "We won the final!" and run the
-# cell again. Do not expect too much: new utterances are read correctly in fewer than half of the cases.
+# cell again: the same words are then read as neutral. Joy would be right, and the model does not go so far; new utterances
+# are read correctly in fewer than half of the cases.
 
 # %%
 model = LogisticRegression(C=0.05, max_iter=500).fit(earlier[best], y)
@@ -342,8 +343,9 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Set `reach = 4`. Does the linear model gain more from four earlier utterances than from two?
-#    <details><summary>Solution</summary>Hardly. Its number of weights grows with the reach, while the dialogues stay as few,
-#    and what was said four lines ago tells less than the line before.</details>
+#    <details><summary>Solution</summary>Hardly: 7.6 points instead of 6.7, with intervals of four points to either side. Its
+#    number of weights grows with the reach, while the dialogues stay as few, and an utterance of four lines ago tells less
+#    than the line before.</details>
 # 2. Guess the emotion of an utterance as the true emotion of the one before it, without reading a word. How often is that right?
 #    <details><summary>Solution</summary>In <code>same</code> of the cases, 36 %, which is as good as the model of the
 #    utterance alone. It uses true labels, though, which nobody has when a new dialogue is read.</details>

@@ -23,8 +23,8 @@
 # tasks whose best possible accuracy is known, and asks which method reaches it, which cannot, and whether a model that
 # *could* use an interaction between the modalities really uses one.
 #
-# Everything runs without a network connection. The data are sampled, not recorded. Results on real data (CMU-MOSI) are an
-# option below, and stand in the notebook [attention_fusion](attention_fusion.ipynb).
+# Everything runs without a network connection. The data are sampled, not recorded. Real data (CMU-MOSI) are an option below,
+# and results on them are in the notebook [attention_fusion](attention_fusion.ipynb).
 
 # %% [markdown]
 # ## Set-up
@@ -79,7 +79,7 @@ print(*(f"{name}: {sampled.protocol}" for name, sampled in data.items()), sep="\
 # %% [markdown]
 # ## Look at it
 #
-# Seen along the two directions that matter (which no method knows), each task is a picture. In the middle one no straight line
+# Seen along the two directions that matter (which no method knows), each task becomes a picture. In the middle one no straight line
 # separates the colours. This is why no sum of two scores can solve it: the boundary of $g(x_1) + h(x_2)$, with any
 # functions $g$ and $h$ that each see one modality, cannot be a cross.
 
@@ -136,7 +136,7 @@ def build(name, sizes=sizes, **options):
     return build_fusion_model(sizes, 2, fusion=name.partition(",")[0], **options)
 
 
-print("weights:", ", ".join(f"{name} {build(name).count_params():,}" for name in names))
+print("weights:", "; ".join(f"{name} {build(name).count_params():,}" for name in names))
 
 # %% [markdown]
 # ## Train
@@ -242,9 +242,9 @@ def without_interaction(name, task):
 # %% [markdown]
 # On the task exclusive-or nothing is left of a perfect model without its interaction, and yet EMAP is right somewhat more often
 # than in half of the cases: each mean over $j$ contains the pair $i$ itself, with its answer. A perfect model would reach
-# about 54 % with 120 samples, and the interval for so few is ± 9 points. The number of one
-# method alone, such as that of the memory, can be that high by chance: in the recorded experiment, with more samples and three
-# seeds, its EMAP is at 53, 51 and 49 %, like that of the others.
+# about 54 % with 120 samples, and the interval for so few is ± 9 points. The memory lies above that interval here, and this
+# does not come again: in the recorded experiment, with 500 samples and three seeds, its EMAP is at 53, 51 and 49 %, and those of
+# all methods lie between 38 and 54 %.
 
 # %%
 rows = {(task, name): without_interaction(name, task) for task in ("label-paired", "exclusive-or") for name in names}
@@ -255,8 +255,8 @@ emap.unstack(0).loc[names].round(0).astype(int)
 # ### What the models believe
 #
 # The pictures show the probability of *positive* over the plane of the first figure, for the task exclusive-or, with all other
-# features 0. The white line is where a model is undecided, and the exact answer is on the left. A model without an
-# interaction has straight lines through the middle of the cross.
+# features 0. The white line is where a model is undecided, and the exact answer is on the left. The model without an
+# interaction has one straight line, and is nearly undecided everywhere.
 
 # %%
 grid = np.stack(np.meshgrid(np.linspace(-4, 4, 61), np.linspace(-4, 4, 61)), axis=-1).reshape(-1, 2)
@@ -278,8 +278,8 @@ figure.colorbar(picture, ax=axes, label="probability of positive");
 # %% [markdown]
 # ### One modality missing
 #
-# `presence` says which modalities are there. A missing modality has no influence, whatever its values hold, but what a method
-# makes of the other one alone it was never taught. The table gives the accuracy on the task label-paired, where either
+# `presence` says which modalities are there. A missing modality has no influence, whatever its values hold, but no method has
+# been trained to answer from the other one alone. The table gives the accuracy on the task label-paired, where either
 # modality alone allows 84.1 %. Most methods lose little. The Hadamard product is the exception: where the second modality is
 # missing it can fall far below guessing, because the sign that the missing factor would have had is lost. Training with
 # modalities hidden at random (`modality_dropout`) repairs this.
@@ -308,7 +308,7 @@ mosi = emorec.datasets.load("mosi") if with_mosi else None
 
 def on_mosi(name):
     """Test accuracy (%) of one utterance at a time, with its interval over whole videos."""
-    x = {part: {m: getattr(mosi, part).inputs[m] for m in ("text", "video")} for part in ("train", "test")}
+    x = {split: {m: getattr(mosi, split).inputs[m] for m in ("text", "video")} for split in ("train", "test")}
     training.set_seed(seed)
     model = build(name, {"text": 100, "video": 100}, dropout=0.5)
     targets = training.one_hot(mosi.label_set.encode(mosi.train.labels), 2)
@@ -324,7 +324,7 @@ pd.DataFrame({name: on_mosi(name) for name in names}, index=["accuracy", "low", 
 # %% [markdown]
 # ## Save and load
 #
-# A model with these layers is one `.keras` file, which `emorec.load_model` reads. The number is the largest change of a logit.
+# A model with these layers is one `.keras` file, which `emorec.load_model` reads.
 
 # %%
 model, trained = models["tensor"]
@@ -333,21 +333,21 @@ work = emorec.reporting.work_folder()
 model.save(work / "feature_fusion.keras")
 same = emorec.load_model(work / "feature_fusion.keras")
 x = batch(data["exclusive-or"].test.inputs)
-float(abs(training.predict(same, x) - training.predict(model, x)).max())
+print("largest change of a logit:", abs(training.predict(same, x) - training.predict(model, x)).max())
 
 # %% [markdown]
 # ## Evaluate on external data
 #
 # Choose a point of the picture of exclusive-or, about −4 to 4 on each axis, and run this one cell. The probability that each method
-# gives to *positive* stands beside the exact one. As built, the signs differ, so the class is positive; a method that can only
-# add is undecided.
+# gives to *positive* is listed below the exact one. As built, the signs differ, so the class is positive; a method that can
+# only add is undecided.
 
 # %% tags=["user-input"]
 first, second = 1.5, -1.0  # what the first and the second modality show
 point = {m: (value * u)[None].astype("float32") for m, value, u in zip(synthetic.MODALITIES, (first, second), exclusive.directions)}
 beliefs = {"exact": exclusive.posterior(point)[0]}
 beliefs |= {name: probability(name, "exclusive-or", point)[0] for name in names}
-pd.Series(beliefs, name="probability of positive").round(2).to_frame().T
+pd.Series(beliefs, name="probability of positive").round(2).to_frame()
 
 # %% [markdown]
 # ## Results
@@ -366,8 +366,8 @@ emorec.reporting.publish({
 # %% [markdown]
 # ### What was learnt
 #
-# Where the modalities tell the same story, every method works and none gains on a plain sum, because there is nothing to find
-# beyond adding up. Where the class lies in how the modalities *differ*, methods that only add stay at guessing, whatever
+# Where the modalities tell the same story, every method works and none gains on a plain sum, because adding up is already the
+# best that can be done. Where the class lies in how the modalities *differ*, methods that only add stay at guessing, whatever
 # their size and training, and every method with an interaction comes within two points or so of the best possible. It
 # hardly matters which one: plain concatenation with one hidden layer is among them. EMAP tells the two kinds apart from
 # outside, without knowledge of what is in the model.
@@ -442,12 +442,13 @@ emorec.reporting.publish({
 #    <details><summary>Solution</summary>No. Its score is g(first) + h(second), and no such sum has the form of a cross. More samples
 #    only make it more certain of that.</details>
 # 2. What is the best possible accuracy on label-paired if only one modality may be used, and why is it lower than with both?
-#    <details><summary>Solution</summary>84.1 %, the share of a normal distribution within one standard deviation of noise on the right
-#    side: <code>tasks["label-paired"].bayes_alone</code>. Two independent views of the same sign average the noise.</details>
+#    <details><summary>Solution</summary>84.1 %, the probability that the noise does not exceed one standard deviation in the wrong
+#    direction: <code>tasks["label-paired"].bayes_alone</code>. Two independent views of the same sign average the noise, so
+#    that both together are right more often.</details>
 # 3. Let the class be positive only where *both* signs are positive. Can a method that only adds solve this task?
 #    <details><summary>Solution</summary>Nearly. Both signs are positive where the sum of the two is large, so a sum with another
-#    threshold separates the corner from the other three. Only relations whose boundary is no single line in the first
-#    figure, such as exclusive-or, need an interaction.</details>
+#    threshold separates the corner from the other three. An interaction is needed only where no sum of two
+#    scores has the right boundary, as in exclusive-or.</details>
 #
 # ### Where to go on
 #
