@@ -247,8 +247,8 @@ for kind in kinds:
 # %% [markdown]
 # ## Evaluate
 #
-# The figure compares the accuracy on scenes with people who were never seen. Each circle is a seed; the interval joins the spread of the seeds with
-# the error that comes from the number of test scenes. Guessing is right in half of the cases.
+# The figure compares the accuracy on scenes with people who were never seen. Each circle is a seed; the interval joins the
+# spread of the seeds with the error that comes from the number of test scenes. Guessing is right in half of the cases.
 
 # %%
 from emorec import metrics, plots

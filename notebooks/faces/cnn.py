@@ -354,17 +354,17 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# A convolutional network with some fifty thousand weights reads most rendered expressions of people whom it has never
-# seen, and it reads them where they happen: covering the nose costs disgust most, covering the eyes harms fear, covering
-# the mouth takes most of the probability away from happiness, sadness and surprise, and anger is the one emotion that
-# depends on the brows alone. The
-# heat of occlusion lies three times as densely on the active regions as an even spread would. Grad-CAM points there less
-# sharply, and no better than the same network before training, so that occlusion is shown first in this collection.
+# A convolutional network with some fifty thousand weights reads most rendered expressions of people whom it has never seen,
+# and it reads them where they happen: covering the nose costs disgust most, covering the eyes harms fear, covering the mouth
+# takes most of the probability away from happiness, sadness and surprise, and anger is the one emotion that depends on the
+# brows alone. The heat of occlusion lies three times as densely on the active regions as an even spread would. Grad-CAM
+# points there less sharply, and no better than the same network before training, so that occlusion is shown first in this
+# collection.
 #
 # The number of weights says little about the strength of a network: LeNet has the most here and is not the best. With a
-# thousand pictures, the narrow VGG and ResNet are no better than the HOG baseline: their intervals overlap widely. Each network was trained once, and the
-# seed alone moves such numbers by several points, so that their order is no ranking. The test split has 18 people,
-# and the faces are easy. On faces of medium difficulty, with more pictures and a wider network,
+# thousand pictures, the narrow VGG and ResNet are no better than the HOG baseline: their intervals overlap widely. Each
+# network was trained once, and the seed alone moves such numbers by several points, so that their order is no ranking. The
+# test split has 18 people, and the faces are easy. On faces of medium difficulty, with more pictures and a wider network,
 # `python -m experiments sample-faces` recorded:
 #
 # <!-- results: sample-faces -->

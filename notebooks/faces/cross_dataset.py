@@ -382,12 +382,12 @@ emorec.reporting.publish(
 # ### What was learnt
 #
 # Before a low accuracy is called a gap between datasets, two mistakes must be ruled out. Labels that are matched by position
-# took away the right answers of whole classes here, without any error, and only the confusion matrix shows it. Near copies
-# of the same faces in training and test made the baseline look far better than it is on new people, while the split by
-# person came close to the truth. What remains afterwards is a real gap, and it grows with the distance from the training
-# data. At dusk the network loses some twenty points, and the baseline loses nearly all that it was better than guessing; the
-# network standardises each picture and the baseline does not. On hard faces, which are turned, partly covered and weak in
-# expression, both come close to guessing.
+# took away the right answers of whole classes here, without any error, and only the confusion matrix shows it. Near copies of
+# the same faces in training and test made the baseline look far better than it is on new people, while the split by person
+# came close to the truth. What remains afterwards is a real gap, and it grows with the distance from the training data. At
+# dusk the network loses some twenty points, and little is left of the baseline's advantage over guessing; the network
+# standardises each picture and the baseline does not. On hard faces, which are turned, partly covered and weak in expression,
+# both come close to guessing.
 #
 # How large the gap is between real collections, rendered faces cannot say. There the labels differ in meaning too, from posed
 # to spontaneous expressions, and no renaming repairs that. With `dataset = "fer2013"` and `others = "jaffe, ckplus, kdef"`

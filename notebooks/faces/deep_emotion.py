@@ -412,11 +412,11 @@ emorec.reporting.publish(
 # The gradient passes through bilinear reading and does not pass through TensorFlow's kernel behind `affine_transform`, which
 # reports no error. Two evaluations a little apart are a test that costs nothing and shows it.
 #
-# A transformer that has a gradient can learn where faces are. Trained towards the mean face, without any label or shift,
-# it follows faces of people it has never seen, with a correlation of about 0.8 for every seed, and the frozen reader reads
-# twenty points more of the moved faces, though not as many as of upright ones. Trained from the labels alone, as in
-# the paper, it is a matter of luck. Two of three seeds learn to follow the face, and one of them reads better than all
-# others; the remaining one, which is shown above, settles on an offset that hardly depends on the face, and ends near guessing.
+# A transformer that has a gradient can learn where faces are. Trained towards the mean face, without any label or shift, it
+# follows faces of people it has never seen, with a correlation of about 0.8 for every seed, and the frozen reader reads
+# twenty points more of the moved faces, though not as many as of upright ones. Trained from the labels alone, as in the
+# paper, it is a matter of luck. Two of three seeds learn to follow the face, and one of them reads better than all others;
+# the remaining one, which is shown above, settles on an offset that hardly depends on the face, and ends near guessing.
 #
 # Faces that fill the picture are moved only a little. Deep-Emotion's published 70.0 % on FER-2013 has not been reproduced by
 # others, who report 47 to 52 %, nor by this package, with ten maps in a layer as in the paper:

@@ -358,10 +358,10 @@ emorec.reporting.publish(
 # ### What was learnt
 #
 # With 140 labelled pictures, a network from scratch answers hardly better than chance. What helps is having learnt the *same
-# distinction* before. The network that was trained on posed faces reads about half of the harder faces without a single
-# label of theirs, and keeps nearly all of this when it is frozen and gets a new last layer. Hair styles, learnt well from the very same
-# pictures, do not help: their network has learnt to look above the face and to ignore what changes in it. What counts
-# is what a source shares with the target, not how many pictures it had.
+# distinction* before. The network that was trained on posed faces reads about half of the harder faces without a single label
+# of theirs, and keeps nearly all of this when it is frozen and gets a new last layer. Hair styles, learnt well from the very
+# same pictures, do not help: their network has learnt to look above the face and to ignore what changes in it. What counts is
+# what a source shares with the target, not how many pictures it had.
 #
 # Fine-tuning is no safe improvement on freezing. The new last layer starts from random numbers, and its first errors disturb
 # what the layers below had learnt before 140 pictures can repair it. This is why `FaceClassifier` trains large backbones
