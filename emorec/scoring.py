@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-SOUNDS = (".wav", ".flac", ".ogg")
-FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+SOUNDS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".mp3")
+FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4a")  # the last without a picture, as telephones record
 DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
 READS = {"text": "score_texts", "face": "predict_faces", "voice": "predict_over_time"}  # what such a classifier has
 BLOCK = 512
@@ -147,7 +147,7 @@ def _sounds(options):
     from emorec.voice.sound import as_sound
 
     classifier = _load(options, "voice")
-    if len(options.inputs) == 1 and (sound := as_sound(options.inputs[0])).seconds > UTTERANCE:
+    if len(options.inputs) == 1 and (sound := as_sound(options.inputs[0], notices=False)).seconds > UTTERANCE:
         _show(classifier.predict_over_time(sound), options)
         return 0
     table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))

@@ -38,6 +38,12 @@ def restricted(p: np.ndarray, label_set: LabelSet, names: Sequence[str]) -> np.n
     return kept / kept.sum(axis=1, keepdims=True)
 
 
+def outside(p: np.ndarray, label_set: LabelSet, names: Sequence[str]) -> np.ndarray:
+    """Rows of probabilities (N, C) of a label set that give more than one half to a class not in ``names``."""
+    others = [k for k, (common, _, _) in enumerate(shared(label_set, label_set)) if common not in names]
+    return np.flatnonzero((p[:, others] > SURE).any(axis=1))
+
+
 def together(answers: dict, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Fuses what the modalities say by the product rule.
 

@@ -18,7 +18,7 @@ from emorec import plots
 from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.multimodal.agreement import in_common, restricted, together
+from emorec.multimodal.agreement import in_common, outside, restricted, together
 from emorec.multimodal.subtitles import Cue, read_subtitles
 from emorec.types import FilePath
 from emorec.voice import activity, features
@@ -269,6 +269,8 @@ def _table(stretches, answers, models, people):
 
     used = {name: models[name] for name in MODALITIES if answers[name][1] is not None}
     names = in_common([model.label_set_ for model in used.values()])
+    for name, model in used.items():
+        _notify(name, answers[name][1], model.label_set_, names, stretches)
     common = {name: (answers[name][0], restricted(answers[name][1], used[name].label_set_, names)) for name in used}
     fused = together(common, names)
     frame = {
@@ -293,6 +295,16 @@ def _table(stretches, answers, models, people):
     ]
     frame["disagree"] = fused["disagree"]
     return pd.concat([pd.DataFrame(frame), pd.DataFrame(p, columns=names)], axis=1)
+
+
+def _notify(name, p, label_set, names, stretches):
+    lost = outside(p, label_set, names)
+    if len(lost):
+        warnings.warn_explicit(
+            f"From {stretches[lost[0]].start:.1f} s on, in {len(lost)} of {len(stretches)} stretches, the {name} says a "
+            f"class that not all models know, such as {label_set.names[p[lost[0]].argmax()]!r}: emotion is the best of the "
+            "others.", ClipNotice, "emorec", 1,
+        )  # fmt: skip
 
 
 @explained

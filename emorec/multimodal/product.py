@@ -122,9 +122,7 @@ class ProductClassifier:
         return model.predict_proba([values[i] for i in positions])
 
     def _notify(self, name, model, p, positions):
-        known = agreement.restricted(np.eye(len(model.label_set_)), model.label_set_, list(self.label_set_))
-        left_out = np.isclose(known.max(axis=1), 1 / len(self.label_set_))
-        lost = np.flatnonzero((p * left_out).max(axis=1) > agreement.SURE)
+        lost = agreement.outside(p, model.label_set_, self.label_set_.names)
         if len(lost):
             own = model.label_set_.names[int(p[lost[0]].argmax())]
             more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""

@@ -207,6 +207,17 @@ def test_a_film_second_by_second(tmp_path):
     assert timeline(table).axes[0].get_ylabel() == "probability"
 
 
+def test_a_class_that_only_one_model_knows_is_noticed(tmp_path):
+    class Bored(Loud):
+        def predict_proba(self, sounds):
+            return np.roll(super().predict_proba(sounds), EMODB.index("boredom") - EMODB.index("anger"), axis=1)
+
+    with pytest.warns(clip.ClipNotice, match="the voice says a class.*such as 'boredom'.*best of the others"):
+        table = read_clip(film(tmp_path / "talk.mp4"), window=1.0, face=Bright(), voice=Bored(), words=False)
+    bored = table[table["voice"] == "boredom"]
+    assert len(bored) and "boredom" not in table and (bored["emotion"] == "happiness").all()
+
+
 def test_the_sound_starts_when_it_starts(tmp_path):
     sound = clip.read_sound(film(tmp_path / "late.mkv", loudness=(0.3, 0.3), start=1.0))
     level = np.abs(sound.samples).reshape(-1)[: 3 * RATE]

@@ -10,6 +10,7 @@ import pytest
 from emorec import scoring
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import POLARITY
+from emorec.voice.sound import SUFFIXES, SoundNotice
 
 
 class Counting:
@@ -99,6 +100,7 @@ def test_inputs_are_distinguished_by_the_ending_of_files_that_are_there(tmp_path
     picture.write_bytes(b"")
     assert scoring._kind([str(picture)]) == "face"
     assert scoring._kind(["I passed!", "Meet me at 3.30"]) == "text"
+    assert scoring.SOUNDS == SUFFIXES
     with pytest.raises(DataMissing, match="call.wav"):
         scoring._kind([str(tmp_path / "call.wav")])
     with pytest.raises(BadInput, match="several kinds"):
@@ -152,3 +154,8 @@ def test_a_film_and_a_long_sound_print_tables_that_fit(tmp_path, capsys, monkeyp
     scoring._score(argparse.Namespace(inputs=[str(path), str(path)], out=None, model=None))
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split()[:2] == ["file", "emotion"] and len(rows) == 3
+    for seconds in (1, 6):
+        silent = synthesis.Sound(np.zeros(seconds * 16_000, "float32")).save(tmp_path / "silent.wav")
+        with pytest.warns(SoundNotice, match="'silent.wav' is silent") as noticed:
+            scoring._score(argparse.Namespace(inputs=[str(silent)], out=None, model=None))
+        assert len(noticed) == 1
