@@ -281,11 +281,11 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. A paper reports 81.2 % on JAFFE, another 79.5 %. How many test pictures would be needed to distinguish the two?
-#    <details><summary>Solution</summary>The half-width must be below about one point: n = 0.8 · 0.2 · (196 / 1)² ≈ 6,100 pictures for each
-#    number, and twice as many for their difference. JAFFE has 213 pictures in all.</details>
+#    <details><summary>Solution</summary>The variances of two independent accuracies add up, so that 1.96 · √(2 · 0.8 · 0.2 / n) must be below
+#    0.017: n = 2 · 0.8 · 0.2 · (1.96 / 0.017)² ≈ 4,300 pictures for each of the two. JAFFE has 213 pictures in all.</details>
 # 2. Which two text datasets could be joined for seven classes without renaming by hand, and what would still differ?
-#    <details><summary>Solution</summary>Look for two rows of the figure of emotions with the same squares. Their labels can come from different
-#    sources, though: see the table of how the emotions were elicited.</details>
+#    <details><summary>Solution</summary><code>sample-sentences</code> and <code>meld</code>: the figure of emotions shows the same seven squares for
+#    both. What differs is how the emotions came about, sentences that were written to express one, and scenes of a series that three people labelled.</details>
 # 3. Why does a split by person matter for faces and voices, and what takes its place for texts?
 #    <details><summary>Solution</summary>A model can recognise the person and remember her label. For texts the same happens with copies of a text,
 #    with one author's style, or with reviews of one film; copies are kept on one side by every reader here.</details>
@@ -293,4 +293,4 @@ emorec.reporting.publish(
 # ### Where to go on
 #
 # [emotion_recognition](text/emotion_recognition.ipynb) trains on these label sets, [cross_dataset](faces/cross_dataset.ipynb) trains on one collection and tests on
-# another, and `data/README.md` says how to get each dataset. The readers are described in [emorec.datasets](../docs/api/datasets.md).
+# another, and [data/README.md](../data/README.md) says how to get each dataset. The readers are described in [emorec.datasets](../docs/api/datasets.md).

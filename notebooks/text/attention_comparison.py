@@ -41,7 +41,7 @@ import emorec; emorec.about(install=True)
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run everything again. The time grows with encoders x attentions x folds x seeds. Encoders are those of
+# Change a value, then run everything again. The time grows with encoders × attentions × folds × seeds. Encoders are those of
 # `emorec.text.models.ENCODERS`; attentions are none, uniform, global, self and structured.
 
 # %% tags=["parameters"]
@@ -60,7 +60,7 @@ fast = False  # @param {type:"boolean"}
 # ## Data
 #
 # All examples are dealt into folds. Each fold is the test split once, and a tenth of the others decides when to stop. Copies of a
-# sentence stay together. Of the bundled sample only a part is used, to save time; its own split is given up here.
+# sentence stay together. Of the bundled sample only some sentences are used, to save time, and its own split is set aside here.
 
 # %%
 from emorec.text import comparison as study
@@ -69,9 +69,8 @@ data = emorec.datasets.load(dataset)
 data = data.smaller(sentences) if dataset.startswith("sample") else data
 if fast:
     data, encoders, attentions, folds, epochs = data.smaller(300), ["mlp-average"], ["none", "global"], 2, 2
-parts = [study.refolded(data, fold, folds) for fold in range(folds)]
-for part in parts:
-    print(part)
+dealt = [study.refolded(data, fold, folds) for fold in range(folds)]
+print(*dealt, sep="\n")
 
 # %% [markdown]
 # ## Look at it
@@ -81,7 +80,7 @@ for part in parts:
 # %%
 from emorec import plots
 
-tests = {f"fold {fold + 1}": part.test.labels for fold, part in enumerate(parts)}
+tests = {f"fold {fold + 1}": one.test.labels for fold, one in enumerate(dealt)}
 plots.classes(tests, label_set=data.label_set, title="Test split of each fold");
 
 # %% [markdown]
@@ -105,7 +104,7 @@ plots.classes(tests, label_set=data.label_set, title="Test split of each fold");
 grid = [pair for pair in study.pairs() if pair[0] in encoders and pair[1] in attentions]
 settings = dict(embedding=embedding, units=32, attention_units=32, dropout=0.5, max_length=40, batch_size=128, learning_rate=0.01)
 settings |= dict(epochs=epochs, patience=3)
-print(f"{len(grid)} networks x {folds} folds x {seeds} seeds = {len(grid) * folds * seeds} trainings")
+print(f"{len(grid)} networks × {folds} folds × {seeds} seed{'s' * (seeds > 1)} = {len(grid) * folds * seeds} trainings")
 
 # %% [markdown]
 # ## Train
@@ -114,10 +113,10 @@ print(f"{len(grid)} networks x {folds} folds x {seeds} seeds = {len(grid) * fold
 # scored.
 
 # %%
-def trained(part, encoder, attention, seed):
+def trained(one, encoder, attention, seed):
     """One network, trained on the training split of a fold."""
     model = emorec.TextClassifier(encoder, attention, **settings, seed=seed)
-    return model.fit(part.train, validation=part.validation, label_set=data.label_set, progress=None)
+    return model.fit(one.train, validation=one.validation, label_set=data.label_set, progress=None)
 
 
 # %% [markdown]
@@ -125,15 +124,16 @@ def trained(part, encoder, attention, seed):
 
 # %%
 rows, last = [], {}
-for fold, part in enumerate(parts):
+for fold, one in enumerate(dealt):
     for pair in grid:
         for s in range(seed, seed + seeds):
-            last[pair] = trained(part, *pair, s)
-            rows.append((data.name, *pair, fold, len(part.test) / len(part.train), s, last[pair].score(part.test)))
+            last[pair] = trained(one, *pair, s)
+            rows.append((data.name, *pair, fold, len(one.test) / len(one.train), s, last[pair].score(one.test)))
     print(f"fold {fold + 1} of {folds} done")
 
 # %% [markdown]
-# The baseline is a linear model on word and word-pair counts, trained on the same folds.
+# The baseline is a linear model on word and word-pair counts, trained on the same folds. The table below holds the mean over
+# the folds.
 
 # %%
 import numpy as np
@@ -142,14 +142,12 @@ import pandas as pd
 from emorec.text import baselines
 
 scores = pd.DataFrame(rows, columns=["dataset", "encoder", "attention", "fold", "ratio", "seed", "score"])
-linear = [baselines.build("tfidf-lr", data.label_set).fit(p.train.inputs, p.train.labels) for p in parts]
-linear_scores = np.array([np.mean(m.predict(p.test.inputs) == p.test.labels) for m, p in zip(linear, parts)])
-
-# %% [markdown]
-# The table holds the mean over the folds.
+linear = [baselines.build("tfidf-lr", data.label_set).fit(p.train.inputs, p.train.labels) for p in dealt]
+linear_scores = np.array([np.mean(m.predict(p.test.inputs) == p.test.labels) for m, p in zip(linear, dealt)])
 
 # %%
 means = 100 * scores.pivot_table(index="encoder", columns="attention", values="score", sort=False)
+means = means[[name for name in attentions if name in means]]
 caption = f"mean accuracy (%); TF-IDF + logistic regression: {100 * linear_scores.mean():.1f}"
 means.style.format("{:.1f}", na_rep="–").set_caption(caption)
 
@@ -182,7 +180,7 @@ axes[0, -1].legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(
 
 # %%
 against_none = study.paired(scores)
-plots.forest(against_none, xlabel="accuracy gained over no attention (points)", title=f"{data.name}: attention against none");
+plots.forest(against_none, digits=1, xlabel="accuracy gained over no attention (points)", title=f"{data.name}: attention against none");
 
 # %% [markdown]
 # Then the same against equal weights: what is left when averaging is not counted as attention? (The encoder `mlp-average` without
@@ -190,7 +188,7 @@ plots.forest(against_none, xlabel="accuracy gained over no attention (points)", 
 
 # %%
 against_uniform = study.paired(scores, "uniform")
-plots.forest(against_uniform, xlabel="accuracy gained over equal weights (points)", title=f"{data.name}: attention against equal weights");
+plots.forest(against_uniform, digits=1, xlabel="accuracy gained over equal weights (points)", title=f"{data.name}: attention against equal weights");
 
 # %% [markdown]
 # ### The answer in words
@@ -202,7 +200,8 @@ from IPython.display import Markdown
 
 best = means.stack().idxmax()
 gap = means.loc[best] - 100 * linear_scores.mean()
-best_line = f"The best mean is {means.loc[best]:.1f} % ({best[0]}, {best[1]}), {gap:+.1f} points from the linear model on the same folds."
+side = "above" if gap > 0 else "below"
+best_line = f"The best mean is {means.loc[best]:.1f} % ({best[0]}, {best[1]}), {abs(gap):.1f} points {side} the linear model on the same folds."
 Markdown("\n\n".join([study.conclusion(against_none), study.conclusion(against_uniform, "uniform"), best_line]))
 
 # %% [markdown]
@@ -215,7 +214,7 @@ Markdown("\n\n".join([study.conclusion(against_none), study.conclusion(against_u
 from emorec.text import explain
 from emorec.text.models import attention_outputs
 
-texts, weights = list(parts[-1].test.inputs[: 10 if fast else 60]), {}
+texts, weights = list(dealt[-1].test.inputs[: 10 if fast else 60]), {}
 for pair, model in last.items():
     if pair[1] not in ("none", "uniform"):
         ids = model.encoding_.encode(texts)
@@ -290,10 +289,10 @@ def panels(table, title):
     size = (2 + 2.4 * len(columns), 1.3 + 0.27 * len(rows))
     figure, axes = plt.subplots(1, len(columns), figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False)
     for ax, column in zip(axes.flat, columns):
-        part = table[table.attention == column]
-        at, full = part.encoder.map(rows.index), np.where(part.p < 0.05, plots.BLUE, "white")
-        ax.hlines(at, part.low, part.high, color=plots.BLUE, lw=1.5)
-        ax.scatter(part.estimate, at, s=28, color=full, edgecolor=plots.BLUE, zorder=3)
+        own = table[table.attention == column]
+        at, full = own.encoder.map(rows.index), np.where(own.p < 0.05, plots.BLUE, "white")
+        ax.hlines(at, own.low, own.high, color=plots.BLUE, lw=1.5)
+        ax.scatter(own.estimate, at, s=28, color=full, edgecolor=plots.BLUE, zorder=3)
         ax.axvline(0, color="0.4", lw=1, ls="--", zorder=0)
         ax.set(title=column, yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
         ax.spines[["top", "right"]].set_visible(False)
@@ -312,7 +311,7 @@ try:
     print(f"{len(recorded)} runs of the experiment `attention` are recorded.")
 except ImportError:
     recorded = pd.DataFrame({"dataset": []})
-    print("No records here: the figures below are left out. The project's folder holds them, in results/.")
+    print("No records are at hand, so the figures below are left out. They lie in the project's folder, in results/.")
 
 # %% [markdown]
 # A dataset can be compared as soon as two attentions of one encoder are recorded on two folds.
@@ -333,6 +332,7 @@ for (name, reference), table in tables.items():
     display(Markdown(study.conclusion(table, reference)))
     if reference == "none":
         panels(table, f"{name}: attention against none")
+        plt.show()  # at once, so that the figure stays with its words
 
 # %% [markdown]
 # ### What was learnt
@@ -341,22 +341,22 @@ for (name, reference), table in tables.items():
 # without looking, and p values adjusted for the number of questions. Three folds of a small sample leave intervals that are wider than the
 # gains that the paper reports; they show how the question is answered and not what the answer is.
 #
-# The real data answers it. On the film reviews attention helps: averaged over the encoders it gains about a point and a half over none, and
-# the adjustment leaves that standing. Half of it is averaging, which equal weights do as well; what is left for the looking is about a
-# point, and only for structured attention does it outlive the adjustment. The gain is not spread evenly. A plain recurrent network
-# gains six points, because its last state has forgotten the beginning, and bare word vectors gain five from self-attention. With LSTMs, GRUs
-# and the convolutional network no single gain outlives the adjustment. On the subjectivity sentences there is less to gain: no attention
-# adds more than half a point on average.
+# The real data answers it. On the film reviews attention helps: averaged over the encoders it gains about a point and a half over none, by
+# more than chance explains, also after the adjustment. Half of the gain is averaging, which equal weights do as well. What is left for
+# the looking is about a point, and after the adjustment only structured attention shows it beyond chance. The gain is not spread evenly. A
+# plain recurrent network gains more than six points, because its last state has forgotten the beginning, and bare word vectors gain five
+# from self-attention. With LSTMs, GRUs and the convolutional network every single gain can be chance. On the subjectivity sentences there is
+# less to gain: no attention adds more than half a point on average.
 #
-# So the paper's answer holds in part. Attention, or any mean over all states, repairs an encoder that forgets. Where the last state of a
-# gated network holds the sentence already, it adds about a point on one dataset and nothing on the other. No network here is clearly
+# So the paper's answer holds for some networks and not for all. Attention, or any mean over all states, repairs an encoder that forgets.
+# Where the last state of a gated network holds the sentence already, it adds about a point on one dataset and nothing on the other. No network here is clearly
 # ahead of NBSVM, a linear model. The experiment had word vectors that were learned with the task; with those of GloVe on the bundled
 # sentences, [global_attention](global_attention.ipynb) measures a larger gain.
 #
 # ### Exercises
 #
 # 1. Set `folds = 10`. Do the intervals become narrower by the factor $\sqrt{10/3}$?
-#    <details><summary>Solution</summary>No. The correction for overlapping training splits keeps part of the variance however many folds
+#    <details><summary>Solution</summary>No. The correction for overlapping training splits keeps some of the variance however many folds
 #    there are: ten folds share most of their training examples and are no ten independent experiments. The t quantile shrinks, though.</details>
 # 2. A paper compares eight networks on one split and reports the best of them with p = 0.03 against the second. What should be done
 #    before this is believed?

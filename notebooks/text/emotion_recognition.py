@@ -63,8 +63,8 @@ cards = [emorec.datasets.card(name) for name in ("sample-sentences", "emotions",
 pd.DataFrame([{"data": c.name, "classes": len(c.label_set), "names": ", ".join(c.label_set), "size": c.size} for c in cards]).style.hide()
 
 # %% [markdown]
-# The first part of this notebook gives each text one emotion. Where a dataset has several to a text, it keeps the texts
-# that have exactly one.
+# The first half of this notebook gives each text one emotion. Where a dataset has several to a text, it keeps the texts
+# that have exactly one. Labels are names, and several labels are a tuple of names.
 
 # %%
 from dataclasses import replace
@@ -74,14 +74,12 @@ import numpy as np
 from emorec.datasets.base import Split, objects
 from emorec.labels import LabelSet
 
-# %% [markdown]
-# Labels are names, and several labels are a tuple of names. The function keeps the texts with exactly one.
 
 # %%
 def one_label(split):
     """The examples of a multi-label split that carry exactly one label."""
-    part = split.take(np.flatnonzero([len(labels) == 1 for labels in split.labels]))
-    return replace(part, labels=objects(label for (label,) in part.labels))
+    single = split.take(np.flatnonzero([len(labels) == 1 for labels in split.labels]))
+    return replace(single, labels=objects(label for (label,) in single.labels))
 
 
 # %% [markdown]
@@ -92,19 +90,19 @@ def one_label(split):
 data = emorec.datasets.load(dataset)
 if fast:
     data, epochs = data.smaller(400), 3
-loaded, parts = data, ("train", "validation", "test")
+loaded, splits = data, ("train", "validation", "test")
 if loaded.label_set.multi_label:
     names = LabelSet(loaded.label_set.name, loaded.label_set.names)
-    data = replace(loaded, label_set=names, **{part: one_label(getattr(loaded, part)) for part in parts})
+    data = replace(loaded, label_set=names, **{split: one_label(getattr(loaded, split)) for split in splits})
 print(data)
 print(data.protocol)
 
 # %% [markdown]
 # ### Several labels to a text
 #
-# The second part of the notebook gives a text any number of emotions. GoEmotions is made in this way. Other data is not, so a **stand-in** is
+# The second half of the notebook gives a text any number of emotions. GoEmotions is made in this way. Other data is not, so a **stand-in** is
 # made from it: two sentences of the same split side by side, with the emotions of both; a third of the texts stay single. Real sentences
-# blend emotions, and these only queue them.
+# blend emotions, and these only place them side by side.
 
 # %%
 def side_by_side(split):
@@ -126,7 +124,7 @@ def side_by_side(split):
 several = loaded
 if not loaded.label_set.multi_label:
     names = LabelSet("several", data.label_set.names, multi_label=True)
-    several = replace(data, label_set=names, **{part: side_by_side(getattr(data, part)) for part in parts})
+    several = replace(data, label_set=names, **{split: side_by_side(getattr(data, split)) for split in splits})
 print(pd.Series([len(labels) for labels in several.train.labels]).value_counts().rename("texts by number of labels").to_string())
 
 # %% [markdown]
@@ -146,7 +144,7 @@ def long_tail(split, ratio=10):
     return split.take(np.sort(keep))
 
 
-tail = {part: long_tail(getattr(data, part)) for part in ("train", "validation")}
+tail = {split: long_tail(getattr(data, split)) for split in ("train", "validation")}
 
 # %% [markdown]
 # ## Look at it
@@ -175,7 +173,7 @@ for ax, (title, split) in zip(axes, shown.items()):
 # %%
 settings = dict(encoder=encoder, embedding=embedding, attention=attention, units=32, dropout=0.5, learning_rate=0.003, epochs=epochs, seed=seed)
 classifier = emorec.TextClassifier(**settings, monitor="macro_f1", patience=5)
-classifier
+print(classifier)
 
 # %% [markdown]
 # ## Train
@@ -203,7 +201,8 @@ thinned = {}
 for name, weighting in (("no weights", None), ("balanced", "balanced")):
     thinned[name] = emorec.TextClassifier(**settings, class_weight=weighting, monitor="macro_f1", patience=5, batch_size=32)
     thinned[name].fit(tail["train"], validation=tail["validation"], label_set=data.label_set, progress=None)
-dict(zip(data.label_set, metrics.class_weights(tail["train"].labels, data.label_set).round(2).tolist()))
+weights = metrics.class_weights(tail["train"].labels, data.label_set).round(2)
+pd.Series(weights, index=list(data.label_set)).to_frame("weight").T
 
 # %% [markdown]
 # ### Several labels
@@ -282,7 +281,7 @@ gain = metrics.mean_interval(tests["balanced"].astype(float) - tests["no weights
 pd.DataFrame({name: e.summary().iloc[0] for name, e in weighted.items()})
 
 # %% [markdown]
-# ### Several emotions: where to draw the line
+# ### Several emotions: which threshold?
 #
 # The sigmoid gives every emotion a probability of its own. Naming those above 0.5 misses emotions that the network is never quite sure of. So each
 # class gets the threshold with the best F1 on the validation split. Nothing is chosen on the test split.
@@ -326,12 +325,15 @@ for explanation in explain.cases(classifier, data.test, method="integrated-gradi
     display(explanation)
 
 # %% [markdown]
-# A text with several emotions needs more than one explanation. Here is the same text, seen from each of its two true emotions.
+# A text with two emotions needs an explanation for each. The text below is the first of the test split of which both emotions are
+# named; it is shown twice, about one emotion and about the other.
 
 # %%
-text, labels = next((t, y) for t, y in zip(several.test.inputs, several.test.labels) if len(y) > 1)
-for label in labels[:2]:
-    display(tagger.explain(text, method="integrated-gradients", target=label))
+pairs = [i for i, labels in enumerate(several.test.labels) if len(labels) > 1]
+named = tagger.predict(several.test.inputs)
+first = next((i for i in pairs if set(named[i]) == set(several.test.labels[i])), pairs[0])
+for label in several.test.labels[first][:2]:
+    display(tagger.explain(several.test.inputs[first], method="integrated-gradients", target=label))
 
 # %% [markdown]
 # ## Save and load
@@ -380,13 +382,15 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# An accuracy hides most of what matters with several classes. Class weights add no knowledge: on the long tail they move recall from the commonest class to
-# the rarer ones, and whether that is wanted is a question about the use and not about the network. With several labels the threshold decides as much as the
-# network does, and 0.5 is rarely the right one. The probabilities of this network come close to the truth by themselves, so that temperature scaling changes
-# little; a network that is trained longer, until it knows its training examples by heart, is far too sure of itself, and there it repairs most of it.
+# An accuracy hides most of what matters with several classes. Class weights add no knowledge: on the long tail they move recall
+# from the commonest class to the rarer ones, and whether that is wanted is a question about the use and not about the network.
+# With several labels the threshold decides as much as the network does, and 0.5 is rarely the right one; at thresholds of its
+# own the linear model is as good as the network here. The probabilities of this network come close to the truth by themselves,
+# so that temperature scaling changes little; a network that is trained longer, until it knows its training examples by heart,
+# is far too sure of itself, and there it repairs most of it.
 #
-# The stand-in for several labels queues emotions instead of blending them, and the long tail was cut on purpose. How much weights and thresholds buy on real data
-# has to be seen there, with `dataset` set to `emotions` or `goemotions`.
+# The stand-in for several labels places emotions side by side instead of blending them, and the long tail was cut on purpose.
+# How much weights and thresholds buy on real data has to be seen there, with `dataset` set to `emotions` or `goemotions`.
 #
 # ### On real data
 #

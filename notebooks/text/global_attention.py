@@ -227,9 +227,9 @@ curves = explain.deletion_curves(classifier, texts, methods=methods, most=5, see
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 for i, (value, low, high) in enumerate(shares.values()):
     left.barh(i, 100 * value, color=(plots.BLUE, plots.ORANGE)[i % 2], xerr=[[100 * (value - low)], [100 * (high - value)]], capsize=3)
-    left.text(4, i, f"{value:.0%}", va="center", color="white" if i % 2 == 0 else "black")
+    left.text(4, i, f"{100 * value:.0f} %", va="center", color="white" if i % 2 == 0 else "black")
 left.set_yticks(range(len(shares)), list(shares))
-left.set(title="Planted key word: has it the largest weight?", xlabel="texts (%), 95 % interval", xlim=(0, 104), ylim=(len(shares) - 0.5, -0.5))
+left.set(title="Planted key word: does it get the largest weight?", xlabel="texts (%), 95 % interval", xlim=(0, 104), ylim=(len(shares) - 0.5, -0.5))
 for (name, curve), colour, style in zip(curves.items(), (plots.BLUE, plots.ORANGE, "0.5"), ("o-", "s-", "^--")):
     right.plot(curve.index, curve, style, color=colour, label=f"ranked by {name}" if name != "random" else "at random")
 right.set(title="Real sentences: what is left of the answer?", xlabel="words taken away", ylabel="mean probability of the answer", ylim=(0, 1))
@@ -279,9 +279,9 @@ emorec.reporting.publish(
 # holds its own, and [attention_comparison](attention_comparison.ipynb) asks the question for every encoder.
 #
 # The weights say something about the answer: without the three heaviest words most of it is gone, while three random words
-# cost little. They are still not a proof. Above a recurrent encoder the state of a word has already heard of its neighbours,
+# cost little. They are still not a proof. Above a recurrent encoder the state of a word already contains its neighbours,
 # so attention can take the decision from any of them: in the planted task it answers every text correctly and puts its
-# largest weight on the deciding word in only a part of the texts. Integrated gradients found that word in every text. Where an
+# largest weight on the deciding word in only a fifth of the texts. Integrated gradients point at that word in every text. Where an
 # explanation matters, use them, and treat the weights as a description of the network and not of the sentence.
 #
 # <!-- results: polarity -->
@@ -309,7 +309,7 @@ emorec.reporting.publish(
 #    (a negation, for instance). The two curves move closer together: there each weight belongs to one word alone.</details>
 # 2. Why does the curve of the words taken away at random fall at all, and why so slowly?
 #    <details><summary>Solution</summary>One of five random words is sometimes the deciding one. But most words of a sentence
-#    matter little for its emotion, so that most random draws leave the answer as it is.</details>
+#    matter little for its emotion, so that most random choices leave the answer as it is.</details>
 # 3. A colleague permutes the attention weights of a trained network and finds that half of the answers stay the same. She
 #    concludes that attention means nothing. Compute the same with `explain.permuted_attention(classifier, texts)` and
 #    discuss the conclusion.

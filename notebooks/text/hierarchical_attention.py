@@ -71,7 +71,7 @@ def documents(split, n):
     neutral = [t for t, label in single if label == "neutral"]
     moved = [(t, label) for t, label in single if label in ("happiness", "sadness")]
     for i in range(n):
-        text, label = moved[i * max(1, len(moved) // n) % len(moved)]  # few documents take of all kinds
+        text, label = moved[i * max(1, len(moved) // n) % len(moved)]  # also few documents are of all kinds
         place, sentences = int(rng.integers(5)), list(rng.choice(neutral, 4, replace=False))
         rows.append((" ".join(sentences[:place] + [text] + sentences[place:]), label, place))
     return [list(column) for column in zip(*rows)]
@@ -83,7 +83,7 @@ def documents(split, n):
 # %%
 sentences = emorec.datasets.load("sample-sentences")
 sizes = {"train": 60, "validation": 40, "test": 40} if fast else {"train": 1200, "validation": 150, "test": 170}
-made = {part: documents(getattr(sentences, part), n) for part, n in sizes.items()}
+made = {split: documents(getattr(sentences, split), n) for split, n in sizes.items()}
 texts, feelings, places = made["test"]
 print(f"{feelings[0]}, sentence {places[0] + 1}: {texts[0]}")
 
@@ -168,7 +168,7 @@ network = attention_outputs(finder.model_)
 ids = finder.encoding_.encode(texts[:1])
 wider = np.pad(np.insert(ids, 1, 0, axis=1), [(0, 0), (0, 3), (0, 10)])
 (plain, *_), (padded, *_) = ([np.asarray(x)[0] for x in network(grid)] for grid in (ids, wider))
-print(f"grids {ids.shape[1:]} and {wider.shape[1:]}: the scores differ by {np.abs(plain - padded).max():.1e} at most")
+print(f"grids {ids.shape[1:]} and {wider.shape[1:]}: the scores differ by {np.abs(plain - padded).max():.6f} at most")
 
 # %% [markdown]
 # ## Evaluate
@@ -223,7 +223,7 @@ cost = metrics.mean_interval(mean[True] - mean[False])
 print(f"the heaviest sentence costs {100 * cost.value:.0f} points of probability more than another [{100 * cost.low:.0f}, {100 * cost.high:.0f}]")
 
 # %% [markdown]
-# The main figure shows both checks. On the left, the mean weight of each sentence, by the place of the one with the feeling: a bright
+# The main figure shows both checks. On the left stands the mean weight of each sentence, by the place of the one with the feeling: a bright
 # diagonal means that attention goes where the feeling is. On the right each point is a sentence.
 
 # %%
@@ -257,7 +257,7 @@ plots.accuracies(evaluations, title=f"{data.name}: {len(data.test)} test reviews
 # %% [markdown]
 # ## Explain
 #
-# Three documents, chosen by rule, with their true label. A row is a sentence; the bar is its weight in the document, and the stronger
+# Three documents, chosen by rule, are shown with their true label. A row is a sentence; the bar is its weight in the document, and the stronger
 # the colour of a word, the more it weighed within its sentence.
 
 # %%
@@ -308,7 +308,7 @@ emorec.reporting.publish(
 #
 # On the bundled reviews no network can be distinguished from another or from a linear model: 224 reviews teach too little, and 48 test reviews leave an interval of
 # about thirteen points to either side. On real data, whole film reviews, attention gains two and a half points over none; over words and then sentences it
-# gains no more than over all words at once, and a linear model on word pairs is as good as either:
+# gains no more than over all words at once, and a linear model on word pairs is a little better than either:
 #
 # <!-- results: hierarchical -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | runs |

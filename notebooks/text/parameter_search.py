@@ -17,8 +17,8 @@
 # <!-- launch -->
 #
 # How many words should the vocabulary hold? How long may a text be? Which optimiser, which learning rate, how many units? Every
-# network has a dozen such settings, and most published ones were chosen by trying. Trying is fine. What goes wrong is *where* the
-# trials are scored: whoever chooses by the test set reports the luckiest trial and calls it the best setting.
+# network has a dozen such settings, and most published ones were chosen by trying. There is nothing wrong with that, as long as
+# the trials are scored in the right place: whoever chooses by the test set reports the luckiest trial and calls it the best setting.
 #
 # This notebook searches in two ways, a grid and a random sample, with scikit-learn's tools, on training and validation data alone.
 # It opens the test split once, for the setting that was chosen. Then it measures how much a search deceives itself.
@@ -166,7 +166,7 @@ folds = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
 search = GridSearchCV(classifier, grid, cv=folds, refit=False, error_score="raise")
 search.fit(texts, labels, groups=[normalise(t) for t in texts], progress=None)
 chosen = dict(search.best_params_)
-print("best on the folds:", chosen, f"{100 * search.best_score_:.1f} %")
+print("best on the folds:", ", ".join(f"{name} {value}" for name, value in chosen.items()), f"({100 * search.best_score_:.1f} %)")
 
 # %% [markdown]
 # The picture shows the mean over the folds, with the standard deviation between them. Two things are worth looking for. If the best
@@ -251,7 +251,7 @@ evaluation = evaluations["chosen setting"]
 plots.accuracies(evaluations, title=f"{data.name}: {len(data.test)} test examples");
 
 # %% [markdown]
-# What the chosen classifier takes for what: a row is a true class, a column an answer.
+# The confusion matrix shows what the chosen classifier takes for what: a row is a true class, a column an answer.
 
 # %%
 plots.confusion(evaluation);
@@ -265,8 +265,8 @@ plots.confusion(evaluation);
 # $$\mathbb{E}\max = \frac{1}{n}\sum_{x=0}^{n-1} \bigl(1 - F(x)^k\bigr),$$
 #
 # where $F(x)$ is the probability that one setting is right on at most $x$ of the $n$ examples (the binomial distribution function).
-# That is more than $p$, although no setting is better than another. The figure, the main one of this notebook, shows by how much:
-# on a few hundred examples, trying a hundred settings makes up several points out of nothing.
+# That is more than $p$, although no setting is better than another. The figure, the main one of this notebook, shows by how much for $p = 0.6$:
+# on a few hundred examples, trying a hundred settings seems to gain several points.
 
 # %%
 from scipy.stats import binom
@@ -320,7 +320,7 @@ for explanation in explain.cases(classifier, data.test):
 work = emorec.reporting.work_folder()
 classifier.save(work / "parameter_search.emorec")
 same = emorec.TextClassifier.load(work / "parameter_search.emorec")
-print({name: same.get_params()[name] for name in [*grid, *space]})
+print(", ".join(f"{name} {same.get_params()[name]}" for name in [*grid, *space]))
 print(f"largest change of a probability: {abs(same.predict_proba(texts[:50]) - classifier.predict_proba(texts[:50])).max()}")
 
 # %% [markdown]
@@ -351,10 +351,11 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# A search ends with *a* good setting, and its score is too good. Optimiser and learning rate must be searched together, since the rate that suits one ruins
-# another, and a best value at the border of the grid says that the grid was too small. In the random search the best settings have GloVe's vectors, well above
-# the classifier's own settings; the intervals of the two best overlap, so that another split could have chosen the other one. The cut halves
-# say what choosing cost: the trial that wins on one half loses a part of its lead on the other. With more trials and fewer examples that part grows, as the
+# A search ends with *a* good setting, and its score is too good. Optimiser and learning rate must be searched together, since
+# the rate that suits one ruins another, and a best value at the border of the grid says that the grid was too small. In the
+# random search the two best settings start from GloVe's vectors and are well above the classifier's own settings; the intervals
+# of the two best overlap, so that another split could have chosen the other one. The cut halves say what choosing cost: the
+# trial that wins on one half loses some of its lead on the other. With more trials and fewer examples it loses more, as the
 # figure shows, and in a paper that tunes on its test set it stays in the table.
 #
 # Which setting is best for this data is not answered. For that the validation split would have to be several times as large, or every trial repeated over
@@ -375,6 +376,6 @@ emorec.reporting.publish(
 # ### Where to go on
 #
 # [attention_comparison](attention_comparison.ipynb) compares networks over folds and seeds, [recurrent_and_convolutional](recurrent_and_convolutional.ipynb) shows how large a
-# difference must be, and `docs/performance.md` how to spread a search over several machines. Classifiers are described in
+# difference must be, and [the page on performance](../../docs/performance.md) how to spread a search over several machines. Classifiers are described in
 # [emorec.text](../../docs/api/text.md).
 

@@ -294,11 +294,13 @@ print(f"largest change of a probability: {change}")
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Now it is your turn: write a sentence of your own and run this one cell. All networks answer; how far they disagree says how
-# seriously to take any one of them.
+# Now it is your turn: write a sentence of your own and run this one cell. The first line is the answer of `text-emotion`, a model
+# that comes along. All networks answer below; how far they disagree says how seriously to take any one of them. The plain recurrent
+# network reads only a third of the test sentences correctly, and with another seed it misses this sentence, too.
 
 # %% tags=["user-input"]
 test_sentence = "There was hair in the soup and something slimy at the bottom of the glass."
+print("text-emotion:", emorec.load("text-emotion").predict([test_sentence])[0])
 shown = pd.DataFrame({name: c.predict_proba([test_sentence])[0] for name, c in best.items()}, index=list(data.label_set)).T
 shown.style.format("{:.0%}").highlight_max(axis=1, props="font-weight:bold;background:rgba(230,159,0,0.4)")
 

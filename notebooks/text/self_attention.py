@@ -40,8 +40,8 @@ import emorec; emorec.about(install=True)
 # ## Parameters
 #
 # Change a value, then run everything again. With the encoder `none` attention works on the word vectors themselves, so that
-# a weight belongs to a word and to nothing else. Above a recurrent encoder it belongs to a state that has already heard
-# of the neighbours.
+# a weight belongs to a word and to nothing else. Above a recurrent encoder it belongs to a state that already contains
+# the neighbours.
 
 # %% tags=["parameters"]
 dataset = "sample-sentences"  # @param ["sample-sentences", "movie-polarity", "movie-subjectivity", "emotions"]
@@ -96,7 +96,7 @@ def negated(n, seed):
 practice, exam = negated(800, seed), negated(200, seed + 1)
 
 # %% [markdown]
-# The first four of the new texts, on which both networks will be tried:
+# Both networks will be tried on new texts of this kind, of which these are the first four.
 
 # %%
 for text, label in list(zip(*exam))[:4]:
@@ -121,7 +121,7 @@ plots.lengths([len(tokenise(t)) for t in data.train.inputs], ax=right);
 # ## Model
 #
 # From its vector $h_i$ each word $i$ makes three others: a *query* $q_i = W_q h_i$, what it looks for; a *key*
-# $k_i = W_k h_i$, by which it is found; and a *value* $v_i = W_v h_i$, what it hands over. The matrices $W_q$, $W_k$, $W_v$
+# $k_i = W_k h_i$, by which the other words recognise it; and a *value* $v_i = W_v h_i$, what it hands over. The matrices $W_q$, $W_k$, $W_v$
 # and $W_o$ are learned. With $d$ the length of a query,
 #
 # $$e_{ij} = \frac{q_i^\top k_j}{\sqrt d}, \qquad a_{ij} = \frac{\exp e_{ij}}{\sum_{s=1}^{T} \exp e_{is}}, \qquad
@@ -234,7 +234,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constraine
 for i, score in enumerate(scores.values()):
     low, high = metrics.wilson_interval(round(score * len(exam[0])), len(exam[0]))
     left.bar(i, 100 * score, color=(plots.SKY, plots.BLUE)[i], yerr=[[100 * (score - low)], [100 * (high - score)]], capsize=4, width=0.6)
-    left.text(i, 5, f"{score:.0%}", ha="center", fontsize=13, color=("black", "white")[i])
+    left.text(i, 5, f"{100 * score:.0f} %", ha="center", fontsize=13, color=("black", "white")[i])
 left.axhline(50, color="0.4", ls="--", lw=1)
 left.set_xticks(range(len(scores)), list(scores))
 left.set(title="Negation: new texts read right", ylabel="texts (%); dashed: guessing", ylim=(0, 104))
@@ -242,8 +242,8 @@ left.spines[["top", "right"]].set_visible(False)
 plots.attention_matrix(explanation.tokens, explanation.matrix, title=f"“{sentence}”: {explanation.label}", ax=right);
 
 # %% [markdown]
-# The look at *not* can be checked over all new texts that hold it: how much more weight does the adjective give to *not* than
-# to an equal share?
+# The look at *not* can be checked over all new texts that hold it: how many times the equal weight does the adjective put on
+# *not*? These texts have ten words, so that 10.0 means all of its weight.
 
 # %%
 ratios = []
@@ -257,7 +257,7 @@ for good, name in ((True, "praise"), (False, "blame")):
 # %% [markdown]
 # ### Sentences of the sample
 #
-# Three test sentences, chosen by rule, with their true label. The weight of a word is here the length of what it brings
+# The three test sentences are chosen by rule and shown with their true label. The weight of a word is here the length of what it brings
 # into the new vectors, the attention it receives times the value it hands over (Kobayashi et al., 2020): a word that
 # everybody looks at and that hands over nothing changes nothing.
 
@@ -269,7 +269,7 @@ for explanation in explain.cases(one, data.test, longest=20):
     display(explanation)
 
 # %% [markdown]
-# The map of the first of them. A coloured column is a word that many words look at.
+# This is the map of the first of them. A coloured column is a word that many words look at.
 
 # %%
 explanation = explain.cases(one, data.test, longest=14)[0]
@@ -286,7 +286,7 @@ plots.attention_matrix(explanation.tokens, explanation.matrix, title=f"{explanat
 text = next(t for t in data.test.inputs if len(tokenise(t)) > 8)
 shuffled = " ".join(np.random.default_rng(seed).permutation(one.tokenise(text)))
 print(f"{text}\n{shuffled}")
-print(f"largest change of a probability: {np.abs(one.predict_proba([text]) - one.predict_proba([shuffled])).max():.1e}")
+print(f"largest change of a probability: {np.abs(one.predict_proba([text]) - one.predict_proba([shuffled])).max():.6f}")
 
 # %% [markdown]
 # ## Save and load
@@ -343,7 +343,7 @@ emorec.reporting.publish(
 #    negated. Only the row of the adjective itself knows whether there is a <i>not</i>.</details>
 # 3. Train the network with one head on the negation task with only 100 texts (`negated(100, seed)`). What happens, and why is the
 #    average of words not affected?
-#    <details><summary>Solution</summary>Below some hundred texts the rule is not found reliably, and the score falls towards
+#    <details><summary>Solution</summary>Below some hundred texts the rule is not learned reliably, and the score falls towards
 #    50 %. The average cannot express the rule, so no number of texts helps it or harms it.</details>
 #
 # ### Where to go on

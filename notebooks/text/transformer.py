@@ -47,7 +47,7 @@ import emorec; emorec.about(install=True)
 dataset = "sample-sentences"  # @param ["sample-sentences", "emotions", "isear", "meld"]
 pretrained = "text-emotion"  # @param ["text-emotion", "minilm"]
 pooling = "global"  # @param ["global", "none", "uniform", "self", "structured"]
-lessons = 320  # @param {type:"integer"}
+sentences = 320  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}
 fast = False  # @param {type:"boolean"}
 
@@ -86,13 +86,13 @@ for text, label, _ in list(zip(*exam))[:4]:
     print(f"{label}: {text}")
 
 # %% [markdown]
-# The second part uses the sentences of the sample, with one of seven emotions each. Their test split was held back when the
+# The second half of the notebook uses the sentences of the sample, with one of seven emotions each. Their test split was held back when the
 # models that come along were trained; their training split was among the training data of `text-emotion`.
 
 # %%
 data = emorec.datasets.load(dataset)
 if fast:
-    data, lessons = data.smaller(120), 40
+    data, sentences = data.smaller(120), 40
 print(data)
 
 # %% [markdown]
@@ -112,8 +112,8 @@ pd.DataFrame({"word": words, "pieces": pieces}).style.hide()
 # %% [markdown]
 # ## Model
 #
-# A layer of a transformer has two parts. In self-attention every piece looks at every other piece and takes over a weighted
-# mean of what they hold; then a small network of two layers changes each piece by itself. Each part adds its result to
+# A layer of a transformer works in two steps. In self-attention every piece looks at every other piece and takes over a weighted
+# mean of what they hold; then a small network of two layers changes each piece by itself. Each step adds its result to
 # what it received. With $X$ the matrix whose rows are the pieces, $\mathrm{LN}$ the scaling of each row to mean 0 and
 # variance 1, and $W_1$, $W_2$ learned matrices,
 #
@@ -155,7 +155,7 @@ for name, start in starts.items():
 # above it. That takes less than a minute on one core.
 
 # %%
-few = data.train.sample(lessons, seed)
+few = data.train.sample(sentences, seed)
 classifier = emorec.TextClassifier("transformer", pooling, pretrained=pretrained, epochs=1, batch_size=16, dropout=0.1, seed=seed)
 classifier.fit(few, validation=data.validation.sample(100), label_set=data.label_set, progress=None)
 print(f"{len(few)} sentences in {classifier.history_.seconds:.0f} s")
@@ -212,7 +212,7 @@ plots.accuracies(evaluations, title=f"{data.name}: {len(data.test)} test example
 # ### Does attention pooling add to a transformer?
 #
 # One training cannot answer this. The experiment `pooling` fine-tunes MiniLM under four poolings, on five folds of film reviews
-# and with three seeds on tweets. Its records lie in the project's folder, and the installed package does not hold them.
+# and with three seeds on tweets.
 
 # %%
 from IPython.display import Markdown
@@ -222,14 +222,14 @@ try:
 
     records = load_results("pooling")
     table = study.answer(records) if records else None
-except (ImportError, emorec.errors.BadInput):  # the installed package, or too few folds yet
+except (ImportError, emorec.errors.BadInput):  # the installed package, which holds no records
     table = None
-Markdown(table or "The records of the experiment `pooling` are not here yet, so its table is left out.")
+Markdown(table or "The table is left out: the records of the experiment `pooling` lie in the project's folder, which is not at hand.")
 
 # %% [markdown]
 # ## Explain
 #
-# Three test sentences, chosen by rule, with their true label. The weights of the pieces of a word are added up. They belong to
+# Three test sentences, chosen by rule, are shown with their true label. The weights of the pieces of a word are added up. They belong to
 # the pooling above six layers that have mixed all words already, so they say less about single words than integrated
 # gradients, which are shown below for the last of the three.
 
@@ -278,11 +278,12 @@ emorec.reporting.publish(
 # %% [markdown]
 # ### What was learnt
 #
-# Pretraining buys knowledge that the task does not contain. The two networks that start from nothing learn six adjectives and guess at the others, the
-# transformer no less than the recurrent network: its layers of attention are no knowledge. GloVe's vectors carry the meaning of words over to new ones, and
-# with them even a small recurrent network reads nearly all of the new verdicts. So does the pretrained transformer. On verdicts this short the two cannot be
-# distinguished, and the transformer has seven hundred times as many weights; what it has beyond word vectors is what whole sentences mean, which a task
-# of six words does not ask for.
+# Pretraining buys knowledge that the task does not contain. The two networks that start from nothing learn six adjectives and
+# guess at the others, the transformer no less than the recurrent network: layers of attention know no words before they are
+# trained. GloVe's vectors carry the meaning of words over to new ones, and with them even a small recurrent network reads
+# nearly all of the new verdicts. So does the pretrained transformer. On verdicts this short the two cannot be distinguished,
+# and the transformer has seven hundred times as many weights; what it has beyond word vectors is what whole sentences mean,
+# which a task of six words does not ask for.
 #
 # On the sentences of the sample, 320 of them and a new pooling bring the network close to the model that it started from, whose last layers had seen
 # many times as many; this is what fine-tuning in a minute can do. The table above, with its folds and seeds, says whether a pooling with attention adds to a

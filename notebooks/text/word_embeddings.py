@@ -18,9 +18,9 @@
 #
 # A network computes with numbers, and a text is made of words, so every word needs numbers of its own: a vector, also
 # called its *embedding*. The vectors can start at random and be learned with the task. They can be replaced by counts
-# (TF-IDF). They can be learned beforehand by guessing words from their neighbours (word2vec), on the same texts, or on
-# billions of words that somebody else has collected (GloVe). This notebook asks what ready-made vectors are worth, and
-# measures it in the currency that matters: how many labelled sentences do they save?
+# (TF-IDF). They can be learned beforehand from the neighbours of each word, on the same texts (word2vec) or on billions of
+# words that somebody else has collected (GloVe). This notebook asks what ready-made vectors are worth, and measures it in
+# labelled sentences: how many of them do the vectors replace?
 
 # %% [markdown]
 # ## Set-up
@@ -199,7 +199,8 @@ for oov in ("zeros", "normal", "subword"):
 #
 # The same small network reads all of them: one hidden layer on each word, the mean over the words, and a score for each
 # class. *Frozen* vectors stay as they are, and only the layers above them learn. *Trainable* vectors change with the task
-# from the first step.
+# from the first step. Nothing else differs between the networks. Training stops when the validation loss has not improved
+# for three epochs, and keeps the weights of the best one.
 
 # %%
 variants = {
@@ -210,15 +211,8 @@ variants = {
     "GloVe, trainable": {"embedding": ready_made},
 }
 
-# %% [markdown]
-# Nothing else differs between them.
-
-# %%
 settings = dict(encoder=encoder, attention="none", embedding_dim=50, units=32, dropout=0.3, learning_rate=5e-3)
 settings |= dict(epochs=epochs, patience=3, seed=seed)
-
-# %% [markdown]
-# Training stops when the validation loss has not improved for three epochs, and keeps the weights of the best one.
 
 # %%
 classifiers = {}
@@ -232,7 +226,7 @@ for name, own in variants.items():
 # ### Fewer sentences
 #
 # The advantage of ready-made vectors should be largest where labelled sentences are few. So both kinds are trained once
-# more on a random part of the training split; the validation split, which decides when to stop, shrinks with it.
+# more on a random share of the training split; the validation split, which decides when to stop, shrinks with it.
 
 # %%
 from emorec.text.tokens import TextNotice
@@ -269,7 +263,7 @@ plots.accuracies(evaluations, title=f"{data.name}: {len(data.test)} test example
 # %%
 answers = {name: classifier.predict(data.test.inputs) for name, classifier in classifiers.items()}
 gains = metrics.gains(data.test.labels, answers, "learned with the task")
-plots.forest(gains, xlabel="accuracy minus that of learned vectors (percentage points)", title="Where the vectors come from");
+plots.forest(gains, digits=1, xlabel="accuracy minus that of learned vectors (points)", title="Where the vectors come from");
 
 # %% [markdown]
 # The main result of this notebook is the next figure: accuracy on the same test split, against the number of labelled
@@ -293,8 +287,9 @@ ax.spines[["top", "right"]].set_visible(False)
 # ## Explain
 #
 # Why do GloVe's vectors help? Before any training they already know which words belong together. The maps show words that
-# people use for each emotion, and some that they use for none, where word2vec and GloVe both have a vector for them. On the
-# right, words of one emotion are mostly neighbours; on the left, only those of disgust and of no emotion are.
+# people use for each emotion, and some that they use for none, where word2vec and GloVe both have a vector for them. In
+# GloVe's map the words of disgust, of fear, of sadness and of no emotion each lie together, while those of anger and happiness
+# still mix. In word2vec's map only the words of disgust and of no emotion do.
 
 # %%
 chosen_words = {
@@ -317,6 +312,7 @@ for ax, (source, title) in zip(axes, (("skip-gram", "word2vec, trained on these 
     vectors = tables[source].loc[[w for w, _ in words]].to_numpy()
     flat = PCA(2, random_state=0).fit_transform(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9))
     plots.word_map([w for w, _ in words], flat, [label for _, label in words], title=title, ax=ax)
+    ax.set(xlabel="first principal component", ylabel="second principal component")
 axes[1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
@@ -389,7 +385,7 @@ emorec.reporting.publish(results, title=f"Accuracy on {data.name} (test), 95 % i
 # 3. Why is a fifth of the *different* words of the test split missing from the training split, when almost every word on the
 #    page is known?
 #    <details><summary>Solution</summary>Most different words are rare (Zipf's law): they occur once or twice in all texts. Each
-#    new text brings some that were never seen, but they make up only a small part of its running words.</details>
+#    new text brings some that were never seen, but they make up only a small share of its running words.</details>
 #
 # ### Where to go on
 #
