@@ -302,8 +302,8 @@ def _notify(name, p, label_set, names, stretches):
     if len(lost):
         start, own = stretches[lost[0]].start, label_set.names[p[lost[0]].argmax()]
         warnings.warn_explicit(
-            f"From {start:.1f} s on, in {len(lost)} of {len(stretches)} stretches, the {name} says a class that not all "
-            f"models know, such as {own!r}: emotion is the best of the others.", ClipNotice, "emorec", 1,
+            f"From {start:.1f} s on, in {len(lost)} of {len(stretches)} stretches, the {name} says a class that not "
+            f"all models know, such as {own!r}: emotion is the best of the others.", ClipNotice, "emorec", 1,
         )  # fmt: skip
 
 
