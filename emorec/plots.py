@@ -389,7 +389,7 @@ def word_map(
         ax.scatter(
             *mine.T, color=COLOURS[k % len(COLOURS)], marker="osD^vPX"[k % 7], s=34, edgecolor="0.3", lw=0.4, label=name
         )
-    ax.margins(0.12, 0.08)
+    ax.margins(0.2, 0.08)  # room for a name beside the outermost points
     ax.set(xticks=[], yticks=[])
     _finish(ax, title)
     ax.figure.draw_without_rendering()  # lays the figure out, so that places become pixels
