@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Which figure stands on a notebook's card, by notebook or by folder; elsewhere the last before the reader's own cell.
 ON_CARD = {
     "datasets": 0, "faces": 1, "faces/attention_cnn": 2, "faces/cnn": 7, "faces/data_augmentation": 3,
-    "faces/detect_and_classify": 0, "multimodal/aligned_sequences": 1, "multimodal/attention_fusion": 1,
+    "faces/detect_and_classify": 0, "multimodal/aligned_sequences": 2, "multimodal/attention_fusion": 1,
     "multimodal/decision_fusion": 2, "multimodal/feature_fusion": 1, "multimodal/missing_modalities": 1,
 }  # fmt: skip
 
