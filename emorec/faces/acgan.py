@@ -1,13 +1,16 @@
 """Faces of a wanted class from an auxiliary-classifier GAN, and whether they help a classifier.
 
-Odena, Olah & Shlens 2017, arXiv:1610.09585: the generator is told a class, the discriminator says whether a picture is
-real and which class it shows. Instead of batch normalisation, which differs between training and use, there is group
-normalisation in the generator and none in the discriminator.
+Odena, Olah & Shlens 2017, arXiv:1610.09585: the generator receives a class, and the discriminator judges whether a
+picture is real and which class it shows. As in DCGAN (Radford et al. 2016, arXiv:1511.06434), the generator enlarges by
+transposed convolutions with batch normalisation, and the discriminator halves the picture by strides of two.
+
+One thing differs from the paper: the discriminator learns the classes of real pictures alone, and that generated ones
+show none (all classes alike). Where it learns the wanted class of generated ones too, both networks soon agree on marks
+that no other network takes for the class.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from emorec import metrics
 from emorec.datasets.base import objects
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-MEMORY = 0.995  # share that the running mean of the generator's weights keeps at a step
+MEMORY = 0.99  # share that the running mean of the generator's weights keeps at a step
+SMOOTHING = 0.1  # of the classes, without which the generator drives their logits ever further
 
 
 class ACGAN:
@@ -35,7 +40,7 @@ class ACGAN:
         size: Edge of the pictures, a multiple of 8.
         channels: 1 (grey) or 3 (RGB).
         latent: Length of the noise.
-        width: Maps of the finest layers.
+        width: Maps of the finest layer of the generator; the discriminator has twice as many.
         batch_size, learning_rate: Real pictures a step, and the rate of both Adams (beta_1 0.5).
         real: Target for real pictures; below 1 smooths it one-sidedly (Salimans et al. 2016, arXiv:1606.03498, 3.4).
         seed: Of weights, noise and the order of pictures.
@@ -78,8 +83,8 @@ class ACGAN:
             progress: Receives a line per epoch; None is silent.
 
         Returns:
-            self, with ``history``: a dict an epoch of ``discriminator`` and ``generator`` (losses), ``class_real`` and
-            ``class_generated`` (cross-entropies of the class), ``seconds``.
+            self, with ``history``: a dict an epoch of ``discriminator`` and ``generator`` (mean losses), ``class_real``
+            and ``class_generated`` (cross-entropies of the class in 128 pictures at its end), ``seconds``.
         """
         x = self._scaled(images)
         if self.label_set is None:
@@ -125,7 +130,7 @@ class ACGAN:
                 optimizer=keras.optimizers.Adam(self.learning_rate, beta_1=0.5),
                 loss=[
                     keras.losses.BinaryCrossentropy(from_logits=True),
-                    keras.losses.CategoricalCrossentropy(from_logits=True),
+                    keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
                 ],
                 jit_compile=False,
             )
@@ -150,7 +155,7 @@ class ACGAN:
     def _epoch(self, x, y, rng):
         order, classes = rng.permutation(len(x)), y.shape[1]
         size = min(self.batch_size, len(x))
-        sums = np.zeros(4)
+        sums, none = np.zeros(2), np.full((size, classes), 1 / classes, dtype="float32")
         steps = len(x) // size
         for step in range(steps):
             picked = order[step * size : (step + 1) * size]
@@ -159,31 +164,41 @@ class ACGAN:
             origin = np.repeat(np.array([[self.real], [0.0]], dtype="float32"), size, axis=0)
             # Which weights a model trains is looked up at each step on some backends: it is set anew each time.
             self.discriminator.trainable = True
-            judged = _step(self.discriminator, shown, [origin, np.concatenate([y[picked], wanted])])
+            judged = _step(self.discriminator, shown, [origin, np.concatenate([y[picked], none])])
             self.discriminator.trainable = False
-            wanted = np.eye(classes, dtype="float32")[rng.integers(0, classes, 2 * size)]
-            noise = rng.standard_normal((2 * size, self.latent)).astype("float32")
-            fooled = _step(self.chain, [noise, wanted], [np.ones((2 * size, 1), dtype="float32"), wanted])
+            wanted = np.eye(classes, dtype="float32")[rng.integers(0, classes, size)]
+            noise = rng.standard_normal((size, self.latent)).astype("float32")
+            fooled = _step(self.chain, [noise, wanted], [np.ones((size, 1), dtype="float32"), wanted])
             self._follow()
-            sums += judged[0], fooled[0], judged[2], fooled[2]
-        return dict(zip(("discriminator", "generator", "class_real", "class_generated"), (sums / steps).tolist()))
+            sums += judged, fooled
+        some, wanted = order[:128], y[order[:128]]
+        return {
+            "discriminator": sums[0] / steps, "generator": sums[1] / steps,
+            "class_real": self._class_loss(x[some], wanted),
+            "class_generated": self._class_loss(self._draw(wanted, rng), wanted),
+        }  # fmt: skip
+
+    def _class_loss(self, pictures, y):
+        """Cross-entropy of the class that the discriminator sees."""
+        seen = metrics.probabilities(np.asarray(self.discriminator.predict_on_batch(pictures)[1]))
+        return float(-np.log(seen[y == 1].clip(1e-7)).mean())
 
 
 def _step(model, x, y):
-    """Losses of one step: total, origin, class. Keras would go on with the mean of all steps so far."""
+    """The loss of one step. Keras would go on with the mean of all steps so far."""
     model.reset_metrics()
-    return np.asarray(model.train_on_batch(x, y), dtype="float64")[:3]
+    return float(np.asarray(model.train_on_batch(x, y)[0]))
 
 
 def _generator(size, channels, latent, width, classes):
     noise, wanted = keras.Input((latent,), name="noise"), keras.Input((classes,), name="class")
     edge = size // 8
-    x = layers.Dense(edge * edge * 4 * width)(layers.Concatenate()([noise, wanted]))
-    x = layers.Reshape((edge, edge, 4 * width))(x)
+    x = layers.Dense(edge * edge * 8 * width, use_bias=False)(layers.Concatenate()([noise, wanted]))
+    x = layers.Reshape((edge, edge, 8 * width))(x)
     for filters in (4 * width, 2 * width, width):
-        x = layers.UpSampling2D()(layers.ReLU()(layers.GroupNormalization(groups=math.gcd(8, x.shape[-1]))(x)))
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    x = layers.ReLU()(layers.GroupNormalization(groups=math.gcd(8, x.shape[-1]))(x))
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.Conv2DTranspose(filters, 4, 2, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(x)
     return keras.Model([noise, wanted], x, name="generator")
 
@@ -191,7 +206,7 @@ def _generator(size, channels, latent, width, classes):
 def _discriminator(size, channels, width, classes):
     image = keras.Input((size, size, channels), name="image")
     x = image
-    for filters in (width, 2 * width, 4 * width):
+    for filters in (2 * width, 4 * width, 8 * width):
         x = layers.Conv2D(filters, 4, strides=2, padding="same", kernel_initializer="he_normal")(x)
         x = layers.Dropout(0.3)(layers.LeakyReLU(0.2)(x))
     x = layers.Flatten()(x)
