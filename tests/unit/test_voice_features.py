@@ -82,6 +82,20 @@ def test_pitch_follows_a_glide_without_leaps():
     assert np.abs(np.log2(measured[5:-5] / there)).max() < 0.02
 
 
+@pytest.mark.parametrize("breath, off", [(0, 0.01), (8, 0.06)])
+def test_a_breathy_voice_keeps_its_octave(breath, off, monkeypatch):
+    contours, pulses = [], synthesis._pulses
+    monkeypatch.setattr(synthesis, "_pulses", lambda pitch, rng: [contours.append(pitch), pulses(pitch, rng)][1])
+    errors = []
+    for number in range(6):
+        speaker = synthesis.Speaker.from_seed(7, number)
+        samples = synthesis.render(speaker, {"breath": breath}, np.random.default_rng(number)).samples
+        track = features.frames(samples)
+        truth = contours[-1][(track.times * features.RATE).astype(int).clip(0, len(contours[-1]) - 1)]
+        errors.append(np.abs(features.semitones(track.pitch / truth, 1.0))[track.voiced])
+    assert sum(map(len, errors)) > 300 and np.mean(np.concatenate(errors) > 7) < off
+
+
 def test_noise_and_silence_are_not_voiced():
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype("float32")
     assert features.pitch(noise)[1].mean() < 0.3 and not features.frames(noise).voiced.any()
