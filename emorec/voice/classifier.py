@@ -64,7 +64,7 @@ class VoiceClassifier(Classifier):
 
     Example:
         >>> from emorec import datasets
-        >>> data = datasets.load("sample-voices", speakers=6, repeats=2)
+        >>> data = datasets.load("sample-voices", speakers=6, repeats=1)
         >>> classifier = VoiceClassifier().fit(data.train, progress=None)
         >>> classifier.predict_proba(data.test.inputs[:3]).shape
         (3, 7)

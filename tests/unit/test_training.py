@@ -87,6 +87,7 @@ def test_a_cosine_of_a_single_step_is_a_step():
     assert any((a != b).any() for a, b in zip(before, net.get_weights()))
 
 
+@pytest.mark.slow
 def test_every_optimizer_learns_its_own_way_and_decays_weights():
     rates = {"adam": 0.01, "sgd": 0.1, "rmsprop": 0.01}
     losses = {}
