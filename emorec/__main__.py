@@ -1,18 +1,19 @@
 """python -m emorec score | models | data | run"""
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from emorec.errors import BadInput
+from emorec.errors import BadInput, EmorecError
 from emorec.types import Strings
 
 
 def command_line(prog: str, description: str, adders: Sequence[Callable], arguments: Strings | None = None) -> int:
-    """Parses and carries out a command; errors of this package become one line and exit status 2.
+    """Parses and carries out a command; errors of this package and of the system become one line and exit status 2.
 
     Args:
         prog, description: Of the help text.
@@ -20,26 +21,37 @@ def command_line(prog: str, description: str, adders: Sequence[Callable], argume
         arguments: List of str; None takes those of the process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # texts and names that a terminal's encoding lacks are shown as escapes
+            stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog=prog, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in adders:
         add(subparsers)
     options = parser.parse_args(arguments)
-    from emorec.errors import EmorecError
-
     try:
         status = options.run(options)
         sys.stdout.flush()
         return status
-    except EmorecError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
+    except (EmorecError, OSError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _close_output()  # what is left for a full disk would fail once more
+        return 2
     except KeyboardInterrupt:
-        print("stopped; run the same command again to go on.", file=sys.stderr)
-        return 130
+        return _stopped()
+
+
+def _stopped():
+    print("stopped; run the same command again to go on.", file=sys.stderr)
+    return 130
+
+
+def _close_output():
+    with contextlib.suppress(OSError, ValueError):  # a test's output has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _add_run(subparsers):
@@ -64,8 +76,11 @@ def _without_checkout(options):
 
 
 def main(arguments: Strings | None = None) -> int:
-    from emorec import scoring
-    from emorec.datasets import commands
+    try:
+        from emorec import scoring
+        from emorec.datasets import commands
+    except KeyboardInterrupt:
+        return _stopped()
 
     adders = (scoring.add_parsers, commands.add_parser, _add_run)
     return command_line("python -m emorec", "Emotion recognition: score, models, data, notebooks.", adders, arguments)

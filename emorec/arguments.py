@@ -6,6 +6,7 @@ import errno
 import functools
 import inspect
 import numbers
+import os
 import types
 import typing
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from emorec.errors import BadInput, EmorecError
+from emorec import types as aliases
+from emorec.errors import BadInput, EmorecError, FileRefused, OutOfMemory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +24,7 @@ R = TypeVar("R")
 _LIBRARIES = {"builtins", "numpy", "pandas", "scipy", "cv2", "keras", "tensorflow", "jax", "torch", "sklearn", "PIL",
               "matplotlib", "statsmodels", "zoneinfo"}  # fmt: skip
 _OURS = (NameError, ImportError, AssertionError, SyntaxError, NotImplementedError)  # of no argument
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHOWN = 100  # entries of a list that are compared with what they must be
 
 
@@ -48,9 +51,21 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
-                raise  # of the system, which names the file
+                if error.errno in _FULL:
+                    raise FileRefused(
+                        f"{function.__qualname__}: nothing more can be written ({error.strerror}): make room; data lie "
+                        "below EMOREC_DATA, temporary files below TMPDIR, and either may be set to another disk."
+                    ) from error
+                if error.filename is None or isinstance(error, FileNotFoundError):
+                    raise
+                raise FileRefused(
+                    f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}): look at its rights, or copy it "
+                    "to another place."
+                ) from error
             if type(error).__module__.partition(".")[0] not in _LIBRARIES:
                 raise
+            if ends_memory(error):
+                raise OutOfMemory(_too_large(function, error)) from error
             try:
                 values = inspect.signature(function).bind(*args, **kwargs).arguments
             except TypeError:  # an argument too many or too few: Python names it
@@ -60,8 +75,26 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def ends_memory(error: Exception) -> bool:
+    """Whether an error says, in the words of whichever library, that memory has come to its end.
+
+    Example:
+        >>> ends_memory(MemoryError()), ends_memory(ValueError("no number"))
+        (True, False)
+    """
+    kinds = ("ResourceExhaustedError", "OutOfMemoryError")  # of TensorFlow and of torch; the third one is XLA's
+    return isinstance(error, MemoryError) or type(error).__name__ in kinds or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _too_large(function, error):
+    return (
+        f"{function.__qualname__}: there is not enough memory ({type(error).__name__}: {str(error)[:120]}). Hand over "
+        "fewer or smaller inputs at once, or make the network smaller: units, layers, width, embedding_dim, size."
+    )
+
+
 def check_settings(estimator: Any) -> None:
-    """`BadInput` where a setting that has to be a number, or True or False, is something else.
+    """`BadInput` where a setting is of another kind than its annotation; names have checks of their own.
 
     Example:
         >>> import emorec
@@ -72,16 +105,16 @@ def check_settings(estimator: Any) -> None:
     """
     made = type(estimator).__init__
     for name in inspect.signature(made).parameters:
-        kind, value = _kind(made, name), getattr(estimator, name, None)
-        plain = set(typing.get_args(kind) or (kind,)) <= {bool, int, float, type(None)}
-        if plain and value is not None and not fits(value, kind):
+        kind, value = annotation(made, name), getattr(estimator, name, None)
+        kinds = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+        if str not in kinds and not fits(value, kind):
             raise BadInput(f"{type(estimator).__name__}: {name} must be {words(kind)}; received {_short(value)}.")
 
 
 def _refusal(function, values, error):
     name = function.__qualname__.removesuffix(".__init__").removesuffix(".__post_init__")
     for argument, value in values.items():
-        kind = _kind(function, argument)
+        kind = annotation(function, argument)
         if argument != "self" and not fits(value, kind):
             return f"{name}: {argument} must be {words(kind)}; received {_short(value)}."
     called = ", ".join(f"{k}={_short(v)}" for k, v in values.items() if k != "self")
@@ -96,8 +129,13 @@ def _short(value):
     return f"{value!r:.60}"
 
 
-def _kind(function, argument):
-    """The annotation of an argument, where it is a string what that names."""
+def annotation(function: Callable, argument: str) -> Any:
+    """The annotation of an argument, where it is a string what that names; Any where there is none.
+
+    Example:
+        >>> annotation(words, "kind")
+        typing.Any
+    """
     kind = inspect.get_annotations(function).get(argument, Any)
     return eval(kind, {}, _Names(inspect.unwrap(function).__globals__)) if isinstance(kind, str) else kind  # own source
 
@@ -114,7 +152,7 @@ class _Unknown(type):
 
 class _Names(dict):
     def __missing__(self, name):
-        return getattr(builtins, name, None) or _Unknown(name, (), {})
+        return getattr(builtins, name, None) or getattr(aliases, name, None) or _Unknown(name, (), {})
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -168,7 +206,8 @@ def _collection(value, kind, inner):
 
 def _numeric(value):
     try:
-        return np.asarray(value).dtype.kind in "biuf"
+        array = np.asarray(value)
+        return array.ndim > 0 and array.dtype.kind in "biuf"
     except (ValueError, TypeError):  # a ragged list
         return False
 

@@ -16,8 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from emorec.errors import DataCorrupt, EmorecError
-from emorec.files import replacing
+from emorec.errors import DataCorrupt, NotWritten
+from emorec.files import named, replacing
 from emorec.version import __version__
 
 SUFFIX = ".checkpoint"
@@ -90,7 +90,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path | None, model: keras.Model) -> None:
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else named(folder, "checkpoint")
         self.model = model
         self.fingerprint = ""
         self._arrays: list | None = None
@@ -173,7 +173,7 @@ class Checkpoint:
         """Writes the state after an epoch; that of the epoch before stays beside it.
 
         Raises:
-            EmorecError: The file cannot be written: a full disk, say. Nothing that was there is lost.
+            NotWritten: The file cannot be written: a full disk, say. Nothing that was there is lost.
         """
         if self.folder is None:
             return
@@ -205,10 +205,8 @@ class Checkpoint:
         except OSError as error:
             left = [file.name for file in self._own("epoch")]
             kept = f"{left[-1]} is whole and stays" if left else "none was written before"
-            raise EmorecError(
-                f"The checkpoint {self.folder / name} cannot be written ({error.strerror or error}); {kept}. Make "
-                "room, or give another folder, and run the same again: it goes on from there."
-            ) from error
+            kept += ". Make room, or give another folder, and run the same again: it goes on from there."
+            raise NotWritten(f"The checkpoint {self.folder / name}", error.strerror or str(error), kept) from error
 
     def _name(self, kind, epoch):
         return f"{self.fingerprint[:12]}-{kind}-{epoch:05d}{SUFFIX}"

@@ -23,10 +23,10 @@ from emorec.arguments import check_settings, explained
 from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import split_validation
-from emorec.errors import BadInput, DataMissing, EmorecError, LabelMismatch
-from emorec.files import replacing
+from emorec.errors import BadInput, DataMissing, LabelMismatch
+from emorec.files import named, output, replacing, written
 from emorec.labels import LabelSet
-from emorec.types import FilePath, Numbers, Values
+from emorec.types import FilePath, Numbers, Strings, Values
 from emorec.version import __version__
 
 if TYPE_CHECKING:
@@ -96,6 +96,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "model_", None) is not None
+
+    def __getattr__(self, name):
+        """What is learnt is not there yet: the error says so, and is an AttributeError, too."""
+        learnt = name.endswith("_") and not name.startswith("_")
+        if learnt and "model_" not in self.__dict__:
+            raise NotTrained(
+                f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
+            )
+        return self.__getattribute__(name)  # raises what it did
 
     @explained
     def fit(
@@ -226,6 +235,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             weights = np.ones(len(self.label_set_))
             for label, weight in chosen.items():
                 weights[self.label_set_.index(label)] = real_number(f"class_weight[{label!r}]", weight, 0, 1e6)
+            if not weights.any():
+                raise BadInput(f"class_weight={chosen!r:.80} leaves nothing to learn: give a class more than 0.")
             return weights
         if not isinstance(chosen, str) or chosen != "balanced":
             raise BadInput(
@@ -263,6 +274,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         for name, values in (("inputs", inputs), ("labels", labels)):
             if isinstance(values, (set, frozenset)):
                 raise BadInput(f"The {name} are a set, which has no order: give a list.")
+        if isinstance(labels, (str, bytes, dict)) or getattr(labels, "shape", None) == ():
+            raise BadInput(f"Labels come as a list, one for each input; received {labels!r:.60}.")
         inputs, labels = self._check(inputs), objects(_one_column(labels))
         if len(inputs) != len(labels):
             raise BadInput(f"{len(inputs)} inputs, but {len(labels)} labels.")
@@ -306,10 +319,22 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     @explained
     def answers(self, probabilities: np.ndarray) -> np.ndarray:
-        """What `predict` makes of probabilities (N, C): the most probable of ``classes_``, or tuples of names."""
+        """What `predict` makes of probabilities (N, C): the most probable of ``classes_``, or tuples of names.
+
+        None for a row of NaN, of an input that was skipped.
+        """
+        classes, probabilities = len(self.label_set_), np.asarray(probabilities, dtype="float64")
+        if probabilities.ndim != 2 or probabilities.shape[1] != classes:
+            raise BadInput(f"Probabilities have the shape (N, {classes}); received {probabilities.shape}.")
         if self.label_set_.multi_label:
-            return self.label_set_.decode(probabilities >= self._thresholds())
-        return self.classes_[probabilities.argmax(axis=1)]
+            answers = self.label_set_.decode(probabilities >= self._thresholds())
+        else:
+            answers = self.classes_[probabilities.argmax(axis=1)]
+        skipped = np.isnan(probabilities).any(axis=1)
+        if skipped.any():
+            answers = answers.astype(object)
+            answers[skipped] = None
+        return answers
 
     def _thresholds(self):
         return 0.5 if self.thresholds_ is None else self.thresholds_
@@ -371,7 +396,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             )
 
     @explained
-    def check_labels(self, label_set: Any) -> None:
+    def check_labels(self, label_set: LabelSet | Strings) -> None:
         """Raises `LabelMismatch` where another label set, or another order, is about to be used with this model."""
         self._check_fitted()
         self.label_set_.check_same(label_set)
@@ -417,12 +442,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             BadInput: A folder, an unknown precision, or weights that the precision cannot hold.
+            NotWritten: A full disk, or a folder that may not be written to; a file that was there stays whole.
         """
         self._check_fitted()
         choice("precision", precision, weights.PRECISIONS)
-        path = Path(path)
-        if path.is_dir():
-            raise BadInput(f"{str(path)!r} is a folder: give the name of a file, such as 'model.emorec'.")
+        path = output(path)
         config = {
             "format": FORMAT if precision == "float32" else PACKED_FORMAT,
             "sealed": True,
@@ -435,13 +459,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             "thresholds": None if self.thresholds_ is None else np.asarray(self.thresholds_).tolist(),
             "state": self._state(),
         }
-        try:
+        with written(path):
             self._write(path, config, precision)
-        except OSError as error:  # a full disk, a folder that may not be written to
-            raise EmorecError(
-                f"{path} cannot be written ({error.strerror or error}); what was there stays as it was. Make room, or "
-                "name another place."
-            ) from error
         return path
 
     def _write(self, path, config, precision):
@@ -468,7 +487,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataCorrupt: The file is truncated, or something else.
             BadInput: The file holds a classifier of another class or of a newer format.
         """
-        path = Path(path)
+        path = named(path)
         if not path.is_file():
             raise DataMissing(
                 f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})"
@@ -519,7 +538,11 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
     """
     values = [x.item() if isinstance(x, np.generic) else x for x in labels]
     if values and all(isinstance(x, (tuple, list, set, frozenset)) for x in values):
-        return _classes_of(LabelSet("inferred", tuple(sorted({n for x in values for n in x})), multi_label=True))
+        names = [name for x in values for name in x]
+        if wrong := [name for name in names if not isinstance(name, str)]:
+            kind = type(wrong[0]).__name__
+            raise LabelMismatch(f"Labels of several classes are tuples of names; one holds {wrong[0]!r:.40} ({kind}).")
+        return _classes_of(LabelSet("inferred", tuple(sorted(set(names))), multi_label=True))
     for kind in (str, bool, int, float):
         whole = kind is not float or all(isinstance(x, float) and x.is_integer() for x in values)
         if values and whole and all(type(x) is kind for x in values):

@@ -84,3 +84,44 @@ class DataMissing(EmorecError, FileNotFoundError):
 
     def __reduce__(self):  # joblib workers send errors back by pickle
         return type(self), (self.what, self.looked_in, self.how_to_get, self.instead)
+
+
+class FileRefused(EmorecError, OSError):
+    """A file that the system does not hand over: no right to read it, a loop of links, a damaged disk.
+
+    Example:
+        >>> issubclass(FileRefused, OSError)
+        True
+    """
+
+
+class NotWritten(FileRefused):
+    """A file that cannot be written: a full disk, a folder that may not be written to.
+
+    Args:
+        path: The file.
+        reason: In the system's words.
+        kept: What became of what was there before, and the way out.
+
+    Example:
+        >>> str(NotWritten("a.csv", "No space left on device"))[:50]
+        'a.csv cannot be written (No space left on device);'
+    """
+
+    def __init__(
+        self, path: object, reason: str, kept: str = "what was there stays as it was. Make room, or name another place."
+    ) -> None:
+        super().__init__(f"{path} cannot be written ({reason}); {kept}")
+        self.path, self.reason, self.kept = path, reason, kept
+
+    def __reduce__(self):
+        return type(self), (self.path, self.reason, self.kept)
+
+
+class OutOfMemory(EmorecError, MemoryError):
+    """What does not fit into memory; the message names what makes it smaller.
+
+    Example:
+        >>> issubclass(OutOfMemory, MemoryError)
+        True
+    """

@@ -12,15 +12,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from emorec.checks import whole_number
 from emorec.errors import BadInput, DataMissing
-from emorec.files import replacing
+from emorec.files import output, replacing, write_text, written
 
 FORMATS = (".tflite", ".onnx")
 
 
 def export(classifier: Any, path: str | os.PathLike, length: int | None = None) -> Path:
     """Writes a classifier's network to ``.tflite`` or ``.onnx``; `Classifier.export` says more."""
-    path = Path(os.path.expanduser(path))
+    path = output(path)
     if path.suffix not in FORMATS:
         raise BadInput(f"A network is exported as .tflite or .onnx; received {path.name!r}.")
     if keras.backend.backend() != "tensorflow":
@@ -28,10 +29,9 @@ def export(classifier: Any, path: str | os.PathLike, length: int | None = None) 
     network = probabilities(classifier.model_, classifier.label_set_.multi_label, classifier.temperature_)
     network = fixed(network, length)
     data = _tflite(network) if path.suffix == ".tflite" else _onnx(network)
-    with replacing(path) as file:
+    with written(path), replacing(path) as file:
         file.write_bytes(data)
-    with replacing(path.with_suffix(".labels.txt")) as file:
-        file.write_text("".join(f"{name}\n" for name in classifier.label_set_), encoding="utf-8")
+    write_text(path.with_suffix(".labels.txt"), "".join(f"{name}\n" for name in classifier.label_set_))
     return path
 
 
@@ -48,6 +48,8 @@ def fixed(network: keras.Model, length: int | None = None) -> keras.Model:
         raise BadInput(f"Networks of one input are exported; this one has {[x.name for x in network.inputs]}.")
     (tensor,) = network.inputs
     shape = [1, *tensor.shape[1:]]
+    if length is not None:
+        length = whole_number("length", length, 1, 100_000)
     if None in shape[1:] and length is None:
         raise BadInput("This network takes texts of any length, and an exported one takes a fixed one: length=40, say.")
     shape = [length if n is None else n for n in shape]

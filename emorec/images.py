@@ -71,7 +71,18 @@ def channels_last(images: np.ndarray) -> np.ndarray:
     return images
 
 
+def native(array: np.ndarray) -> np.ndarray:
+    """The same numbers in the byte order of this machine: those of files are often of the other one.
+
+    Example:
+        >>> native(np.array([1, 2], ">u2")).dtype == np.uint16
+        True
+    """
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
 def _as_bytes(image):
+    image = native(image)
     if image.dtype == np.uint8:
         return image
     if image.dtype == np.uint16 and image.size and image.max() <= 255:  # 8 bits in a type of 16: else it were black

@@ -12,10 +12,11 @@ import os
 import sys
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.files import write_text
+from emorec.files import named, output, replacing, write_text, written
 from emorec.text.tokens import tokenise
 from emorec.types import FilePath
 
@@ -62,7 +63,21 @@ def _models(options):
 
 def _score(options):
     kind = _kind(options.inputs)
+    if options.out is not None:
+        _check_target(options.out, options.inputs)
     return {"text": _sentences, "table": _table, "face": _faces, "voice": _sounds, "film": _film}[kind](options)
+
+
+def _check_target(path, inputs):
+    """Before the work, since what cannot be written at its end were lost."""
+    target = output(path, "--out")
+    if target.suffix.lower() not in TABLES:
+        raise BadInput(f"--out {path!r}: answers are written as a .csv or .tsv file.")
+    if any(os.path.realpath(target) == os.path.realpath(name) for name in inputs):
+        raise BadInput(f"{path!r} is what is read: give another file for the result.")
+    with written(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=target.parent).close()
 
 
 def _kind(inputs):
@@ -107,7 +122,8 @@ def _show(table, options):
         shown = table.astype(object).where(table.notna(), "-")
         print(shown.to_string(index=False, float_format="{:.3f}".format))
         return
-    write_text(options.out, table.to_csv(index=False, sep="\t" if options.out.endswith(".tsv") else ","))
+    target = output(options.out, "--out")
+    write_text(target, table.to_csv(index=False, sep=TABLES.get(target.suffix.lower(), ",")))
     print(f"{len(table):,} rows: {options.out}")
 
 
@@ -204,37 +220,58 @@ def score_table(
         The number of rows.
 
     Raises:
-        BadInput: No such column, or the target is the source. DataCorrupt: A row with another number of cells than the
-            header (its line is named), or bytes that the encoding has not. What was scored before stays; a second call
-            goes on from there.
+        BadInput: No such column, an unknown encoding, or the target is the source. DataMissing: No such table.
+            DataCorrupt: A row with another number of cells than the header (its line is named), or bytes that the
+            encoding has not. NotWritten: A full disk. What was scored before stays; a second call goes on from there.
     """
-    source, target = Path(source), Path(target)
+    source, target = named(source, "source"), output(target, "target")
     for path in (source, target):
         if path.suffix.lower() not in TABLES:
             raise BadInput(f"{str(path)!r} is not a .csv or .tsv file.")
-    if source.resolve() == target.resolve():
+    if not source.is_file():
+        raise DataMissing(f"The table {str(source)!r}", [source.absolute()], "check the name and the folder")
+    if os.path.realpath(source) == os.path.realpath(target):
         raise BadInput(f"{str(target)!r} is the table itself: give another file for the result.")
+    _known_encoding(encoding)
     part, note = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
     identity = {"source": str(source.resolve()), "size": source.stat().st_size, "mtime": source.stat().st_mtime_ns,
                 "column": column, "model": model, "classes": list(classifier.label_set_)}  # fmt: skip
     done, size = _progress_of(note, part, identity)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(source, encoding=encoding, newline="") as opened, open(part, "r+b" if size else "wb") as output:
+    kept = f"the rows up to then are in {part.name}: make room, and run the same again, it goes on from there."
+    with open(source, encoding=encoding, newline="") as opened, written(target, kept), _part(part, size) as file:
         reader = _checked(csv.reader(opened, delimiter=TABLES[source.suffix.lower()], strict=True), source, encoding)
         header = next(reader, None)
         if header is None or column not in header:
             raise BadInput(f"{source} has no column {column!r}; it has {', '.join(header or ()) or 'no header'}.")
-        output.truncate(size)
-        output.seek(size)
-        writer = _Writer(output, TABLES[target.suffix.lower()])
+        new = ["emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]
+        if doubled := [name for name in dict.fromkeys(header) if [*header, *new].count(name) > 1]:
+            raise BadInput(f"{source}: the result would have the column {doubled[0]!r} twice; rename it.")
+        writer = _Writer(file, TABLES[target.suffix.lower()])
         if not size:
-            writer.rows([[*header, "emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]])
+            writer.rows([[*header, *new]])
         for _ in islice(reader, done):
             pass
         done = _blocks(reader, header, column, classifier, writer, note, identity, done, progress)
-    os.replace(part, target)
-    note.unlink(missing_ok=True)
+    with written(target, kept):
+        os.replace(part, os.path.realpath(target))  # a link stays one
+        note.unlink(missing_ok=True)
     return done
+
+
+def _known_encoding(name):
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError, TypeError) as error:
+        raise BadInput(f"encoding={name!r} is unknown; give one such as utf-8, cp1252 or shift_jis.") from error
+
+
+def _part(path, size):
+    """The unfinished file, open in bytes at the end of what is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "r+b" if size else "wb")  # noqa: SIM115
+    file.truncate(size)
+    file.seek(size)
+    return file
 
 
 class _Writer:
@@ -315,4 +352,5 @@ def _progress_of(note, part, identity):
 
 
 def _write_note(note, state):
-    write_text(note, json.dumps(state))
+    with replacing(note) as temporary:
+        temporary.write_text(json.dumps(state), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Files of classifiers: a seal that one flipped bit breaks, and the checks of what they say of themselves."""
 
+import errno
 import hashlib
 import math
 import numbers
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from emorec.errors import DataCorrupt, EmorecError
+
+# A full disk, no right, a damaged disk, too many open files: they say nothing of what the file holds.
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE)
 
 _MARK = b"emorec blake2b "  # begins the comment with which a sealed zip ends; the digest follows
 _DIGITS = 64
@@ -113,6 +117,8 @@ def _number(value):
 def foreign(path: str | os.PathLike, error: Exception) -> Exception:
     """What to raise for an error that reading a file of a classifier ended in."""
     if isinstance(error, (EmorecError, MemoryError)):
+        return error
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         return error
     return DataCorrupt(
         f"{path} is not a complete classifier file ({type(error).__name__}: {str(error)[:200]}); save it again."

@@ -18,11 +18,11 @@ from keras import ops
 from scipy.special import log_softmax
 
 from emorec import devices, optimizers
-from emorec.arguments import explained
+from emorec.arguments import ends_memory, explained
 from emorec.checkpoints import Checkpoint, History, random_state, set_random_state
 from emorec.checks import choice, real_number, whole_number
 from emorec.datasets.base import Split
-from emorec.errors import BadInput, EmorecError
+from emorec.errors import BadInput, EmorecError, OutOfMemory
 from emorec.metrics import macro_f1
 from emorec.types import FilePath, Numbers
 
@@ -49,10 +49,6 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, model: keras.Model, history: History) -> None:
         super().__init__("training was interrupted")
         self.model, self.history = model, history
-
-
-class OutOfMemory(EmorecError, MemoryError):
-    """A step of training or scoring that does not fit into memory; the message names what makes it smaller."""
 
 
 @dataclass(frozen=True)
@@ -369,7 +365,7 @@ def fit(
                 progress,
             )
         except KeyboardInterrupt as error:
-            _keep_best(model, run, progress)
+            _keep_best(model, run, progress, checkpoint.folder)
             _hand_over(model, original)
             raise Interrupted(original, run.history) from error
         if run.best is not None:
@@ -379,14 +375,19 @@ def fit(
     return run.history
 
 
-def _keep_best(model, run, progress):
+def _keep_best(model, run, progress, folder):
     """Leaves the best weights so far in the model, and says so."""
-    if run.best is not None:
+    if run.best is None:
+        what = "interrupted before an epoch was complete: nothing is learnt yet"
+    else:
         model.set_weights(run.best)
-        if progress is not None:
-            best, epochs = run.history.best_epoch + 1, len(run.history.epochs)
-            with contextlib.suppress(KeyboardInterrupt):
-                progress(f"interrupted after epoch {epochs}: the best weights so far are kept, those of epoch {best}")
+        best, epochs = run.history.best_epoch + 1, len(run.history.epochs)
+        what = f"interrupted after epoch {epochs}: the best weights so far are kept, those of epoch {best}"
+    if folder is not None and run.history.epochs:
+        what += f"; the same call goes on from {folder}"
+    if progress is not None:
+        with contextlib.suppress(KeyboardInterrupt):
+            progress(what)
 
 
 def _hand_over(model, original):
@@ -499,13 +500,10 @@ def memory_named(batch_size: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # TensorFlow's ResourceExhaustedError, torch's OutOfMemoryError, XLA's RESOURCE_EXHAUSTED
-        kind = type(error).__name__
-        known = isinstance(error, MemoryError) or kind in ("ResourceExhaustedError", "OutOfMemoryError")
-        if isinstance(error, OutOfMemory) or not (known or "RESOURCE_EXHAUSTED" in str(error)):
+        if isinstance(error, OutOfMemory) or not ends_memory(error):
             raise
         raise OutOfMemory(
-            f"There is not enough memory for {batch_size} examples at a time ({kind}). Train with "
+            f"There is not enough memory for {batch_size} examples at a time ({type(error).__name__}). Train with "
             f"batch_size={max(1, batch_size // 4)}, shorten what is read (max_length of texts, size of pictures), or "
             "hand over fewer inputs at once."
         ) from error

@@ -20,6 +20,7 @@ import numpy as np
 from emorec import reporting
 from emorec.checks import whole_number
 from emorec.errors import BadInput
+from emorec.files import written
 from emorec.types import FilePath
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -198,7 +199,8 @@ def append(content: dict, folder: FilePath | None = None) -> None:
         raise BadInput(f"The outcome of {_key(run)} holds NaN or infinity, which JSON has no numbers for.") from error
     path = file_of(run["experiment"], folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_suffix(".lock")), open(path, "a+b") as file:
+    kept = "the records before stay. Make room, and run the same again."
+    with written(path, kept), filelock.FileLock(path.with_suffix(".lock")), open(path, "a+b") as file:
         file.seek(0)
         complete = file.read().rfind(b"\n") + 1
         file.truncate(complete)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from emorec.arguments import explained
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
 from emorec.checks import fraction, optional_seed
 from emorec.errors import BadInput
@@ -35,7 +36,21 @@ def call_with_mask(layer: keras.Layer, states: Tensor, mask: Tensor) -> Tensor:
     return layer(states, mask=mask) if takes_mask else layer(states)
 
 
-class AttentionPooling(keras.layers.Layer):
+class AttentionLayer(keras.layers.Layer):
+    """Base of all attention layers: what they cannot be called with is `BadInput`.
+
+    Example:
+        >>> from emorec.attention import SelfAttention
+        >>> isinstance(SelfAttention(), AttentionLayer)
+        True
+    """
+
+    @explained
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+class AttentionPooling(AttentionLayer):
     """Base of the layers that turn states (B, T, D) into weighted sums of them.
 
     A subclass says how in ``attend(states, mask) -> weights``: (B, T), or (B, rows, T) for several sums.

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from emorec.attention.base import call_with_mask, check_states, output_spec
+from emorec.attention.base import AttentionLayer, call_with_mask, check_states, output_spec
 from emorec.attention.global_attention import GlobalAttention
 from emorec.attention.masking import boolean_mask, check_mask, zero_padding
 from emorec.checks import positive_int
@@ -30,7 +30,7 @@ def recurrent_encoder(name: str, units: int, layer_name: str, dtype: Any = None)
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class HierarchicalAttention(keras.layers.Layer):
+class HierarchicalAttention(AttentionLayer):
     """The hierarchical attention network of Yang et al. (2016, aclanthology.org/N16-1174).
 
     1. every sentence's words go through the word encoder, all B x S sentences at once (eq. 1-4)

@@ -67,5 +67,7 @@ def check_mask(layer: str, states: Tensor, mask: Tensor) -> None:
 
 def boolean_mask(layer: str, states: Tensor, mask: Tensor) -> Tensor:
     """``mask`` as booleans, after ``check_mask``; ``None`` stays None."""
+    if "complex" in str(states.dtype):
+        raise BadInput(f"{layer} weighs real numbers; received states of {states.dtype}.")
     check_mask(layer, states, mask)
     return None if mask is None else ops.cast(mask, "bool")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from emorec.attention.base import check_states, output_spec
+from emorec.attention.base import AttentionLayer, check_states, output_spec
 from emorec.attention.masking import boolean_mask, check_mask, dot_scores, masked_softmax, zero_padding
 from emorec.checks import choice, fraction, optional_seed, positive_int, whole_number
 from emorec.errors import BadInput
@@ -17,7 +17,7 @@ SCORINGS = ("dot", "additive")
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(AttentionLayer):
     """Each step becomes a weighted sum over all real steps, in one head or several.
 
     1. ``q, k, v = W_q h, W_k h, W_v h``, each cut into ``heads`` parts of ``units / heads``

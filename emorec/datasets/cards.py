@@ -10,13 +10,13 @@ import functools
 import importlib
 import inspect
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import labels
-from emorec.arguments import explained
+from emorec.arguments import annotation, explained, fits, words
 from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, EmorecError
 from emorec.labels import LabelSet
@@ -117,11 +117,15 @@ class Card:
             ) from error
 
 
-def check_options(name: str, reader: Callable, options: Collection[str]) -> None:
-    """Raises where the reader of a dataset does not take an option, and says which it takes.
+def check_options(name: str, reader: Callable, options: Mapping[str, Any]) -> None:
+    """Raises where the reader of a dataset does not take an option, or not such a value, and says what it takes.
 
     A reader that hands on what it does not know itself is asked in the place where that arrives.
     """
+    for option, value in options.items():
+        kind = annotation(reader, option)
+        if not fits(value, kind):
+            raise BadInput(f"{name}: {option} must be {words(kind)}; received {value!r:.60}.")
     taken = inspect.signature(reader).parameters.values()
     known = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "path"]
     unknown = sorted(set(options) - set(known))

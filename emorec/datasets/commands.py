@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import importlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.datasets import cards, download, extras, splits, store, verify
 from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
+from emorec.files import write_text, written
 
 if TYPE_CHECKING:
     import argparse
@@ -118,24 +120,25 @@ def _checkout_data(args):
     folder = Path(args.output) if args.output else Path(__file__).resolve().parents[2] / "data"
     if not args.output and not (folder / "sample").is_dir():
         raise BadInput("This is not a checkout of the project; say where to write with --output FOLDER.")
-    folder.mkdir(parents=True, exist_ok=True)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _readme(args):
     target = _checkout_data(args) / "README.md"
-    target.write_text(cards.readme(), encoding="utf-8")
+    write_text(target, cards.readme())
     print(target)
     return 0
 
 
 def _folds(args):
     folder = _checkout_data(args) / "folds"
-    folder.mkdir(exist_ok=True)
     for name in FOLDED:
         rows = cards.get(name).read(store.locate(cards.get(name)))
-        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([("id", "fold"), *fold_numbers(rows)])
+        lines = io.StringIO()
+        csv.writer(lines, lineterminator="\n").writerows([("id", "fold"), *fold_numbers(rows)])
+        write_text(folder / f"{name}.csv", lines.getvalue())
         print(folder / f"{name}.csv")
     return 0
 

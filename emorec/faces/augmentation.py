@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from emorec.checks import real_number
 from emorec.errors import BadInput
 
 if TYPE_CHECKING:
@@ -56,14 +57,12 @@ class Augmentation:
     def __post_init__(self):
         ceilings = dict(rotation=180, shift=0.5, scale=1, shear=45, flip=1, brightness=1, contrast=1, erasing=1, mix=1)
         for name, highest in ceilings.items():
-            value = getattr(self, name)
-            if not 0 <= value <= highest:
-                raise BadInput(f"Augmentation: {name} must lie in 0 to {highest}; received {value!r}.")
+            real_number(name, getattr(self, name), 0, highest, owner="Augmentation")
+        for name in ("mixup", "cutmix"):
+            real_number(name, getattr(self, name), 0, 1000, owner="Augmentation")
         object.__setattr__(self, "erased", tuple(self.erased))
         if not 0 < self.erased[0] <= self.erased[1] < 1:
             raise BadInput(f"Augmentation: erased is (smallest, largest) area between 0 and 1; received {self.erased}.")
-        if min(self.mixup, self.cutmix) < 0:
-            raise BadInput(f"Augmentation: mixup={self.mixup!r} or cutmix={self.cutmix!r} is below 0.")
 
     @property
     def geometric(self) -> bool:

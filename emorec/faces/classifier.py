@@ -226,12 +226,7 @@ class FaceClassifier(SceneReader, Classifier):
     @explained
     def predict(self, inputs: Any, **how: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,), None where a picture was skipped; arguments: see `predict_proba`."""
-        p = self.predict_proba(inputs, **how)
-        answers, skipped = self.answers(p), np.isnan(p).any(axis=1)
-        if skipped.any():
-            answers = answers.astype(object)
-            answers[skipped] = None
-        return answers
+        return super().predict(inputs, **how)
 
     def _views(self, views):
         views = self.views if views is None else views

@@ -227,7 +227,10 @@ def check_inputs(inputs: Any) -> Sequence:
     """
     if isinstance(inputs, (str, os.PathLike, bytes, bytearray)):
         return [inputs]
+    if isinstance(inputs, memoryview):
+        inputs = np.asarray(inputs)
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        inputs = pictures.native(inputs)
         if inputs.ndim == 4:
             inputs = pictures.channels_last(inputs)
         single = inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from emorec import images
+from emorec import files, images
 from emorec.arguments import explained
 from emorec.checks import real_number
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, video
 from emorec.faces.preprocessing import is_bgr, notice_blank
+from emorec.files import replacing, written
 from emorec.labels import LabelSet
 from emorec.types import FilePath, Picture
 
@@ -115,15 +117,17 @@ class SceneReader:
             output: File to write it to, e.g. ``annotated.png``.
 
         Raises:
-            BadInput: ``output`` is the picture that is read, or cannot be written.
+            BadInput: ``output`` is the picture that is read, a folder, or of an ending that OpenCV does not know.
+            NotWritten: It cannot be written; what was there stays.
         """
         self._check_fitted()
-        if output is not None and isinstance(image, (str, os.PathLike)) and _same(image, output):
+        target = None if output is None else files.output(output, "output")
+        if target is not None and isinstance(image, (str, os.PathLike)) and _same(image, target):
             raise BadInput(f"output={str(output)!r} is the picture that is read: name another file.")
         picture = images.as_picture(image, bgr=is_bgr(colour_order))
         annotated = self._draw(picture, *self._faces(picture, detect, min_score))
-        if output is not None:
-            _write(output, annotated)
+        if target is not None:
+            _write(target, annotated)
         return annotated
 
     def _draw(self, picture, faces, p):
@@ -151,12 +155,12 @@ class SceneReader:
         path = _path(path).expanduser()
         if not path.exists():
             raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
-        files = folders.files(path, other=True)
+        there = folders.files(path, other=True)
         kinds = ", ".join(images.SUFFIXES)
-        if not any(name.lower().endswith(images.SUFFIXES) for name, _ in files):
+        if not any(name.lower().endswith(images.SUFFIXES) for name, _ in there):
             raise BadInput(f"There is no picture below {path}; known kinds are {kinds}.")
         rows, faces, p, skipped = [], [], [np.zeros((0, len(self.label_set_)))], []
-        for name, file in files:
+        for name, file in there:
             if not name.lower().endswith(images.SUFFIXES):
                 skipped.append((name, f"no picture of a known kind ({kinds})"))
                 continue
@@ -213,7 +217,7 @@ class SceneReader:
                 shown = here, smooth
             waiting.clear()
 
-        try:
+        with target or contextlib.nullcontext():
             for number, frame in enumerate(source):
                 if limit is not None and number >= limit:
                     break
@@ -225,9 +229,6 @@ class SceneReader:
                 if target is not None:
                     target.add(self._draw(frame, *shown))
             read()
-        finally:
-            if target is not None:
-                target.close()
         return self._table({"frame": int, "seconds": float, "face": int}, rows, faces, p)
 
     def _follow(self, faces, p, tracks):
@@ -292,13 +293,9 @@ def _same(one, other):
 
 
 def _write(path, picture):
-    path = Path(os.path.expanduser(path))
     try:
         _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     except cv2.error as error:
         raise BadInput(f"OpenCV cannot write {path.name!r}; name a .png or .jpg file.") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise BadInput(f"The picture cannot be written to {str(path)!r}: {error.strerror}.") from error
+    with written(path), replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())

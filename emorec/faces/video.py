@@ -1,5 +1,7 @@
 """Faces in moving pictures: frames of a file or a camera, one number per person, probabilities smoothed, drawing."""
 
+import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -12,6 +14,7 @@ import numpy as np
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detectors
 from emorec.faces.preprocessing import PictureNotice
+from emorec.files import output, replacing, written
 from emorec.types import Box, FilePath, Numbers, Strings
 
 # Okabe & Ito's colours, RGB
@@ -145,27 +148,59 @@ class VideoFile:
         >>> film = VideoFile("annotated.mp4")
         >>> film.add(np.zeros((48, 64, 3), "uint8"))
         >>> film.close()
+
+    Raises:
+        BadInput: Another ending, or a folder. NotWritten: A full disk; what was there before stays.
     """
 
     def __init__(self, path: FilePath, rate: float = 25.0) -> None:
-        self.path, self.rate, self.writer = Path(os.path.expanduser(path)), rate, None
+        self.path, self.rate, self.writer = output(path, "output"), rate, None
+        self._frames, self._place = 0, contextlib.ExitStack()
         if self.path.suffix not in (".mp4", ".avi"):
             raise BadInput(f"A video is written as .mp4 or .avi; received {self.path.name!r}.")
 
     def add(self, frame: np.ndarray) -> None:
+        """Writes one more frame."""
         if self.writer is None:
             code = cv2.VideoWriter_fourcc(*("mp4v" if self.path.suffix == ".mp4" else "MJPG"))  # type: ignore[attr-defined]
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, frame.shape[1::-1])  # type: ignore[assignment]
+            with written(self.path):
+                self._file = self._place.enter_context(replacing(self.path))
+            self.writer = cv2.VideoWriter(str(self._file), code, self.rate, frame.shape[1::-1])  # type: ignore[assignment]
             if not self.writer.isOpened():  # type: ignore[attr-defined]
                 raise BadInput(
                     f"This OpenCV cannot write {self.path.suffix} files; try {self.path.with_suffix('.avi')}."
                 )
         self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))  # type: ignore[attr-defined]
+        self._frames += 1
 
     def close(self) -> None:
-        if self.writer is not None:
-            self.writer.release()
+        """Moves the film into its place, whole."""
+        self.__exit__(None, None, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if self.writer is None:
+            return
+        self.writer.release()
+        with written(self.path):
+            try:
+                # OpenCV writes to a full disk without a word.
+                if kind is None and (there := _frames_in(self._file)) != self._frames:
+                    raise OSError(errno.ENOSPC, f"{there} of {self._frames} frames arrived: is the disk full?")
+            except OSError as short:
+                self._place.__exit__(type(short), short, short.__traceback__)
+                raise
+            self._place.__exit__(kind, error, trace)
+
+
+def _frames_in(file):
+    capture = cv2.VideoCapture(str(file))
+    try:
+        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    finally:
+        capture.release()
 
 
 def draw(picture: np.ndarray, boxes: Sequence[Box], captions: Strings, classes: Numbers) -> np.ndarray:

@@ -185,11 +185,21 @@ def macro_f1(true: np.ndarray, chosen: np.ndarray, weights: np.ndarray | None = 
         >>> macro_f1([[True, False], [False, True]], [[True, False], [True, False]])
         0.3333333333333333
     """
-    true, chosen = np.asarray(true, dtype=bool), np.asarray(chosen, dtype=bool)
+    true, chosen = np.asarray(true), np.asarray(chosen)
+    if true.ndim != 2 or true.shape != chosen.shape or not (_is_binary(true) and _is_binary(chosen)):
+        raise BadInput(
+            f"true and chosen are two arrays (N, C) of True and False; received {true.dtype} {true.shape} and "
+            f"{chosen.dtype} {chosen.shape}."
+        )
+    true, chosen = true.astype(bool), chosen.astype(bool)
     weights = np.ones(len(true)) if weights is None else np.asarray(weights, dtype="float64")
     with np.errstate(invalid="ignore"):
         score = _count_scores(weights @ (true & chosen), weights @ chosen, weights @ true)["macro_f1"]
     return float(np.nan_to_num(score))
+
+
+def _is_binary(values):
+    return values.dtype.kind in "biuf" and bool(((values == 0) | (values == 1)).all())
 
 
 def _per_class(scores, label_set):

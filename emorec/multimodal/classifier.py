@@ -78,7 +78,7 @@ class MultimodalClassifier(Classifier):
         encoder_units: int = 32, hidden: int = 0, dropout: float = 0.3, hybrid: bool = False, epochs: int = 60,
         batch_size: int = 64, optimizer: str = "adam", learning_rate: float = 2e-3, schedule: str = "constant",
         weight_decay: float = 0.0, label_smoothing: float = 0.0, class_weight: str | dict | None = None,
-        patience: int = 10, monitor: str = "loss", seed: int = 0,
+        patience: int | None = 10, monitor: str = "loss", seed: int = 0,
     ) -> None:  # fmt: skip
         self.fusion, self.face, self.text, self.voice = fusion, face, text, voice
         self.fusion_options = fusion_options
@@ -123,6 +123,8 @@ class MultimodalClassifier(Classifier):
             BadInput: Lists of different lengths, a row of Nones alone, data of one modality alone, or a picture, text
                 or sound that cannot be used, with its position.
         """
+        # Of two small modalities: refuses settings before hours go into the classifiers of the modalities.
+        build_fusion_model({"image": 4, "text": 4}, 2, **self._settings_of(build_fusion_model))
         return super().fit(_chosen(inputs, images, texts, sounds), labels, **options)
 
     # What the base class asks for
@@ -151,16 +153,17 @@ class MultimodalClassifier(Classifier):
     def _learn(self, train, validation, *, checkpoint=None, progress=print):
         """The classifiers of the modalities first, each by its own `fit`, then the fusion of their features."""
         self.prior_ = train.targets.mean(axis=0)
-        towers = {
-            name: self._tower(name, tower, train, validation, checkpoint, progress)
-            for name, tower in self._chosen_towers(train.inputs).items()
-        }
+        towers = self._towers(train, validation, checkpoint, progress)
         self.face_, self.text_, self.voice_ = (towers.get(name) for name in MODALITIES)
         self._encodings = {name: tower.encoding_ for name, tower in towers.items()}
         train = Examples(self._encode(train.inputs), train.targets, train.weights)
         validation = Examples(self._encode(validation.inputs), validation.targets)
         features = {name: MODALITIES[name].features(tower.model_) for name, tower in towers.items()}
-        head = self._train_head(features, train, validation, checkpoint and f"{checkpoint}/fusion", progress)
+        try:
+            head = self._train_head(features, train, validation, checkpoint and f"{checkpoint}/fusion", progress)
+        except training.Interrupted as error:  # the best fusion so far answers, too
+            self.model_ = _joined(features, error.model)
+            raise training.Interrupted(self.model_, error.history) from error
         self.model_ = _joined(features, head)
 
     def _chosen_towers(self, rows):
@@ -180,6 +183,21 @@ class MultimodalClassifier(Classifier):
             kind = MODALITIES[name].kind.__name__
             raise BadInput(f"The training rows have {name} alone: a {kind} is what such data need.")
         return used
+
+    def _towers(self, train, validation, checkpoint, progress):
+        """The trained classifier of each modality, by its name."""
+        chosen = self._chosen_towers(train.inputs)
+        try:
+            return {
+                name: self._tower(name, one, train, validation, checkpoint, progress) for name, one in chosen.items()
+            }
+        except training.Interrupted:
+            if progress is not None:
+                further = (
+                    "give checkpoint=..., and the same call goes on" if checkpoint is None else "the same call goes on"
+                )
+                progress(f"interrupted before the fusion: this classifier stays as it was; {further}")
+            raise
 
     def _tower(self, name, tower, train, validation, checkpoint, progress):
         """A trained classifier of one modality: the one handed in, or one that is trained on the rows that have it."""

@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -43,9 +43,9 @@ class ClipNotice(UserWarning):
 
 @explained
 def read_clip(
-    path: FilePath, *, subtitles: FilePath | Sequence[tuple] | None = None, face: FaceClassifier | None = None,
-    voice: VoiceClassifier | None = None, words: TextClassifier | None = None, window: float = 2.0, step: float = 0.4,
-    sound: bool = True,
+    path: FilePath, *, subtitles: FilePath | Sequence[tuple] | None = None,
+    face: FaceClassifier | Literal[False] | None = None, voice: VoiceClassifier | Literal[False] | None = None,
+    words: TextClassifier | Literal[False] | None = None, window: float = 2.0, step: float = 0.4, sound: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
     """Emotions over time of a film with people in it.
 
@@ -101,6 +101,10 @@ def _model(model, name):
     if model is False:
         return None
     if model is not None:
+        if isinstance(model, (bool, int, float, str, os.PathLike)):
+            raise BadInput(
+                f"In the place of {name} a trained classifier, None or False is wanted; received {model!r:.60}."
+            )
         return model
     from emorec import pretrained
 

@@ -96,7 +96,7 @@ class Pictures(Modality):
     def check(self, values: Any) -> list:
         if isinstance(values, dict) or hasattr(values, "columns"):
             raise BadInput(f"images= is a list of pictures, not a {type(values).__name__}: take one of its columns.")
-        return list(check_inputs(values))
+        return [None if _missing(picture) else picture for picture in check_inputs(values)]
 
     def key(self, value: Any) -> str:
         return picture_key(value)
@@ -132,9 +132,9 @@ class Sentences(Modality):
     encoders: dict[str, Any] = {"ids": TextEncoder, "tfidf": TfidfEncoder, "pieces": WordPieces}
 
     def check(self, values: Any) -> list:
-        if isinstance(values, (str, dict)) or hasattr(values, "columns"):
+        if isinstance(values, (str, dict, set, frozenset)) or hasattr(values, "columns"):
             check_texts(values)  # says what to give instead
-        values = [None if isinstance(text, float) and np.isnan(text) else text for text in values]  # pandas' missing
+        values = [None if _missing(text) else text for text in values]
         check_texts(["-" if text is None else text for text in values])
         return values
 
@@ -170,10 +170,10 @@ class Sounds(Modality):
     settings = {"encoder": "lda", "speeds": ()}
 
     def check(self, values: Any) -> list:
-        if isinstance(values, list):
-            checked = iter(check_sounds([sound for sound in values if sound is not None]))
-            return [None if sound is None else next(checked) for sound in values]
-        return check_sounds(values)
+        if not isinstance(values, list) and not hasattr(values, "iloc"):
+            return check_sounds(values)
+        checked = iter(check_sounds([sound for sound in values if not _missing(sound)]))
+        return [None if _missing(sound) else next(checked) for sound in values]
 
     def key(self, value: Any) -> str:
         return sound_key(value)
@@ -195,6 +195,12 @@ class Sounds(Modality):
 
     def restored(self, state: dict) -> Any:
         return VoiceEncoding.from_config(state)
+
+
+def _missing(value):
+    """None, or what pandas has in its place: NaN, NA and NaT."""
+    nan = isinstance(value, float) and value != value
+    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _shape(encoding):

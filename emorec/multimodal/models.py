@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from emorec.arguments import explained
+from emorec.checks import whole_number
 from emorec.errors import BadInput
 from emorec.multimodal import FUSIONS, fusion_layer
 from emorec.multimodal.crossmodal import AttentionBlock, CrossModalAttention
@@ -94,6 +95,7 @@ def build_fusion_model(
         BadInput: An unknown fusion or option, or fewer than two modalities.
     """
     _check(fusion, sizes)
+    encoder_units, hidden = whole_number("encoder_units", encoder_units, 0), whole_number("hidden", hidden, 0)
     inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
     inputs["presence"] = keras.Input((len(sizes),), name="presence")
     xs, presence = _front(inputs, sizes, scaling, modality_dropout)

@@ -52,6 +52,8 @@ def read_subtitles(source: Any) -> list[Cue]:
     """
     if isinstance(source, (str, os.PathLike)):
         cues = _from_file(Path(os.path.expanduser(source)))
+    elif isinstance(source, (bytes, dict)) or hasattr(source, "columns") or not hasattr(source, "__iter__"):
+        raise BadInput(f"Subtitles are a path, or a list of (start, end, text); received {source!r:.60}.")
     else:
         cues = [_from_row(number, row) for number, row in enumerate(source)]
     for cue in cues:
@@ -63,6 +65,7 @@ def read_subtitles(source: Any) -> list[Cue]:
 def _from_row(number, row):
     try:
         start, end, text, *speaker = row
+        speaker = [name if name is None else str(name) for name in speaker]
         return Cue(float(start), float(end), " ".join(text.split()), *speaker)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(

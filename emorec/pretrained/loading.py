@@ -46,9 +46,9 @@ def load(name: FilePath) -> Any:
     """
     if not isinstance(name, (str, os.PathLike)):
         raise BadInput(f"A model is given by its name or its path; received {name!r:.60}.")
-    if isinstance(name, str) and name in cards():
-        return _load_named(card(name))
-    path = Path(name)
+    if str(name) in cards():
+        return _load_named(card(str(name)))
+    path = Path(os.path.expanduser(name))
     if path.is_file():
         return _class_of(path).load(path)
     if path.suffix or len(path.parts) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -98,7 +99,7 @@ class TextClassifier(Classifier):
         weight_decay: float = 0.0, label_smoothing: float = 0.0, class_weight: str | dict | None = None,
         pretrained: str | None = "minilm", word_pieces: int | None = None, encoder_dropout: float = 0.1,
         encoder_rate: float = 0.06, layer_decay: float = 1.0, warmup: float | None = None, clip: float | None = None,
-        bucketing: str | bool = "auto", patience: int = 3, monitor: str = "loss", seed: int = 0,
+        bucketing: str | bool = "auto", patience: int | None = 3, monitor: str = "loss", seed: int = 0,
     ) -> None:  # fmt: skip
         self.encoder, self.attention = encoder, attention
         self.embedding, self.embedding_dim, self.oov = embedding, embedding_dim, oov
@@ -151,6 +152,12 @@ class TextClassifier(Classifier):
         choice("scoring", self.scoring, ("dot", "additive"))
         for name in ("units", "layers", "max_words", "min_count"):
             positive_int("TextClassifier", name, getattr(self, name))
+        if self.word_pieces is not None:
+            positive_int("TextClassifier", "word_pieces", self.word_pieces)
+        for name in ("embedding", "pretrained"):
+            value = getattr(self, name)
+            if not isinstance(value, (str, os.PathLike)) and (name, value) != ("pretrained", None):
+                raise BadInput(f"{name}={value!r:.60}: give a name or a path.")
         for name in ("encoder_rate", "layer_decay", "clip"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, numbers.Real) and 0 < value < float("inf")):

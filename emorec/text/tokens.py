@@ -153,6 +153,11 @@ class TextEncoder(TextReader):
         token_lists = [self.split(t) for t in texts]
         counts = Counter(w for tokens in token_lists for w in tokens)
         kept = [w for w, n in counts.items() if n >= self.min_count or w in known]
+        if counts and not kept:
+            most = max(counts.values())
+            raise BadInput(
+                f"min_count={self.min_count} leaves no word, the commonest occurs {most} times: lower min_count."
+            )
         kept.sort(key=lambda w: (-counts[w], w))
         self.words = [*SPECIAL, *kept[: self.max_words]]
         self._ids = {w: i for i, w in enumerate(self.words) if i > UNKNOWN}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.text import glove
 from emorec.text.tokens import SPECIAL, UNKNOWN
@@ -74,6 +75,7 @@ class Coverage:
         )
 
 
+@explained
 def embedding_matrix(
     source: FilePath | None, texts: Strings, encoder: TextEncoder, *, dim: int = 100, oov: str = "normal", seed: int = 0
 ) -> tuple[np.ndarray, Coverage]:
@@ -231,6 +233,7 @@ def _hash(word):
 # ---------------------------------------------------------------------------------------------------- reading
 
 
+@explained
 def read_vectors(
     path: FilePath, words: Collection[str], keep: Collection[str] | None = None
 ) -> tuple[dict[str, np.ndarray], Collection[str]]:
@@ -248,6 +251,8 @@ def read_vectors(
         DataMissing, DataCorrupt, BadInput: As for `embedding_matrix`.
     """
     path = _existing(path)
+    if isinstance(words, (str, bytes)) or isinstance(keep, (str, bytes)):
+        raise BadInput(f"words are a list of words, not one string: [{words!r:.40}].")
     keep = words if keep is None else keep
     wanted = {}
     for word in words:

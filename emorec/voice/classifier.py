@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emorec import metrics, sealed, training
-from emorec.arguments import explained
+from emorec.arguments import check_settings, explained
 from emorec.checks import choice, positive_int, real_number
 from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split, objects
@@ -111,7 +111,7 @@ class VoiceClassifier(Classifier):
         train = self._as_split("train", inputs, labels, speakers)
         if self.normalise == "speaker" and train.groups is None:
             raise BadInput("normalise='speaker' needs to know who speaks: give speakers=[...], a name for each sound.")
-        if isinstance(validation, tuple):
+        if isinstance(validation, tuple) and len(validation) in (2, 3):
             validation = self._as_split("validation", *validation, *[None] * (3 - len(validation)))
         return super().fit(train, validation=validation, **options)
 
@@ -126,6 +126,7 @@ class VoiceClassifier(Classifier):
         return Split(name, objects(utterances), labels, ids, None if None in known else objects(known))
 
     def _check_settings(self):
+        check_settings(self)
         choice("encoder", self.encoder, (*MACHINES, *ENCODERS))
         choice("attention", self.attention, (None, *ATTENTIONS))
         choice("normalise", self.normalise, NORMALISE)
@@ -271,8 +272,8 @@ class VoiceClassifier(Classifier):
 
         Args:
             sound: One sound.
-            window: Length of a window, seconds.
-            hop: From window to window, seconds.
+            window: Length of a window, 0.2 to 3,600 seconds.
+            hop: From window to window, 0.01 to 3,600 seconds.
 
         Returns:
             DataFrame, a row for each window: start and end in seconds, speech (share of the window in which somebody
@@ -282,8 +283,7 @@ class VoiceClassifier(Classifier):
         import pandas as pd
 
         self._check_fitted()
-        if not 0.2 <= window or not 0 < hop:
-            raise BadInput(f"window={window!r}, hop={hop!r}: give a window of at least 0.2 s, and a hop above 0.")
+        window, hop = real_number("window", window, 0.2, 3600), real_number("hop", hop, 0.01, 3600)
         heard = as_sound(sound)
         speech = activity.speech_frames(features.level(heard.samples))
         starts = np.arange(0, max(heard.seconds - window, 0) + hop / 2, hop)
@@ -332,7 +332,7 @@ class VoiceClassifier(Classifier):
             raise BadInput(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}.")
         if method == "attention" and not has_attention:
             raise BadInput("This model has no attention; choose method='occlusion'.")
-        others = [Utterance(u.source) for u in spoken(list(others))] if len(others) else []
+        others = [Utterance(u.source) for u in spoken(others)] if len(others) else []
         row = self._alone(heard[0].source, others)
         index = int(row.argmax()) if target is None else self.label_set_.index(target)
         attended = self._attended if method == "attention" else self._occluded

@@ -20,6 +20,7 @@ from scipy import signal
 
 from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.images import native
 
 RATE = 16_000  # samples a second
 RATES = (4_000, 384_000)  # between which a rate is believed
@@ -231,6 +232,7 @@ def _checked_rate(rate, name):
 
 def _scaled(samples, name):
     """Any array as floats from -1 to 1."""
+    samples = native(samples)
     if samples.dtype == np.int16:
         return samples.astype("float32") / 2**15
     if samples.dtype == np.int32:

@@ -140,9 +140,9 @@ def test_an_epoch_is_always_the_same_and_another_differs():
     [
         ("strogn", "choose one of none, light"),
         ({"rotate": 3}, "no option rotate"),
-        ({"flip": 2}, "flip must lie in 0 to 1"),
+        ({"flip": 2}, "flip must be a number from 0 to 1"),
         ({"erased": (0.5, 0.1)}, "erased is"),
-        ({"mixup": -1}, "below 0"),
+        ({"mixup": -1}, "mixup must be a number from 0"),
         (3, "a name, a dict"),
     ],
 )

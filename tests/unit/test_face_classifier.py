@@ -406,8 +406,10 @@ def test_explanations_look_where_the_class_is(trained, method):
 def test_explain_one_picture(trained):
     image = planted(1, 12)[0][0]
     explanation = trained.explain(image)
-    assert explanation.target == explanation.label == trained.predict(image)[0] and np.array_equal(
-        explanation.image, image
+    assert (
+        explanation.method == "occlusion"
+        and explanation.target == explanation.label == trained.predict(image)[0]
+        and np.array_equal(explanation.image, image)
     )
     assert explanation.probabilities[explanation.label] == pytest.approx(trained.predict_proba(image).max(), abs=1e-6)
     assert trained.explain(image, target="middle").target == "middle"

@@ -71,7 +71,7 @@ def test_an_annotated_picture_never_takes_the_place_of_the_one_read(reader, part
         reader.annotate(source, output=tmp_path / "." / "party.png")
     assert source.read_bytes() == before
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(BadInput, match="is a folder"):
         reader.annotate(party, output=tmp_path / "folder.png")
     for wrong in (None, [source]):
         with pytest.raises(BadInput, match="by its path"):

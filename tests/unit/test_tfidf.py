@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+from emorec import TextClassifier
 from emorec.errors import BadInput
 from emorec.text.tfidf import TfidfEncoder
 from emorec.text.tokens import TextNotice
@@ -82,3 +83,19 @@ def test_leaving_each_word_out_equals_encoding_the_rest(ngrams):
     rests = [tokens[:i] + tokens[i + 1 :] for i in range(len(tokens))]
     np.testing.assert_allclose(encoder.without_each(tokens)(range(20)), encoder.encode_tokens(rests), atol=1e-6)
     assert encoder.without_each(["a"])([0]).tolist() == [[0] * encoder.vocabulary_size]
+
+
+def test_a_long_text_is_explained_without_encoding_it_once_a_word(monkeypatch):
+    texts = ["good film", "bad film"] * 10
+    made = TextClassifier("tfidf-mlp", "none", epochs=1, units=4, min_count=1).fit(
+        texts, ["up", "down"] * 10, progress=None
+    )
+    encoded, whole = [0], TfidfEncoder.encode_tokens
+
+    def counted(self, token_lists):
+        encoded[0] += sum(map(len, token_lists))
+        return whole(self, token_lists)
+
+    monkeypatch.setattr(TfidfEncoder, "encode_tokens", counted)
+    explanation = made.explain("good film " * 1000)
+    assert len(explanation.weights) == 2000 and encoded[0] <= 4 * 2000  # 4 million where each rest was encoded anew

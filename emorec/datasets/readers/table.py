@@ -68,6 +68,10 @@ def from_table(
         >>> emorec.datasets.from_table(frame)
         <table: 32 / 4 / 4 (train / validation / test), 2 classes>
     """
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+        raise BadInput(f"delimiter is one sign, such as ',' or '|'; received {delimiter!r:.40}.")
+    if label_separator is not None and (not isinstance(label_separator, str) or not label_separator):
+        raise BadInput(f"label_separator is what stands between labels, such as '|'; received {label_separator!r:.40}.")
     wanted = {"text": text, "label": label, "id": id, "split": split, "group": group}
     wanted = {role: column for role, column in wanted.items() if column is not None}
     table = tabular.read(path, wanted, delimiter=delimiter, encoding=encoding)
@@ -105,6 +109,8 @@ def from_table(
 def _text(value, name, where):
     if isinstance(value, (*_SEVERAL, dict)):
         raise BadInput(f"{name}: {where} has a {type(value).__name__} in the place of a text; join its words first.")
+    if isinstance(value, (bytes, bytearray)):
+        raise BadInput(f"{name}: {where} has bytes in the place of a text; decode them, e.g. text.decode('utf-8').")
     return _cell(value)
 
 
@@ -122,6 +128,8 @@ def _cell(value):
 def _labels(value, multi_label, separator, name, where):
     """The class name of a cell, or the tuple of its names."""
     if not multi_label:
+        if isinstance(value, (bytes, bytearray)):
+            raise BadInput(f"{name}: {where} has bytes in the place of a label; decode them first.")
         if not _cell(value):
             raise BadInput(f"{name}: {where} has no label; give it one or leave the row out.")
         return _cell(value)
