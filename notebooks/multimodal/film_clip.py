@@ -45,7 +45,7 @@ import emorec; emorec.about(install=True)
 # from one look at the picture to the next.
 
 # %% tags=["parameters"]
-faces = 280  # @param {type:"integer"}
+faces = 560  # @param {type:"integer"}
 window = 2.0  # @param {type:"number"}
 step = 0.5  # @param {type:"number"}
 seed = 0  # @param {type:"integer"}
@@ -78,7 +78,7 @@ from emorec.multimodal import read_clip, render_clip, timeline
 
 work = emorec.reporting.work_folder("film_clip")
 truth = render_clip(work / "talk.mp4", script, seed=seed)
-truth
+truth.fillna("–")
 
 # %% [markdown]
 # ## Look at it
@@ -150,7 +150,7 @@ print(f"faces, other people: {100 * face.score(*held_out):.0f} %; voices, other 
 
 # %%
 table = read_clip(work / "talk.mp4", subtitles=work / "talk.srt", face=face, voice=voice, window=window, step=step)
-table[["start", "end", "speaker", "text", "face", "voice", "words", "emotion", "confidence", "decided_by", "disagree"]].round(2)
+table[["start", "end", "speaker", "text", "face", "voice", "words", "emotion", "confidence", "decided_by", "disagree"]].round(2).astype(object).fillna("–")
 
 # %% [markdown]
 # This is the main figure, the same over time. The upper panel has the joint probabilities, the lower one the answer of each
@@ -169,8 +169,14 @@ timeline(table)
 # %%
 import pandas as pd
 
-middles = (truth["start"] + truth["end"]) / 2
-rows = table.iloc[[int(np.flatnonzero((table["start"] <= t) & (t < table["end"]))[0]) for t in middles]].reset_index(drop=True)
+
+def at_moments(table):
+    """The rows of a table that hold the middle of each moment of the script."""
+    middles = (truth["start"] + truth["end"]) / 2
+    return table.iloc[[int(np.flatnonzero((table["start"] <= t) & (t < table["end"]))[0]) for t in middles]].reset_index(drop=True)
+
+
+rows = at_moments(table)
 agree = (truth["face"] == truth["voice"]) & ~truth["text"].str.contains("wonderful|funeral")
 right = {
     "face": (rows["face"] == truth["face"])[rows["has_face"]],
@@ -193,12 +199,15 @@ contradictions[["speaker", "text", "face", "voice", "words", "emotion", "decided
 
 # %% [markdown]
 # What is left when a modality is missing? The film is read again without the sound, and without the subtitles. A modality
-# that is not there has no influence, and the answer comes from the others.
+# that is not there has no influence, and the answer comes from the others. The table has the joint answer at each moment.
+# Without the sound, the words decide both contradictions. Without the subtitles, Ben's anger is lost in the sixth moment, where
+# only the words had shown it: face and voice are both read as fear.
 
 # %%
 mute = read_clip(work / "talk.mp4", subtitles=work / "talk.srt", face=face, sound=False, window=window, step=step)
 bare = read_clip(work / "talk.mp4", face=face, voice=voice, words=False, window=window, step=step)
-print("without sound:", mute["has_voice"].sum(), "stretches with a voice;", "without subtitles:", len(bare), "stretches")
+readings = {"all three": rows, "without sound": at_moments(mute), "without subtitles": at_moments(bare)}
+pd.DataFrame({"face of the script": truth["face"], **{name: r["emotion"] for name, r in readings.items()}}).fillna("–")
 
 # %% [markdown]
 # ## Save and load
@@ -215,7 +224,7 @@ print(type(again).__name__, list(again.label_set_))
 # %% [markdown]
 # ## Evaluate on external data
 #
-# Now it is your turn: give the path of a film, and its subtitles if there are any (`.srt` or `.vtt`; or a list of
+# Now it is your turn: name the path of a film, and its subtitles if there are any (`.srt` or `.vtt`; or a list of
 # `(start, end, text)`; or `None`). For a film of real people set `own_models`, so that it is read by the models that come
 # along, which learnt from photographs and from actors. As built, the cell reads the film above with two sentences of its own;
 # compare the rows of face and voice with the script. From a terminal, `python -m emorec score talk.mp4 --subtitles talk.srt`
