@@ -178,14 +178,14 @@ emorec.reporting.publish(numbers)
 # ### Exercises
 #
 # 1. Write a sentence that expresses anger without any angry word, such as a complaint in polite language. Does the model see it?
-#    <details><summary>Solution</summary>Often it does not: unnamed feelings are read as neutral, as the card says. Look which
-#    words the explanation marks, and replace one of them.</details>
+#    <details><summary>Solution</summary>Often it does not: <i>Thank you for keeping us waiting for three hours.</i> is read as
+#    happiness, because the polite words decide. Look which words the explanation marks, and replace one of them.</details>
 # 2. Load `goemotions` instead (in the parameters) and write a sentence with two emotions. What does the model answer?
 #    <details><summary>Solution</summary>It may name several of 28 emotions, or none: each has a threshold of its own, which was
 #    chosen on validation data.</details>
 # 3. Compare `text-emotion` with `text-emotion-small` on five sentences with a negation. Where do they differ, and why?
-#    <details><summary>Solution</summary>The small model reads words one after the other and misses negations more often; the
-#    notebook <code>text/transformer</code> shows why the large one does not.</details>
+#    <details><summary>Solution</summary>The small model reads words one after the other and misses negations more often: it reads
+#    <i>I wasn't scared.</i> as fear, and the large one as neutral. The notebook <code>text/transformer</code> shows why the large one does not.</details>
 #
 # ### Where to go on
 #

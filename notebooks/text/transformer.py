@@ -293,14 +293,15 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Reduce the verdicts for training from 160 to 16. Which of the four networks suffers most?
-#    <details><summary>Solution</summary>Those that guess cannot become worse. The recurrent network with GloVe still has to learn what <i>not</i> does, and
-#    from 16 texts it may not; compare its two bars.</details>
+#    <details><summary>Solution</summary>The recurrent network with GloVe: from 16 texts it learns neither which words praise nor what <i>not</i> does, and
+#    falls to guessing. The pretrained transformer still reads all plain verdicts and nine of ten with <i>not</i>. The two that guess cannot become worse.</details>
 # 2. Set `encoder_rate=1.0` for the pretrained transformer, so that its layers learn as fast as the new ones. What happens?
 #    <details><summary>Solution</summary>The first steps, which are large because the new layers know nothing yet, write over what the layers knew;
-#    the new adjectives are read worse. This is called catastrophic forgetting.</details>
+#    it guesses at the new adjectives, as if it had not been pretrained. This is called catastrophic forgetting.</details>
 # 3. Write verdicts with *hardly* or *never* in place of *not*, which no network saw in training. Which networks read them correctly?
-#    <details><summary>Solution</summary>Ask <code>models[name].predict(["the meal was hardly pleasant ."])</code>. Knowing what a word is like is not
-#    yet knowing what it does to its neighbours, so this is harder than a new adjective, for word vectors above all.</details>
+#    <details><summary>Solution</summary>Ask <code>models[name].predict(["the meal was hardly pleasant ."])</code>. <i>Never</i>
+#    resembles <i>not</i>, and both pretrained networks read it. <i>Hardly</i> is overlooked by the network with GloVe in every verdict, and by the
+#    transformer in a quarter of them: knowing what a word is like is not yet knowing what it does to its neighbours.</details>
 #
 # ### Where to go on
 #
