@@ -185,7 +185,8 @@ emorec.reporting.publish(numbers)
 #    chosen on validation data.</details>
 # 3. Compare `text-emotion` with `text-emotion-small` on five sentences with a negation. Where do they differ, and why?
 #    <details><summary>Solution</summary>The small model reads words one after the other and misses negations more often: it reads
-#    <i>I wasn't scared.</i> as fear, and the large one as neutral. The notebook <code>text/transformer</code> shows why the large one does not.</details>
+#    <i>I wasn't scared.</i> as fear, and the large one as neutral. The notebook
+#    <code>text/transformer</code> shows what the large one knows beforehand.</details>
 #
 # ### Where to go on
 #
