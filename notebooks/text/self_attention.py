@@ -343,8 +343,8 @@ emorec.reporting.publish(
 #    negated. Only the row of the adjective itself knows whether there is a <i>not</i>.</details>
 # 3. Train the network with one head on the negation task with only 100 texts (`negated(100, seed)`). What happens, and why is the
 #    average of words not affected?
-#    <details><summary>Solution</summary>Below some hundred texts the rule is not learned reliably, and the score falls towards
-#    50 %. The average cannot express the rule, so no number of texts helps it or harms it.</details>
+#    <details><summary>Solution</summary>With 100 texts, and also with 200, the rule is not learned, and the score falls to about
+#    50 %; with 400 it is learned. The average cannot express the rule, so no number of texts helps it or harms it.</details>
 #
 # ### Where to go on
 #
