@@ -138,7 +138,8 @@ def notebook_page(name: str) -> dict[str, str | bytes]:
         if cell.cell_type == "markdown":
             section = (re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE) or [section])[-1]
             text = re.sub(r"^.*<!--.*?-->.*$", "", cell.source, flags=re.MULTILINE)
-            text = re.sub(r"(\]\((?:\.\./)+)docs/api/", r"\1api/", text)  # the pages lie below docs/ here
+            text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", text)  # the pages lie below docs/ here
+            text = re.sub(r"(\]\((?:\.\./)+data)/README\.md\)", r"\1.md)", text)
             lines.append(re.sub(r"(\]\([^):]+)\.ipynb\)", r"\1.md)", text))
             continue
         if cell.source.strip():
