@@ -71,6 +71,7 @@ def channels_last(images: np.ndarray) -> np.ndarray:
     return images
 
 
+@explained
 def native(array: np.ndarray) -> np.ndarray:
     """The same numbers in the byte order of this machine: those of files are often of the other one.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from emorec.arguments import explained
 from emorec.checks import positive_int
 from emorec.errors import BadInput, DataMissing
 from emorec.faces.render import Identity, random_face
+from emorec.files import output, replacing, write_text, written
 from emorec.types import FilePath
 from emorec.voice.sound import RATE
 from emorec.voice.synthesis import Speaker, voice
@@ -44,6 +44,7 @@ def render_clip(
 
     Raises:
         DataMissing: No PyAV. BadInput: No moment, a number out of range. LabelMismatch: An unknown emotion.
+        NotWritten: A full disk; what was there stays.
 
     Example:
         >>> render_clip("talk.mp4", [(0, "happiness", "happiness", "What a day!")])  # doctest: +SKIP
@@ -57,7 +58,7 @@ def render_clip(
     rate = positive_int("render_clip", "rate", rate)
     if not moments or not 96 <= size <= 720 or any(who not in range(len(NAMES)) for who, *_ in moments):
         raise BadInput(f"Give moments of people 0 to {len(NAMES) - 1}, and a size of 96 to 720; size is {size!r}.")
-    path, size = Path(path), 2 * (size // 2)
+    path, size = output(path), 2 * (size // 2)
     rows, frames, sounds, place = [], [], [], 0.0
     for number, (who, seen, heard, text) in enumerate(moments):
         samples = _spoken(who, heard, (seed, number))
@@ -68,13 +69,13 @@ def render_clip(
                      "text": text})  # fmt: skip
         place = len(frames) / rate
         sounds.append(np.zeros(max(0, round(place * RATE) - sum(map(len, sounds))), "float32"))
-    _write(av, path, frames, np.concatenate(sounds)[: round(place * RATE)], rate)
+    with written(path), replacing(path) as temporary:
+        _write(av, temporary, frames, np.concatenate(sounds)[: round(place * RATE)], rate)
     truth = pd.DataFrame(rows).round({"start": 3, "end": 3})
     spoken = truth[truth["text"] != ""]
-    path.with_suffix(".srt").write_text(
-        "\n".join(f"{k}\n{_clock(r.start)} --> {_clock(r.end)}\n{r.speaker.upper()}: {r.text}\n"
-                  for k, r in enumerate(spoken.itertuples(), 1)), encoding="utf-8",
-    )  # fmt: skip
+    lines = (f"{k}\n{_clock(r.start)} --> {_clock(r.end)}\n{r.speaker.upper()}: {r.text}\n"
+             for k, r in enumerate(spoken.itertuples(), 1))  # fmt: skip
+    write_text(path.with_suffix(".srt"), "\n".join(lines))
     return truth
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from emorec import sealed
 from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.files import replacing, written
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
 from emorec.types import FilePath, Numbers
@@ -121,7 +122,7 @@ def save_head(
         "temperature": float(temperature),
         "thresholds": None if thresholds is None else np.asarray(thresholds, "float64").tolist(),
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    with written(path), replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("config.json", json.dumps(config))
         file.writestr("head.npz", arrays.getvalue())
 

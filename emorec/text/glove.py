@@ -19,6 +19,7 @@ import numpy as np
 from emorec import weights
 from emorec.datasets import extras
 from emorec.errors import DataCorrupt
+from emorec.files import replacing, written
 from emorec.types import FilePath, Strings
 
 NAME, DIM = "glove-6b-50d", 50
@@ -101,6 +102,6 @@ def write(words: Strings, vectors: np.ndarray, path: FilePath) -> str:
     """
     codes, scales = weights.quantise_rows(vectors)
     names = np.frombuffer("\n".join(words).encode("utf-8"), np.uint8)
-    with open(path, "wb") as file:
+    with written(path), replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, words=names, codes=codes, scales=scales)
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -252,6 +252,7 @@ def entries(folder):
         "metrics.tune_thresholds": (metrics.tune_thresholds, {"y_true01": HALF > 0.5, "probabilities": HALF}),
         "metrics.wilson_interval": (metrics.wilson_interval, {"k": 3, "n": 7, "level": 0.95}),
         "pretrained.card": (pretrained.card, {"name": "text-emotion"}),
+        "images.native": (images.native, {"array": GREY}),
         "images.as_picture": (images.as_picture, {"image": GREY, "bgr": False}),
         "images.channels_last": (images.channels_last, {"images": np.ones((3, 20, 20), "uint8")}),
         "images.squared": (images.squared, {"picture": GREY, "size": 12}),

@@ -21,6 +21,7 @@ from emorec.__main__ import main
 from emorec.datasets import cache, store
 from emorec.errors import BadInput, DataMissing, EmorecError, FileRefused, NotWritten
 from emorec.faces import video
+from emorec.multimodal.rendered import render_clip
 
 KINDS = ("text", "face", "voice", "multimodal")
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 48)).astype("uint8")
@@ -66,6 +67,7 @@ WRITERS = {
     "a table of answers": ("out.csv", lambda made, place: scoring._show(_table(), _options(place))),
     "an annotated picture": ("out.png", lambda made, place: made.annotate(PICTURE, detect="none", output=place)),
     "an exported network": ("out.tflite", lambda made, place: made.export(place)),
+    "a rendered film": ("out.mkv", lambda made, place: render_clip(place, [(0, "anger", None, "No!")], size=96)),
     "a list of the datasets": (
         "README.md",
         lambda made, place: main(["data", "readme", "--output", str(place.parent)]),
