@@ -50,7 +50,8 @@ class MultimodalClassifier(Classifier):
     without training, see `pretrained`.
 
     Args:
-        fusion: A name of `emorec.multimodal.FUSIONS`. fusion_options: Its options.
+        fusion: A name of `emorec.multimodal.FUSIONS`.
+        fusion_options: Options of that layer by name.
         face, text, voice: The classifiers to take the features of: untrained ones are trained, trained ones (on any
             data and classes) stay as they are. None takes a small network, averaged word vectors, and a linear
             discriminant on the statistics of a voice.

@@ -125,6 +125,7 @@ def test_api_pages_hold_what_users_type(pages):
     }.items():
         text = (pages / "api" / f"{page}.html").read_text()
         assert all(f">{name}</span>" in text or f'.{name}"' in text for name in names), page
+        assert "<blockquote>" not in text, f"an example on the page {page} is not shown as code"
 
 
 def test_the_limits_of_every_shipped_model_are_listed():
