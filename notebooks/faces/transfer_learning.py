@@ -382,9 +382,12 @@ emorec.reporting.publish(
 #    themselves, so that whatever the posed faces gain over it was learnt.</details>
 # 3. Replace the source by the model that comes along, <code>emorec.load("face-emotion-small")</code>, and fit logistic
 #    regression to its vectors (<code>.features(pictures)</code>). Does a network of photographs help rendered faces?
-#    <details><summary>Solution</summary>Fit <code>LogisticRegression(C=0.05, max_iter=2000)</code> to the vectors of
-#    <code>few(0).inputs</code> and score it on <code>test.inputs</code>. It shares the distinction with the target but
-#    not the kind of picture. Write down what you expect before you compare it with the main figure.</details>
+#    <details><summary>Solution</summary>Very much. Put a <code>StandardScaler()</code> before
+#    <code>LogisticRegression(C=0.05, max_iter=2000)</code>, as <code>frozen</code> does, fit both to the vectors of
+#    <code>few(0).inputs</code> and score them on those of <code>test.inputs</code>: 56 to 60 % for the first three seeds, more
+#    than with posed rendered faces, and far more than the 33 % that the network of photographs reaches as it is. It
+#    has learnt the same distinction from many more pictures, and the new last layer makes up for their other
+#    look.</details>
 #
 # ### Where to go on
 #
