@@ -1,6 +1,9 @@
-"""What several tests need: a saved classifier's folder, calls without notices, archives in memory."""
+"""What several tests need: a saved classifier's folder, calls without notices, a full disk, archives in memory."""
 
+import contextlib
 import io
+import resource
+import signal
 import tarfile
 import warnings
 import zipfile
@@ -14,6 +17,18 @@ def quietly(function, *arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(*arguments)
+
+
+@contextlib.contextmanager
+def full_disk(room=100):
+    """No file may become longer than so many bytes: the system refuses to write them, as a full disk does."""
+    before, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 def tar_gz(files, compression="gz"):

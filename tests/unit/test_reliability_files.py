@@ -1,9 +1,7 @@
 """Files that are written: a full disk, links, pipes and folders in their place, Ctrl-C in the middle."""
 
-import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import SAVED
+from harness import SAVED, full_disk
 from test_scoring import Counting, scored, table
 
 import emorec
@@ -25,18 +23,6 @@ from emorec.multimodal.rendered import render_clip
 
 KINDS = ("text", "face", "voice", "multimodal")
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 48)).astype("uint8")
-
-
-@contextlib.contextmanager
-def full_disk(room=100):
-    """No file may become longer than so many bytes: the system refuses to write them, as a full disk does."""
-    before, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def classifier(kind):

@@ -1,8 +1,8 @@
 """Long trainings: what a kill, a full disk, a damaged file, Ctrl-C, an explosion and the end of memory leave behind."""
 
+import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -11,9 +11,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from harness import full_disk
 
 from emorec import TextClassifier, checkpoints, training
-from emorec.errors import BadInput, DataCorrupt, EmorecError
+from emorec.errors import BadInput, DataCorrupt, NotWritten
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)
@@ -112,21 +113,16 @@ def test_without_a_whole_checkpoint_the_user_decides(tmp_path):
     "an error that says so; the checkpoint before is whole, and the same call goes on from it",
 )
 def test_a_full_disk_is_an_error_and_the_epoch_before_stays(tmp_path):
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     filled = []
+    with contextlib.ExitStack() as stack:
 
-    def fill(line):
-        filled.append(line)
-        if len(filled) == 2:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        def fill(line):
+            filled.append(line)
+            if len(filled) == 2:
+                stack.enter_context(full_disk())
 
-    try:
-        with pytest.raises(EmorecError, match="cannot be written .*epoch-00002.*is whole and stays"):
+        with pytest.raises(NotWritten, match="cannot be written .*epoch-00002.*is whole and stays"):
             fit(tmp_path, fill)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
     assert not list(tmp_path.glob(".writing*"))
     progress = stopping(99)
     net, _ = fit(tmp_path, progress)
