@@ -142,7 +142,7 @@ def _mtcnn_network():
         raise missing("The library mtcnn with TensorFlow", [])
     from emorec.faces import mtcnn_networks
 
-    return mtcnn_networks.load()
+    return mtcnn_networks.load(PROPOSED)
 
 
 def mtcnn(picture: np.ndarray, least: float, _model: FilePath | None = None) -> list[Face]:

@@ -18,17 +18,20 @@ from mtcnn import MTCNN
 from mtcnn.stages import StageONet, StagePNet, StageRNet
 from mtcnn.stages.base import StageBase
 
-from emorec.faces.detectors import PROPOSED
 from emorec.types import Tensor
 
 
-def load() -> MTCNN:
-    """The library's detector, on the CPU; its ``detect_faces(image, shrink=...)`` seeks proposals in a smaller copy."""
+def load(least: int) -> MTCNN:
+    """The library's detector, on the CPU; its ``detect_faces(image, shrink=...)`` seeks proposals in a smaller copy.
+
+    Args:
+        least: Smallest face that it looks for, pixels.
+    """
     if keras.backend.backend() != "tensorflow":
         with contextlib.suppress(RuntimeError):  # TensorFlow is in use already
             tf.config.set_visible_devices([], "GPU")  # it would take the memory that Keras needs
     with tf.device("CPU:0"):
-        return MTCNN(stages=[Proposals(), Refinement(), Output()])
+        return MTCNN(stages=[_Proposals(least), _Refinement(), _Output()])
 
 
 class _Stage:
@@ -47,10 +50,14 @@ class _Stage:
         raise NotImplementedError
 
 
-class Proposals(_Stage, StagePNet):
+class _Proposals(_Stage, StagePNet):
     """The first stage: shifts of a box (N, rows, columns, 4) and scores (N, rows, columns, 2)."""
 
     weights = "pnet.lz4"
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.least = least
 
     def network(self, x: Tensor, weights: Iterator[Tensor]) -> list[Tensor]:
         x = tf.nn.max_pool2d(_convolved(x, weights), 2, 2, "SAME")
@@ -64,13 +71,13 @@ class Proposals(_Stage, StagePNet):
             images_normalized = tf.image.resize(images_normalized, wanted, method="area").numpy()
             images_oshapes = np.array([image.shape for image in images_normalized])
         boxes = super().__call__(
-            images_normalized=images_normalized, images_oshapes=images_oshapes, min_face_size=PROPOSED, **options
+            images_normalized=images_normalized, images_oshapes=images_oshapes, min_face_size=self.least, **options
         )
         boxes[:, 1:5] /= shrink
         return boxes
 
 
-class Refinement(_Stage, StageRNet):
+class _Refinement(_Stage, StageRNet):
     """The second stage, on pictures of 24 x 24: shifts of their boxes (N, 4) and scores (N, 2)."""
 
     weights = "rnet.lz4"
@@ -82,7 +89,7 @@ class Refinement(_Stage, StageRNet):
         return [_affine(x, weights), tf.nn.softmax(_affine(x, weights))]
 
 
-class Output(_Stage, StageONet):
+class _Output(_Stage, StageONet):
     """The third stage, on pictures of 48 x 48: shifts of their boxes (N, 4), five points (N, 10), scores (N, 2)."""
 
     weights = "onet.lz4"
