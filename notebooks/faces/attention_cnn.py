@@ -402,9 +402,10 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Give the networks five times as many scenes (`scenes = 3000`). Which of the three gains most, and why?
-#    <details><summary>Solution</summary>The network with equal weights gains most: with enough scenes it can learn a
-#    separate rule for each colour from the average over all faces. Attention hardly needs more, since it has found the
-#    rule that holds for all colours. The convolution still lacks examples for most combinations of place and colour.</details>
+#    <details><summary>Solution</summary>The network with equal weights gains most, from 70 to 88 % with seed 0: with enough
+#    scenes it can learn a separate rule for each colour from the average over all faces. Attention hardly needs more, since
+#    it has found the rule that holds for all colours (94 and 96 %). The convolution comes to 56 % and still lacks examples
+#    for most combinations of place and colour.</details>
 # 2. Why does the network read the answer at the square in the middle, and what would change if it read the average of
 #    all nine places?
 #    <details><summary>Solution</summary>The question stands in the middle: only the query of that place contains the colour

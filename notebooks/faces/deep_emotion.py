@@ -439,9 +439,9 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Move the face by eight pixels instead of three before the descent (`np.roll(face, 8, axis=2)`). Does it still arrive?
-#    <details><summary>Solution</summary>Usually it does not. The gradient is the slope of the picture within a pixel or so; far
-#    from the goal it leads to the next place where an edge happens to match. Blurring both pictures first, or starting at a
-#    lower resolution, widens the reach.</details>
+#    <details><summary>Solution</summary>It does not: after 60 steps it has covered less than four of the eight pixels. The
+#    gradient is the slope of the picture within a pixel or so; far from the goal it leads to the next place where an edge
+#    happens to match. Blurring both pictures first, or starting at a lower resolution, widens the reach.</details>
 # 2. Let the transformer choose all six numbers: replace the layers after the 32 units by
 #    <code>layers.Rescaling(0.3, name="offsets")(layers.Dense(6, kernel_initializer="zeros")(y))</code>. What happens to the
 #    correlation?
