@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from emorec import images as pictures
-from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.errors import BadInput, DataCorrupt, DataMissing, FileRefused
 from emorec.faces import detection
 from emorec.types import Box, Values
 
@@ -104,10 +104,10 @@ class FacePreprocessing:
                 box = detect if isinstance(detect, str) else detect[i]
                 try:
                     encoded[i] = self.one(pictures.as_picture(picture, bgr=bgr), box)
-                except (BadInput, DataCorrupt, DataMissing) as error:
+                except (BadInput, DataCorrupt, DataMissing, FileRefused) as error:
                     if errors == "skip":
                         skipped.append((i, str(error)))
-                    elif isinstance(error, DataMissing):
+                    elif isinstance(error, (DataMissing, FileRefused)):
                         raise
                     else:
                         raise type(error)(f"Picture {i}: {error}") from error

@@ -100,6 +100,7 @@ class VideoFrames:
         self.path = Path(os.path.expanduser(path))
         if not self.path.is_file():
             raise DataMissing(f"The video {str(path)!r}", [self.path.absolute()], "check the path.")
+        open(self.path, "rb").close()  # where it may not be read, the system says so; OpenCV does not
         self.capture = cv2.VideoCapture(str(self.path))
         rate, count = self.capture.get(cv2.CAP_PROP_FPS), self.capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = float(rate) if np.isfinite(rate) and rate > 0 else 25.0

@@ -75,6 +75,7 @@ def read_clip(
     path = Path(os.path.expanduser(path))
     if not path.is_file():
         raise DataMissing(f"The film {str(path)!r}", [path.absolute()], "check the path.")
+    open(path, "rb").close()  # where it may not be read, the system says so
     window, step = real_number("window", window, 0.3, 60), real_number("step", step, 0.01, 10)
     cues = [] if subtitles is None else read_subtitles(subtitles)
     models = {

@@ -19,6 +19,7 @@ from emorec.__main__ import main
 from emorec.datasets import cache, store
 from emorec.errors import BadInput, DataMissing, EmorecError, FileRefused, NotWritten
 from emorec.faces import video
+from emorec.multimodal import read_clip
 from emorec.multimodal.rendered import render_clip
 
 KINDS = ("text", "face", "voice", "multimodal")
@@ -236,7 +237,17 @@ def test_refusals_of_the_system_are_explained(tmp_path, monkeypatch, capsys):
         emorec.images.as_picture(tmp_path / "me.png")
     with pytest.raises(OSError):
         classifier("face").predict([tmp_path / "me.png"])
+    with pytest.warns(UserWarning, match="1 of 2 pictures were skipped"):
+        assert classifier("face").predict([tmp_path / "me.png", PICTURE], errors="skip")[0] is None
     monkeypatch.undo()
+    for module, read in (("faces.video", classifier("face").predict_video), ("multimodal.clip", read_clip)):
+        monkeypatch.setattr(f"emorec.{module}.open", lambda path, mode: refuse(path), raising=False)
+        with pytest.raises(FileRefused, match="me.png cannot be used"):
+            read(tmp_path / "me.png")
+    with monkeypatch.context() as locked:
+        locked.setattr(os, "scandir", refuse)
+        with pytest.raises(FileRefused, match="Permission denied"):
+            emorec.datasets.from_folder(tmp_path)
     monkeypatch.setattr(store, "locate", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(FileRefused, match="No space left on device.*make room"):
         emorec.datasets.load("fer2013")

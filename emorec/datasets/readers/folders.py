@@ -57,12 +57,18 @@ def files(
 
 
 def _walk(path, prefix="", other=False, suffixes=pictures.SUFFIXES):
-    for folder, folders, names in os.walk(path, followlinks=True):
+    for folder, folders, names in os.walk(path, followlinks=True, onerror=_refuse):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")) and not _back(Path(folder, f)))
         for name in sorted(names):
             if (other or name.lower().endswith(suffixes)) and not name.startswith("."):
                 file = Path(folder, name)
                 yield prefix + file.relative_to(path).as_posix(), file
+
+
+def _refuse(error):
+    """A folder that may not be read is an error: what is in it would be missing without a word."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _back(folder):
