@@ -402,7 +402,7 @@ emorec.reporting.publish(
 # ### Exercises
 #
 # 1. Give the networks five times as many scenes (`scenes = 3000`). Which of the three gains most, and why?
-#    <details><summary>Solution</summary>The network with equal weights gains most, from 70 to 88 % with seed 0: with enough
+#    <details><summary>Solution</summary>The network with equal weights gains most, from about 73 to 88 %: with enough
 #    scenes it can learn a separate rule for each colour from the average over all faces. Attention hardly needs more, since
 #    it has found the rule that holds for all colours (94 and 96 %). The convolution comes to 56 % and still lacks examples
 #    for most combinations of place and colour.</details>

@@ -445,9 +445,10 @@ emorec.reporting.publish(
 # 2. Let the transformer choose all six numbers: replace the layers after the 32 units by
 #    <code>layers.Rescaling(0.3, name="offsets")(layers.Dense(6, kernel_initializer="zeros")(y))</code>. What happens to the
 #    correlation?
-#    <details><summary>Solution</summary>It falls as training goes on. The squared difference to the mean face can also be
-#    lowered by zooming into a smooth part of the face, and the transformer learns to do that. Since
-#    the goal does not rule it out, the form of the transform has to.</details>
+#    <details><summary>Solution</summary>It falls, for seed 0 from 0.88 to 0.78, and it falls further as training goes on: up and
+#    down it is 0.76 after 8 epochs and 0.65 after 20. The squared difference to the mean face can also be lowered by zooming
+#    into a smooth part of the face, and the transformer learns to do that. Since the goal does not rule it out, the form of
+#    the transform has to.</details>
 # 3. Why is learning from the labels so much harder than learning towards the mean face?
 #    <details><summary>Solution</summary>A label says once for the whole picture whether the answer was right. Where the reader
 #    is wrong, its gradient tells which pixels would change its mind, not where the face is. The mean face gives a goal
