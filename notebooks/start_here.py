@@ -199,28 +199,28 @@ emorec.reporting.publish(numbers)
 # | which networks need the order of words | [recurrent_and_convolutional](text/recurrent_and_convolutional.ipynb) | 2 | word vectors |
 # | how words look at one another | [self_attention](text/self_attention.ipynb) | 1 | global attention |
 # | which sentence of a text decides | [hierarchical_attention](text/hierarchical_attention.ipynb) | 1 | global attention |
-# | what a pretrained network knows already | [transformer](text/transformer.ipynb) | 2 | self-attention |
-# | how to handle several emotions at once | [emotion_recognition](text/emotion_recognition.ipynb) | 2 | precision and recall |
+# | what a pretrained network knows already | [transformer](text/transformer.ipynb) | 1 | self-attention |
+# | how to handle several emotions at once | [emotion_recognition](text/emotion_recognition.ipynb) | 1 | precision and recall |
 # | what happens when the classes shift | [tweet_sentiment](text/tweet_sentiment.ipynb) | 1 | precision and recall |
 # | how to choose settings honestly | [parameter_search](text/parameter_search.ipynb) | 1 | cross-validation |
-# | whether attention gains anything, compared on folds | [attention_comparison](text/attention_comparison.ipynb) | 2 | p values |
+# | whether attention gains anything, compared on folds | [attention_comparison](text/attention_comparison.ipynb) | 1 | p values |
 # | how to read photographs, folders, films and the camera | [detect_and_classify](faces/detect_and_classify.ipynb) | 1 | nothing |
-# | how a convolutional network reads a face | [cnn](faces/cnn.ipynb) | 2 | nothing |
+# | how a convolutional network reads a face | [cnn](faces/cnn.ipynb) | 1 | nothing |
 # | which changes of the pictures help a network | [data_augmentation](faces/data_augmentation.ipynb) | 3 | cnn |
 # | how to get by with few pictures | [transfer_learning](faces/transfer_learning.ipynb) | 2 | cnn |
 # | whether a network can put a face straight | [deep_emotion](faces/deep_emotion.ipynb) | 2 | cnn, gradients |
 # | what attention adds to a convolutional network | [attention_cnn](faces/attention_cnn.ipynb) | 1 | cnn, self-attention |
 # | whether generated faces help a classifier | [acgan](faces/acgan.ipynb) | 3 | cnn |
-# | what changes from one dataset to another | [cross_dataset](faces/cross_dataset.ipynb) | 1 | cnn |
-# | how a voice is read | [speech_emotion](voice/speech_emotion.ipynb) | 1 | nothing |
+# | what changes from one dataset to another | [cross_dataset](faces/cross_dataset.ipynb) | 2 | cnn |
+# | how a voice is read | [speech_emotion](voice/speech_emotion.ipynb) | 2 | nothing |
 # | how a face and a sentence are read together | [face_and_sentence](multimodal/face_and_sentence.ipynb) | 1 | one text and one face notebook |
 # | which kind of fusion can represent what | [feature_fusion](multimodal/feature_fusion.ipynb) | 1 | face_and_sentence |
 # | how to combine the probabilities of several models | [decision_fusion](multimodal/decision_fusion.ipynb) | 1 | face_and_sentence |
 # | whether attention follows the modality that can be trusted | [attention_fusion](multimodal/attention_fusion.ipynb) | 1 | global attention |
-# | how a word and its tone are read together | [aligned_sequences](multimodal/aligned_sequences.ipynb) | 3 | recurrent networks, self-attention |
+# | how a word and its tone are read together | [aligned_sequences](multimodal/aligned_sequences.ipynb) | 4 | recurrent networks, self-attention |
 # | what to do when a modality is missing | [missing_modalities](multimodal/missing_modalities.ipynb) | 1 | feature_fusion |
-# | whether it helps to know the sentences before | [conversations](multimodal/conversations.ipynb) | 1 | recurrent networks |
-# | what a film expresses from moment to moment | [film_clip](multimodal/film_clip.ipynb) | 2 | decision_fusion |
+# | whether it helps to know the sentences before | [conversations](multimodal/conversations.ipynb) | 2 | recurrent networks |
+# | what a film expresses from moment to moment | [film_clip](multimodal/film_clip.ipynb) | 3 | decision_fusion |
 # | which datasets there are, and their faults | [datasets](datasets.ipynb) | 1 | nothing |
 #
 # The functions used here are described in [emorec.pretrained](../docs/api/pretrained.md).
