@@ -220,8 +220,8 @@ pd.DataFrame.from_dict(scores, orient="index").rename(columns=lambda k: f"traini
 #
 # The alignment is taken away from the test sentences by shifting the voice by one word, as a wrong time stamp would. A model that
 # reads the tone at the word must fall to guessing, and one that never asks *when* can lose little. The result is the main
-# figure of this notebook. The early LSTM and MFN fall to guessing or near it. MulT keeps 80 %, because the attention by
-# which it looks for the voice of a word is several words wide, as the last figure shows.
+# figure of this notebook. The early LSTM and MFN fall to guessing or near it. MulT loses only a few points, because the
+# attention by which it looks for the voice of a word is several words wide, as the last figure shows.
 
 # %%
 def shifted(x):
@@ -333,7 +333,7 @@ pd.Series({name: 100 * hit.mean() for name, hit in at_cue.items()}, name="larges
 # MulT does not know which step of the voice belongs to which word. The picture shows the attention from the
 # words (rows) to the voice (columns) over the test sentences of twelve words, as the mean over its heads; what is missing to a
 # sum of 1 goes to an empty slot, which stands for "nothing". A bright diagonal is an
-# alignment that was learnt. This network has it for the first half of a sentence and hardly for the second.
+# alignment that was learnt. This network has it in the first half of a sentence, and faintly at best in the second.
 
 # %%
 def attended(model):
