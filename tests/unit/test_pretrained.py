@@ -78,9 +78,7 @@ def test_none_of_the_everyday_sentences_is_bundled():
 @pytest.mark.parametrize("name", ["text-emotion-small", "text-sentiment"])
 def test_an_explanation_comes_without_warnings_of_keras(name):
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "error", UserWarning
-        )  # on JAX, NumPy deprecates how Keras makes arrays
+        warnings.simplefilter("error", UserWarning)  # on JAX, NumPy deprecates how Keras makes arrays
         assert emorec.load(name).explain("A dull film.").method == "global attention"
 
 
