@@ -12,13 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from emorec import devices as several
-from emorec import metrics, sealed, training, weights
+from emorec import metrics, networks, sealed, training, weights
 from emorec.arguments import check_settings, explained
 from emorec.checks import choice, real_number
 from emorec.datasets.base import Split, objects
@@ -597,8 +596,8 @@ def _check_weights(weights, n):
 
 def _read_network(file, folder):
     if "network.json" not in file.namelist():
-        return keras.saving.load_model(file.extract("model.keras", folder), compile=False)
-    network = keras.models.model_from_json(file.read("network.json").decode("utf-8"))
+        return networks.load(file.extract("model.keras", folder))
+    network = networks.from_json(file.read("network.json").decode("utf-8"))
     return weights.unpack_model(network, file.read("weights.npz"))
 
 

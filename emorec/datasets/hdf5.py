@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,5 +94,36 @@ def opened(file: str | Path) -> Iterator[Group]:
     import h5py
 
     file = Path(file)
-    with readable(file), h5py.File(file, "r") as root:
-        yield Group(root, file, Bound(file, file.stat().st_size))
+    with readable(file):
+        bound = Bound(file, file.stat().st_size)
+        with _limited(file, bound.allowed + _ROOM), h5py.File(file, "r") as root:
+            yield Group(root, file, bound)
+
+
+_ROOM = 2**30  # bytes that a reader may need beside the numbers
+_ONE_AT_A_TIME = threading.RLock()  # the limit is one of the process
+
+
+@contextmanager
+def _limited(file, more):
+    """Lets the process ask for so many bytes more: libhdf5 asks for what a damaged file says, and the system agrees."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (ImportError, OSError):  # another system than Linux
+        yield
+        return
+    with _ONE_AT_A_TIME:
+        before, highest = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = pages * resource.getpagesize() + more
+        least = min(limit for limit in (wanted, before, highest) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_AS, (least, highest))
+        try:
+            yield
+        except MemoryError as error:
+            raise DataCorrupt(
+                f"{file} asks for more memory than a file of its size can need: it is damaged."
+            ) from error
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (before, highest))
