@@ -428,21 +428,25 @@ def _free_place(point, width, height, taken):
 
 
 @explained
-def attention(tokens: Strings, weights: Numbers, *, title: str | None = None, ax: Axes | None = None) -> Axes:
+def attention(
+    tokens: Strings, weights: Numbers, *, crossed: np.ndarray | None = None, title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The words of a text, each shaded by its weight, over as many lines as they need.
 
     Args:
         tokens: T words.
         weights: (T,) weights; where some are negative (they speak against the class), those are blue.
+        crossed: bool (T,): words that are crossed out, such as those that a model does not know; None for none.
         ax: Its width decides where lines break.
     """
-    return document([tokens], [weights], None, title=title, ax=ax)
+    return document([tokens], [weights], None, crossed=None if crossed is None else [crossed], title=title, ax=ax)
 
 
 @explained
 def document(
     sentences: Sequence, word_weights: Values, sentence_weights: Numbers | None, *,
-    title: str | None = None, ax: Axes | None = None,
+    crossed: Values | None = None, title: str | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """The sentences of a document, words shaded by weight, beside a bar for the weight of each sentence.
 
@@ -450,6 +454,7 @@ def document(
         sentences: S lists of words.
         word_weights: S arrays, a weight for each word.
         sentence_weights: (S,) weights in [0, 1], or None for no bars.
+        crossed: S arrays, bool: which words are crossed out; None for none.
     """
     sentences = [list(sentence) for sentence in sentences]
     words = [np.asarray(w, dtype="float64") for w in word_weights]
@@ -460,7 +465,8 @@ def document(
     own, ax = ax is None, _axes(ax, 9, 2)
     ax.set_axis_off()
     left = 0.0 if sentence_weights is None else 0.17
-    tops = _write_words(ax, sentences, words, left)
+    struck = [np.zeros(len(sentence), bool) for sentence in sentences] if crossed is None else crossed
+    tops = _write_words(ax, sentences, words, struck, left)
     if own:
         ax.figure.set_figheight(0.3 * tops[-1] + 0.8)
     ax.set(xlim=(0, 1), ylim=(tops[-1] - 0.4, -0.7))
@@ -471,27 +477,29 @@ def document(
     return ax
 
 
-def _write_words(ax, sentences, word_weights, left):
+def _write_words(ax, sentences, word_weights, crossed, left):
     """Writes the words; returns the line on which each sentence starts, and the number of lines."""
     ax.figure.draw_without_rendering()  # lays the figure out, which gives the axes its width
     width = ax.get_window_extent().width
     strongest = max((np.abs(w).max() for w in word_weights if len(w)), default=0.0) or 1.0
     tops, line, room = [], 0, MAXIMUM_WORDS
-    for sentence, weights in zip(sentences, word_weights):
+    for sentence, weights, struck in zip(sentences, word_weights, crossed):
         tops.append(line)
-        words = [(shown_token(token), weight / strongest) for token, weight in zip(sentence[:room], weights)]
+        words = [(shown_token(t), weight / strongest, out) for t, weight, out in zip(sentence[:room], weights, struck)]
         if len(words) < len(sentence) and room:
-            words.append((f"… and {len(sentence) - len(words)} more words of this sentence", 0.0))
+            words.append((f"… and {len(sentence) - len(words)} more words of this sentence", 0.0, False))
         beyond = sum(map(len, sentences[len(tops) :]))
         if beyond and 0 < room <= len(sentence):
-            words.append((f"… and {beyond} more words of later sentences", 0.0))
+            words.append((f"… and {beyond} more words of later sentences", 0.0, False))
         x, room = left, room - min(room, len(sentence))
-        for word, share in words:
+        for word, share, out in words:
             text = ax.text(0, 0, word, fontsize=11, va="center", parse_math=False, bbox=_box(share))
             span = (text.get_window_extent().width + 9) / width
             if x > left and x + span > 1:
                 x, line = left, line + 1
             text.set_position((x, line))
+            if out:
+                ax.plot([x, x + span - 9 / width], [line, line], color="0.2", lw=1.2, zorder=text.get_zorder() + 1)
             x += span
         line += bool(words)
     return [*tops, max(line, 1)]

@@ -5,12 +5,14 @@ would also be compiled for each new size of picture, for seconds. The weights an
 """
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import joblib
 import keras
+import lz4.frame
 import mtcnn
 import numpy as np
 import tensorflow as tf
@@ -42,7 +44,9 @@ class _Stage:
     def __init__(self) -> None:
         # By its path: the library would take a file of the working folder that has this name.
         folder = Path(mtcnn.__file__).parent / "assets" / "weights"
-        weights = [tf.constant(weight, "float32") for weight in joblib.load(folder / self.weights)]
+        # Unpacked first: an open file of lz4 complains on Python 3.13 when it is forgotten.
+        numbers = joblib.load(io.BytesIO(lz4.frame.decompress((folder / self.weights).read_bytes())))
+        weights = [tf.constant(weight, "float32") for weight in numbers]
         StageBase.__init__(self, self.weights, self.weights, lambda x: self.network(x, iter(weights)))
 
     def network(self, x: Tensor, weights: Iterator[Tensor]) -> list[Tensor]:

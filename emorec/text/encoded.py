@@ -132,19 +132,20 @@ class Encoded:
         One line for each kind, however many texts there are. Strange words in fewer than one of twenty texts are no
         news: every test split has some.
         """
-        cut, strange, clauses = [], [], []
+        cut, unread, strange, clauses = [], [], [], []
         for i, (tokens, lost, unknown) in enumerate(zip(self.tokens, self.cut, self.unknown)):
             if unspaced(tokens):
                 clauses.append(f"{self._shown(i)} is in a language without spaces, {_SPACES_FIRST}")
             if lost:
                 cut.append(f"{self._shown(i)} has {len(tokens) + lost} tokens; only {len(tokens)} of them were read.")
             if len(tokens) and unknown.all():
-                strange.append(f"{self._shown(i)} holds no word the model has seen; its score says nothing about it.")
+                unread.append(f"{self._shown(i)} holds no word the model has seen; its score says nothing about it.")
         shares = self.unknown_share
         strange += [f"{self._shown(i)}: {self.unknown_count(int(i))}." for i in np.flatnonzero(shares >= LARGE_SHARE)
                     if not self.unknown[i].all()]  # fmt: skip
-        strange = [] if 20 * len(strange) < len(self) else strange
-        for lines in (cut, strange, clauses):
+        if 20 * (len(unread) + len(strange)) < len(self):
+            unread, strange = [], []
+        for lines in (cut, unread, strange, clauses):
             more = f" And so with {len(lines) - 1} more of {len(self)} texts." if len(lines) > 1 else ""
             if lines:
                 # Without a file name and line number: they would tell the reader nothing.

@@ -130,7 +130,7 @@ class Explanation:
             ax: Axes to draw on, or None for a new figure.
 
         Returns:
-            The Axes.
+            The Axes; ``axes.figure.savefig("why.png")`` writes a picture.
         """
         from emorec import plots
 
@@ -138,10 +138,11 @@ class Explanation:
             kind = "matrix" if self.matrix is not None else "document" if self.sentences else "words"
         title = f"{self._headline()} · {self.method}"
         if kind == "words":
-            return plots.attention(self.tokens, self.weights, title=title, ax=ax)
+            return plots.attention(self.tokens, self.weights, crossed=self.unknown, title=title, ax=ax)
         if kind == "document" and self.sentences:
             words, weights = ([x[a:b] for a, b in self.sentences] for x in (self.tokens, self.weights))
-            return plots.document(words, weights, self.sentence_weights, title=title, ax=ax)
+            crossed = None if self.unknown is None else [self.unknown[a:b] for a, b in self.sentences]
+            return plots.document(words, weights, self.sentence_weights, crossed=crossed, title=title, ax=ax)
         if kind == "matrix" and self.matrix is not None:
             return plots.attention_matrix(self.tokens, self.matrix, title=title, ax=ax)
         raise BadInput(f"This explanation ({self.method}) cannot be drawn as {kind!r}.")

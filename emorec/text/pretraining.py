@@ -12,6 +12,7 @@ import numpy as np
 
 from emorec.datasets import extras
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.pretrained.cards import card
 from emorec.text import minilm
 from emorec.text.wordpieces import SPECIAL, WordPieces
 from emorec.types import FilePath, Strings
@@ -56,7 +57,8 @@ def start(
         settings: For None as source: layers, heads, units, max_length.
 
     Raises:
-        DataMissing: Nothing of that name, with the ways to get it. DataCorrupt: Damaged files.
+        BadInput: No model of that name. DataMissing: No such files, with the ways to get them.
+        DataCorrupt: Damaged files.
     """
     if source is None:
         return Start(_learned(texts, size or LEARNED_PIECES), None, dict(settings or {}), lambda encoder: None)
@@ -66,6 +68,8 @@ def start(
         return _of_classifier(load(file), file, texts, size)
     if path.suffix == ".emorec":
         raise DataMissing(f"The classifier {str(source)!r}", [path.absolute()], "train one, then save it")
+    if source != minilm.NAME and path.name == str(source) and not path.is_dir():
+        card(path.name)  # a name that is misspelt: says which there are
     return _of_bert(minilm.locate(None if source == minilm.NAME else path), texts, size, source == minilm.NAME)
 
 
