@@ -362,8 +362,8 @@ emorec.reporting.publish(
 #
 # The number of weights says little about the strength of a network: LeNet has the most here and is no better
 # than mini-Xception. With a thousand pictures, the narrow VGG and ResNet are no better than the HOG baseline: their
-# intervals overlap widely. Each network was trained once, and the seed alone moves such numbers by several points, so that their order is no ranking. The
-# test split has 18 people, and the faces are easy. On faces of medium difficulty, with more pictures and a wider network,
+# intervals overlap widely. Each network was trained once, and the seed alone moves such numbers by several points, so
+# that their order is no ranking. The test split has 18 people, and the faces are easy. On faces of medium difficulty, with more pictures and a wider network,
 # `python -m experiments sample-faces` recorded:
 #
 # <!-- results: sample-faces -->
