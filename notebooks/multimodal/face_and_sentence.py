@@ -252,14 +252,14 @@ from emorec.faces.render import portrait
 
 
 def picture(wish):
-    """A rendered face for the name of an emotion, the face in a picture for a path, None for None."""
+    """A rendered face for the name of an emotion, the face in a picture for its path or its pixels, None for None."""
     if wish is None:
         return None
-    return portrait(wish, seed=2).image if wish in data.label_set else crop_face(wish)
+    return portrait(wish, seed=2).image if isinstance(wish, str) and wish in data.label_set else crop_face(wish)
 
 
 # %% tags=["user-input"]
-test_image = "happiness"  # an emotion, the path of a picture, or None
+test_image = "happiness"  # an emotion, a picture (its path or an array), or None
 test_sentence = "We won, and everybody hugged and danced in the street!"  # or None
 pretrained = emorec.MultimodalClassifier.pretrained(sound=None)
 print("pretrained:", pretrained.predict(images=[picture(test_image)], texts=[test_sentence])[0])
