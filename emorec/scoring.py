@@ -10,23 +10,28 @@ import csv
 import json
 import os
 import sys
+import warnings
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from emorec.datasets.tabular import KINDS, delimiter_of
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.files import named, output, replacing, write_text, written
+from emorec.text.encoded import TextNotice
 from emorec.text.tokens import tokenise
 from emorec.types import FilePath
 
 if TYPE_CHECKING:
     import argparse
 
-TABLES = {".csv": ",", ".tsv": "\t"}
+TABLES = {".csv": ",", ".tsv": "\t"}  # and what separates the cells of those that are written
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".mp3")
 FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4a")  # the last without a picture, as telephones record
+OTHER_FILES = (*KINDS, ".txt", ".gz")  # known as files, so that their names are not read as sentences
+OF_ONE_KIND = {"text": "table", "subtitles": "film", "explain": "text"}  # options, and the input that they are for
 DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
 READS = {"text": "score_texts", "face": "predict_faces", "voice": "predict_over_time"}  # what such a classifier has
 BLOCK = 512
@@ -37,14 +42,18 @@ TEXT = 40  # letters of a subtitle that a terminal shows
 
 def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     """Adds ``score`` and ``models`` to the command line."""
-    parser = subparsers.add_parser("score", help="read sentences, a table of texts, pictures, a sound or a film")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="sentences, or one or more files")
+    about = "read sentences, a table of texts, pictures, a sound or a film"
+    languages = "The text models read English; the voice model learned from acted German speech."
+    parser = subparsers.add_parser("score", help=about, description=f"{about.capitalize()}. {languages}")
+    help_text = "sentences, one or more files, or - for sentences from standard input, a line each"
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=help_text)
     parser.add_argument("--model", help="a name of `python -m emorec models`, or the file of a saved classifier")
     parser.add_argument("--text", metavar="COLUMN", help="of a table: the column that holds the texts")
     parser.add_argument("--out", metavar="FILE", help="where the table of answers goes (.csv or .tsv)")
     parser.add_argument("--encoding", default="utf-8-sig", help="of a table; UTF-8 where left out")
     parser.add_argument("--subtitles", metavar="FILE", help="of a film: its .srt or .vtt")
-    parser.add_argument("--explain", action="store_true", help="of sentences: which words the answer came from")
+    help_text = "of sentences: which words the answer came from (what its probability loses without each word)"
+    parser.add_argument("--explain", action="store_true", help=help_text)
     parser.set_defaults(run=_score)
     parser = subparsers.add_parser("models", help="the models that come along; with a name, the card of one")
     parser.add_argument("name", nargs="?")
@@ -57,15 +66,33 @@ def _models(options):
     if options.name:
         print(pretrained.card(options.name))
         return 0
-    print(pretrained.models().drop(columns="terms").to_string(index=False))
+    print(pretrained.models())
     return 0
 
 
 def _score(options):
-    kind = _kind(options.inputs)
+    if options.inputs == ["-"]:
+        options.inputs, kind = _lines(sys.stdin), "text"
+    else:
+        kind = _kind(options.inputs, bool(options.text))
+    for option, needed in OF_ONE_KIND.items():
+        if getattr(options, option) and kind != needed:
+            what = {"text": "sentences", "table": "a table", "film": "a film"}[needed]
+            raise BadInput(f"--{option} is for {what}; {options.inputs[0]!r} is something else.")
     if options.out is not None:
         _check_target(options.out, options.inputs)
     return {"text": _sentences, "table": _table, "face": _faces, "voice": _sounds, "film": _film}[kind](options)
+
+
+def _lines(stream):
+    """The sentences of standard input."""
+    try:
+        lines = [line.strip() for line in stream if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataCorrupt(f"Standard input is not in {stream.encoding} ({error.reason}).") from error
+    if not lines:
+        raise BadInput("Standard input has no sentence: give a line each.")
+    return lines
 
 
 def _check_target(path, inputs):
@@ -80,29 +107,40 @@ def _check_target(path, inputs):
         TemporaryFile(dir=target.parent).close()
 
 
-def _kind(inputs):
-    """What the inputs are: by the ending of files that exist; everything else is a sentence."""
+def _kind(inputs, files=False):
+    """What the inputs are: files by their endings; everything else is a sentence, unless there are only ``files``."""
     kinds = set()
     for name in inputs:
         suffix = Path(name).suffix.lower()
         for kind, endings in (("table", TABLES), ("face", PICTURES), ("voice", SOUNDS), ("film", FILMS)):
             if suffix in endings and " " not in suffix:
                 if not Path(name).is_file():
-                    raise DataMissing(f"The file {name!r}", [Path(name).absolute()], "check the name and the folder")
+                    raise _absent(name)
                 kinds.add(kind)
                 break
         else:
             if os.path.exists(name):
                 raise BadInput(f"{name!r} is there, but {_what(name)}.")
+            if files or suffix in OTHER_FILES:
+                raise _absent(name)
             kinds.add("text")
     if len(kinds) > 1:
         raise BadInput(f"The inputs are of several kinds ({', '.join(sorted(kinds))}): score them one kind at a time.")
     return kinds.pop()
 
 
+def _absent(name):
+    return DataMissing(f"The file {name!r}", [Path(name).absolute()], "check the name and the folder")
+
+
 def _what(name):
     if os.path.isdir(name):
         return "a folder is read in Python: emorec.load('face-emotion').predict_folder(...)"
+    suffix = Path(name).suffix.lower()
+    if suffix == ".txt":
+        return f"a text file is read from standard input, a line each: python -m emorec score - < {name}"
+    if suffix in OTHER_FILES:
+        return "of tables only .csv and .tsv are read here: save it as one, or read it with emorec.datasets.from_table"
     known = ", ".join((*TABLES, *PICTURES, *SOUNDS, *FILMS))
     return f"its ending does not say what it is; known are {known}"
 
@@ -128,6 +166,8 @@ def _show(table, options):
 
 
 def _sentences(options):
+    import pandas as pd
+
     classifier = _load(options, "text")
     probabilities = classifier.predict_proba(options.inputs)
     for text, answer, row in zip(options.inputs, classifier.answers(probabilities), probabilities):
@@ -135,9 +175,21 @@ def _sentences(options):
         shares = ", ".join(f"{classifier.label_set_.names[i]} {100 * row[i]:.1f} %" for i in order)
         print(f"{_plain(answer):<12} {text}\n{'':<12} {shares}")
         if options.explain:
-            words = classifier.explain(text).top(8)
-            print(f"{'':<12} " + ", ".join(f"{word} {weight:.2f}" for word, weight in words))
+            print(_explained(classifier, text))
+    if options.out:
+        rows = _scored([[text] for text in options.inputs], 0, classifier)
+        _show(pd.DataFrame(rows, columns=["text", *_new_columns(classifier)]), options)
     return 0
+
+
+def _explained(classifier, text):
+    """The words of a sentence that matter most to its answer, and what the numbers beside them are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TextNotice)  # the reading of all sentences has said it
+        explanation = classifier.explain(text, method="leave-one-out")
+    words = ", ".join(f"{word} {100 * weight:+.1f}" for word, weight in explanation.top(8))
+    header = f"{explanation.method}: percentage points that {explanation.target} loses without the word (- if it gains)"
+    return f"{'':<12} {header}\n{'':<12} {words}"
 
 
 def _plain(answer):
@@ -150,9 +202,14 @@ def _faces(options):
     classifier, tables = _load(options, "face"), []
     for name in options.inputs:
         table = classifier.predict_faces(name)
+        if table.empty:
+            whole = f"emorec.load('face-emotion').predict_faces({name!r}, detect='none')"
+            print(f"{name}: no face was found. If the whole picture is a face: {whole}")
         table.insert(0, "file", name)
         tables.append(table)
-    _show(pd.concat(tables), options)
+    answers = pd.concat(tables)
+    if options.out or len(answers):
+        _show(answers, options)
     return 0
 
 
@@ -191,8 +248,10 @@ def _film(options):
 
 
 def _table(options):
-    if len(options.inputs) != 1 or not options.text or not options.out:
-        raise BadInput("For a table: python -m emorec score reviews.csv --text COLUMN --out scored.csv")
+    asked = {"one table at a time": len(options.inputs) == 1, "--text COLUMN": options.text, "--out FILE": options.out}
+    if missing := [name for name, there in asked.items() if not there]:
+        example = "python -m emorec score reviews.csv --text review --out scored.csv"
+        raise BadInput(f"A table also needs {' and '.join(missing)}, as in {example}")
     classifier = _load(options, "text")
     rows = score_table(
         options.inputs[0], options.text, options.out, classifier, options.model or DEFAULTS["text"], options.encoding
@@ -208,7 +267,8 @@ def score_table(
     """Scores the texts of a table and writes the table with the answers; memory does not grow with its length.
 
     Args:
-        source: A .csv or .tsv file with a header. column: The name of the column that holds the texts.
+        source: A .csv or .tsv file with a header, which tells what separates its cells (a comma, a semicolon, a
+            tab or a bar). column: The name of the column that holds the texts.
         target: The file to write: all columns of the source, then ``emotion``, a column for each class
             (``p_anger`` ...), and ``unknown_words``, the share of words (0 to 1) that the model does not know. A row
             without text is kept, its new columns stay empty.
@@ -239,11 +299,12 @@ def score_table(
     done, size = _progress_of(note, part, identity)
     kept = f"the rows up to then are in {part.name}: make room, and run the same again, it goes on from there."
     with open(source, encoding=encoding, newline="") as opened, written(target, kept), _part(part, size) as file:
-        reader = _checked(csv.reader(opened, delimiter=TABLES[source.suffix.lower()], strict=True), source, encoding)
-        header = next(reader, None)
-        if header is None or column not in header:
-            raise BadInput(f"{source} has no column {column!r}; it has {', '.join(header or ()) or 'no header'}.")
-        new = ["emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]
+        delimiter = _delimiter(source, encoding)
+        reader = _checked(csv.reader(opened, delimiter=delimiter, strict=True), source, encoding)
+        header = [cell.strip() for cell in next(reader, ())]
+        if column not in header:
+            raise BadInput(f"{source} has no column {column!r}; it has {', '.join(header) or 'no header'}.")
+        new = _new_columns(classifier)
         if doubled := [name for name in dict.fromkeys(header) if [*header, *new].count(name) > 1]:
             raise BadInput(f"{source}: the result would have the column {doubled[0]!r} twice; rename it.")
         writer = _Writer(file, TABLES[target.suffix.lower()])
@@ -263,6 +324,19 @@ def _known_encoding(name):
         "a".encode(name)
     except (LookupError, ValueError, TypeError) as error:
         raise BadInput(f"encoding={name!r} is unknown; give one such as utf-8, cp1252 or shift_jis.") from error
+
+
+def _delimiter(source, encoding):
+    try:
+        with open(source, encoding=encoding, errors="replace", newline="") as file:
+            start = file.read(65_536).splitlines()
+    except UnicodeError as error:  # as of UTF-16 without its mark, which cannot be replaced
+        raise DataCorrupt(f"{source} is not in {encoding} ({error}): give its --encoding.") from error
+    return delimiter_of(next((line for line in start if line.strip()), ""), source.suffix.lower())
+
+
+def _new_columns(classifier):
+    return ["emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]
 
 
 def _part(path, size):

@@ -23,7 +23,7 @@ from emorec.types import FilePath, Values
 if TYPE_CHECKING:
     import pandas as pd
 
-_KINDS = {
+KINDS = {
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel",
     ".ods": "excel", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
@@ -85,7 +85,7 @@ def read(
         data = gunzip(data, path)
     refuse_html(data, path)
     suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
-    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), _KINDS.get(suffix, "text"))
+    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), KINDS.get(suffix, "text"))
     if kind in _ENGINES:
         return _of_binary(data, wanted, path, kind)
     text, notes = decode_table(data, path, encoding)
@@ -200,11 +200,25 @@ def _once(pairs):
 # --- delimited text
 
 
+def delimiter_of(header: str, suffix: str) -> str:
+    """What separates the cells of a delimited file: a comma, a semicolon, a tab or a bar.
+
+    Args:
+        header: The first line of the file that is not empty.
+        suffix: The ending of its name, such as ``.tsv``.
+
+    Example:
+        >>> delimiter_of("id;review;stars", ".csv")
+        ';'
+    """
+    return "\t" if suffix == ".tsv" and "\t" in header else max(",;\t|", key=header.count)
+
+
 def _of_text(text, wanted, path, delimiter, suffix):
     lines = text.split("\n")
     first = next((line for line in lines if line.strip()), "")
     if delimiter is None:
-        delimiter = "\t" if suffix == ".tsv" and "\t" in first else max(",;\t|", key=first.count)
+        delimiter = delimiter_of(first, suffix)
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))]
     while header and not header[-1]:

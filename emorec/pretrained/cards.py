@@ -129,21 +129,22 @@ def models() -> pd.DataFrame:
 
     Returns:
         DataFrame with a row a model: name, what it is for, modality, classes, size (MB), its first number, terms.
+        Printed, it leaves modality and terms out, so that its rows are shown whole.
 
     Example:
         >>> models()["name"].tolist()[0]
         'text-emotion'
     """
-    import pandas as pd
+    from emorec.pretrained.overview import Overview
 
-    return pd.DataFrame(
+    return Overview(
         [
             {
                 "name": c.name,
                 "what for": c.title,
                 "modality": c.modality,
                 "classes": len(c.classes),
-                "size (MB)": round(c.megabytes, 1),
+                "size (MB)": round(c.megabytes, 2),
                 "measured": c.headline(),
                 "terms": c.terms,
             }

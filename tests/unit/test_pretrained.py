@@ -39,6 +39,7 @@ def test_files_keep_their_size_and_their_sum():
 def test_the_table_of_models_names_each_with_a_number_and_terms():
     table = emorec.models()
     assert {"text-emotion", "text-emotion-small", "goemotions", "text-sentiment", "face-emotion"} <= set(table["name"])
+    assert "..." not in repr(table) and "0.02" in repr(table) and table["measured"][0] in repr(table)
     assert (table["measured"].str.len() > 0).all() and (table["terms"].str.len() > 10).all()
 
 

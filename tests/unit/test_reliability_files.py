@@ -251,7 +251,7 @@ def test_refusals_of_the_system_are_explained(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(store, "locate", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(FileRefused, match="No space left on device.*make room"):
         emorec.datasets.load("fer2013")
-    monkeypatch.setattr(scoring, "_kind", refuse)
+    monkeypatch.setattr(scoring, "_kind", lambda *_: refuse("good"))
     assert main(["score", "good"]) == 2 and "PermissionError" in capsys.readouterr().err
 
 

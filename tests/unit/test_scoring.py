@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from emorec import scoring
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.labels import POLARITY
+from emorec.text.encoded import TextNotice
 from emorec.voice.sound import SUFFIXES, SoundNotice
 
 
@@ -30,6 +32,12 @@ class Counting:
 
     def answers(self, probabilities):
         return np.array(POLARITY.names, dtype=object)[probabilities.argmax(axis=1)]
+
+
+def asked(*inputs, **others):
+    """The options of a command line."""
+    options = dict.fromkeys(("text", "out", "model", "subtitles", "explain")) | {"encoding": "utf-8-sig"}
+    return argparse.Namespace(inputs=list(inputs), **options | others)
 
 
 def table(path, rows, header=("id", "review")):
@@ -86,6 +94,8 @@ def test_faults_of_a_table_name_the_line_and_the_way_out(tmp_path):
     bad.write_bytes("id,review\n1,café\n".encode("cp1252"))
     with pytest.raises(DataCorrupt, match="--encoding"):
         scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), progress=False)
+    with pytest.raises(DataCorrupt, match="not in utf-16"):
+        scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), encoding="utf-16", progress=False)
     assert scoring.score_table(bad, "review", tmp_path / "out.csv", Counting(), encoding="cp1252", progress=False) == 1
     with pytest.raises(BadInput, match="no column 'text'.*id, review"):
         scoring.score_table(table(bad, [(1, "x")]), "text", tmp_path / "out.csv", Counting(), progress=False)
@@ -138,7 +148,7 @@ def test_a_film_and_a_long_sound_print_tables_that_fit(tmp_path, capsys, monkeyp
     whole |= {"start": [0.0, 2.0], "end": [2.0, 4.0], "text": [long, ""], "disagree": [True, False]}
     monkeypatch.setattr(clip, "read_clip", lambda path, subtitles: pd.DataFrame(whole))
     (tmp_path / "talk.mp4").write_bytes(b"film")
-    options = argparse.Namespace(inputs=[str(tmp_path / "talk.mp4")], subtitles=None, out=None, model=None)
+    options = asked(str(tmp_path / "talk.mp4"))
     scoring._score(options)
     shown = capsys.readouterr().out.splitlines()
     assert max(map(len, shown)) < 160 and "0.750" in shown[2] and "…" in shown[2] and "None" not in shown[3]
@@ -148,14 +158,79 @@ def test_a_film_and_a_long_sound_print_tables_that_fit(tmp_path, capsys, monkeyp
     capsys.readouterr()
     samples = np.concatenate([synthesis.voice("anger", k)[0].samples for k in range(3)])
     path = synthesis.Sound(samples).save(tmp_path / "call.wav")
-    scoring._score(argparse.Namespace(inputs=[str(path)], out=None, model=None))
+    scoring._score(asked(str(path)))
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split()[:4] == ["start", "end", "speech", "label"] and len(rows) > 4
-    scoring._score(argparse.Namespace(inputs=[str(path), str(path)], out=None, model=None))
+    scoring._score(asked(str(path), str(path)))
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split()[:2] == ["file", "emotion"] and len(rows) == 3
     for seconds in (1, 6):
         silent = synthesis.Sound(np.zeros(seconds * 16_000, "float32")).save(tmp_path / "silent.wav")
         with pytest.warns(SoundNotice, match="'silent.wav' is silent") as noticed:
-            scoring._score(argparse.Namespace(inputs=[str(silent)], out=None, model=None))
+            scoring._score(asked(str(silent)))
         assert [one.category for one in noticed].count(SoundNotice) == 1
+
+
+@pytest.mark.parametrize(("delimiter", "ending"), [(";", ".csv"), ("\t", ".csv"), ("|", ".csv"), (";", ".tsv")])
+def test_the_header_tells_what_separates_the_cells(tmp_path, delimiter, ending):
+    source = tmp_path / f"reviews{ending}"
+    source.write_text(f"\nid{delimiter} review\n1{delimiter}good, very good\n".replace("\n", "\r\n"), encoding="utf-8")
+    assert scoring.score_table(source, "review", tmp_path / "out.csv", Counting(), progress=False) == 1
+    assert scored(tmp_path / "out.csv")[0]["review"] == "good, very good"
+
+
+@pytest.mark.parametrize("name", ["reviews.xlsx", "a.parquet", "a.json", "a.jsonl", "a.txt", "a.csv", "a.png", "a.mp4"])
+def test_the_name_of_an_absent_file_is_no_sentence(tmp_path, name):
+    with pytest.raises(DataMissing, match=name):
+        scoring._kind([str(tmp_path / name)])
+    with pytest.raises(DataMissing, match="reviews"):
+        scoring._score(asked("reviews", text="review"))
+
+
+def test_other_files_are_told_how_to_be_read(tmp_path):
+    for name, advice in (("a.xlsx", "from_table"), ("a.json", "save it as one"), ("a.txt", "score - <")):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(BadInput, match=advice):
+            scoring._kind([str(tmp_path / name)])
+
+
+def test_options_that_do_not_fit_the_input_are_refused(tmp_path):
+    (tmp_path / "tone.wav").write_bytes(b"")
+    source = table(tmp_path / "bad.csv", [(1, "good")])
+    for options, fault in (
+        (asked(str(tmp_path / "tone.wav"), explain=True), "--explain is for sentences"),
+        (asked("I am glad", subtitles="a.srt"), "--subtitles is for a film"),
+        (asked(str(source), out=str(tmp_path / "x.csv")), "also needs --text COLUMN, as"),
+        (asked(str(source), str(source), text="review"), "one table at a time and --out FILE"),
+    ):
+        with pytest.raises(BadInput, match=fault):
+            scoring._score(options)
+
+
+def test_sentences_of_standard_input_are_written_and_explained(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("I am not happy about the delay\n\nzxqv zxqv\n"))
+    with pytest.warns(TextNotice) as noticed:
+        scoring._score(asked("-", out=str(tmp_path / "s.csv"), explain=True, model="text-emotion-small"))
+    assert len([one for one in noticed if one.category is TextNotice]) == 1
+    shown, rows = capsys.readouterr().out, scored(tmp_path / "s.csv")
+    assert [row["text"] for row in rows] == ["I am not happy about the delay", "zxqv zxqv"]
+    assert rows[0]["emotion"] and rows[1]["unknown_words"] == "1.000" and "2 rows: " in shown
+    header, words = shown.splitlines()[2:4]
+    effects = [float(word.rsplit(" ", 1)[1]) for word in words.split(",")]
+    assert "leave-one-out: percentage points" in header and "not " in words
+    assert effects == sorted(effects, key=abs, reverse=True) and any(effects)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(BadInput, match="no sentence"):
+        scoring._score(asked("-"))
+
+
+def test_a_picture_without_a_face_is_answered_in_words(tmp_path, capsys, monkeypatch):
+    class Faceless:
+        def predict_faces(self, name):
+            return pd.DataFrame(columns=["x", "label"])
+
+    (tmp_path / "wall.png").write_bytes(b"")
+    monkeypatch.setattr(scoring, "_load", lambda options, kind: Faceless())
+    scoring._score(asked(str(tmp_path / "wall.png")))
+    shown = capsys.readouterr().out
+    assert "no face was found" in shown and "Empty" not in shown
