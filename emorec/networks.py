@@ -87,7 +87,7 @@ def understood(config: Any) -> Any:
         return config
     config = {name: understood(value) for name, value in config.items()}
     known, settings = _settings_of(config.get("module"), config.get("class_name")), config.get("config")
-    if known and isinstance(settings, dict):
+    if known is not None and isinstance(settings, dict):
         unused = [name for name, value in settings.items() if name not in known and (value is None or value is False)]
         after = tuple(f"{name}_" for name in unused)
         config["config"] = {
@@ -99,13 +99,15 @@ def understood(config: Any) -> Any:
 
 
 @functools.cache
-def _settings_of(module, name) -> frozenset:
-    """Names of the arguments of one of Keras' classes and of those it stands on; empty for anything else."""
+def _settings_of(module, name) -> frozenset | None:
+    """Names of the arguments of one of Keras' classes and of those it stands on; None for anything else."""
     if not (isinstance(module, str) and module.partition(".")[0] == "keras" and isinstance(name, str)):
-        return frozenset()
+        return None
     try:
         kind = getattr(importlib.import_module(module), name, None)
     except ImportError:
-        return frozenset()
-    made = [vars(base).get("__init__") for base in inspect.getmro(kind)] if inspect.isclass(kind) else []
+        return None
+    if not inspect.isclass(kind):
+        return None
+    made = [vars(base).get("__init__") for base in inspect.getmro(kind)]
     return frozenset(n for init in made if inspect.isfunction(init) for n in inspect.signature(init).parameters)

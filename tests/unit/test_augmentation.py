@@ -163,7 +163,7 @@ def test_wrong_pictures_and_missing_labels_are_named():
 def test_the_figure_names_every_operation():
     figure = augmentation_figure(pictures(1)[0], pictures(1, seed=1)[0], draws=2)
     names = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
-    assert len(names) == 11 and {"flip", "erasing", "MixUp", "CutMix"} <= set(names)
+    assert len(names) == 11 and {"mirroring", "erasing", "MixUp", "CutMix"} <= set(names)
     assert all(ax.images for ax in figure.axes)
 
 

@@ -187,7 +187,7 @@ def test_the_name_of_an_absent_file_is_no_sentence(tmp_path, name):
         scoring._score(asked("reviews", text="review"))
 
 
-def test_other_files_are_told_how_to_be_read(tmp_path):
+def test_other_files_get_the_way_to_read_them(tmp_path):
     for name, advice in (("a.xlsx", "from_table"), ("a.json", "save it as one"), ("a.txt", "score - <")):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(BadInput, match=advice):
