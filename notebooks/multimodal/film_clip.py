@@ -39,6 +39,14 @@ if not getattr(importlib.util.find_spec("emorec"), "origin", None):  # not insta
 import emorec; emorec.about(install=True)
 
 # %% [markdown]
+# Films are written and read by PyAV, a package that emorec does not need for anything else. The next cell installs it
+# where it is missing, as on Colab.
+
+# %%
+if importlib.util.find_spec("av") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "av>=14"])
+
+# %% [markdown]
 # ## Parameters
 #
 # `window` is the longest stretch of time, in seconds, that gets one answer where there are no subtitles; `step` is the time
