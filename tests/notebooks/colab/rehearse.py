@@ -54,7 +54,8 @@ def environment(folder, python):
 
 def forget(python):
     """Takes out of an environment what a set-up cell may have added."""
-    subprocess.check_call([python, "-m", "pip", "uninstall", "-q", "-y", *MAY_ADD, *ADDS.values()], stderr=subprocess.DEVNULL)
+    names = [*MAY_ADD, *ADDS.values()]
+    subprocess.check_call([python, "-m", "pip", "uninstall", "-q", "-y", *names], stderr=subprocess.DEVNULL)
 
 
 def packages(python):
