@@ -44,13 +44,11 @@ def load(path: FilePath) -> keras.Model:
         DataCorrupt: As `from_json`.
     """
     with zipfile.ZipFile(path) as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    config = json.loads(members["config.json"])
-    if (known := understood(config)) != config:
-        members["config.json"] = json.dumps(known).encode()
-        with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
-            for name, data in members.items():
-                file.writestr(name, data)
+        config = json.loads(file.read("config.json"))
+        if (known := understood(config)) != config:
+            with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as anew:
+                for name in file.namelist():
+                    anew.writestr(name, json.dumps(known) if name == "config.json" else file.read(name))
     with _explained():
         return keras.saving.load_model(path, compile=False)
 
