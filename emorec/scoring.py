@@ -169,15 +169,18 @@ def _sentences(options):
     import pandas as pd
 
     classifier = _load(options, "text")
-    probabilities = classifier.predict_proba(options.inputs)
-    for text, answer, row in zip(options.inputs, classifier.answers(probabilities), probabilities):
+    encoded = classifier.read(options.inputs)
+    probabilities = classifier.predict_proba(encoded)
+    answers = classifier.answers(probabilities)
+    for text, answer, row in zip(options.inputs, answers, probabilities):
         order = (-row).argsort()[:3]
         shares = ", ".join(f"{classifier.label_set_.names[i]} {100 * row[i]:.1f} %" for i in order)
         print(f"{_plain(answer):<12} {text}\n{'':<12} {shares}")
         if options.explain:
             print(_explained(classifier, text))
     if options.out:
-        rows = _scored([[text] for text in options.inputs], 0, classifier)
+        scored = zip(options.inputs, answers, probabilities, encoded.unknown_share)
+        rows = [[text, *_cells(answer, row, share)] for text, answer, row, share in scored]
         _show(pd.DataFrame(rows, columns=["text", *_new_columns(classifier)]), options)
     return 0
 
@@ -382,9 +385,14 @@ def _scored(block, position, classifier):
     if usable:
         probabilities, unknown = classifier.score_texts([block[i][position] for i in usable])
         for i, name, row, share in zip(usable, classifier.answers(probabilities), probabilities, unknown):
-            answers[i] = [_plain(name), *(f"{p:.4f}" for p in row), f"{share:.3f}"]
+            answers[i] = _cells(name, row, share)
     empty = [""] * (2 + len(classifier.label_set_))
     return [[*row, *answers.get(i, empty)] for i, row in enumerate(block)]
+
+
+def _cells(answer, probabilities, unknown):
+    """What stands in `_new_columns`."""
+    return [_plain(answer), *(f"{p:.4f}" for p in probabilities), f"{unknown:.3f}"]
 
 
 def _checked(reader, source, encoding):
