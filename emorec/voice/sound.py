@@ -283,7 +283,7 @@ def _from_file(data, name):
     if not data:
         raise BadInput(f"{_say(name)} is empty: the file has no bytes.")
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Bytes(data)) as file:
             frames, rate = file.frames, file.samplerate
             samples = _blocks(file, name)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
@@ -298,6 +298,19 @@ def _from_file(data, name):
     if lost:
         raise DataCorrupt(f"{_say(name)} is truncated: {lost}. Get it again.")
     return samples, rate
+
+
+class _Bytes(io.BytesIO):
+    """Stays where it is when libsndfile, misled by a damaged header, asks for a place before the beginning.
+
+    An error would be raised inside libsndfile's callback, which nobody can catch: Python prints it.
+    """
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 def _blocks(file, name):

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
+from conftest import ROOT
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.voice import Sound, SoundNotice, as_sound, check_sounds, resample
@@ -98,6 +99,13 @@ def test_truncated_files_are_refused_whatever_their_kind(kind, suffix, share, tm
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(DataCorrupt, match="truncated|no sound"):
         as_sound(path)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_damaged_header_prints_no_traceback():
+    file = ROOT / "tests/fuzz/found/sound-7e848833ef"  # libsndfile asks for a place before its beginning
+    with pytest.raises(DataCorrupt, match="damaged"):
+        as_sound(file)
 
 
 def test_a_file_from_a_pipe_does_not_know_its_size_and_is_read():
