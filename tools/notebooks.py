@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -138,7 +139,7 @@ def assign(notebook: NotebookNode, tag: str, values: dict[str, Any]) -> Notebook
 
 def execute(
     notebook: NotebookNode, folder: FilePath | None = None, timeout: int = 3600,
-    progress: Callable[[str], None] = print, env: dict[str, str] | None = None, kernel: str = "python3",
+    progress: Callable[[str], None] | None = print, env: dict[str, str] | None = None, kernel: str = "python3",
 ) -> NotebookNode:  # fmt: skip
     """Runs every cell in a fresh kernel of this Python; outputs are kept in the notebook, also when a cell fails.
 
@@ -264,7 +265,7 @@ def results(notebook: NotebookNode) -> dict[str, Any]:
     return values
 
 
-def build(name: str, fast: bool = False, progress: Callable[[str], None] = print) -> NotebookNode:
+def build(name: str, fast: bool = False, progress: Callable[[str], None] | None = print) -> NotebookNode:
     """Executes a notebook on the bundled sample and writes its ``.ipynb``, stamped with its script's digest."""
     import nbformat
 
@@ -302,7 +303,7 @@ def _peak_memory(pid):
 
 def run(
     name: str, parameters: dict[str, Any] | None = None, output: FilePath = "output",
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] | None = print,
 ) -> tuple[dict[str, Any], Path, Path]:  # fmt: skip
     """Executes a notebook with other parameters; writes the executed notebook and an HTML page.
 
@@ -324,7 +325,7 @@ def run(
 
 def run_part(
     part: str, parameters: dict[str, Any] | None = None, output: FilePath = "output", jobs: int | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] | None = print,
 ) -> dict:  # fmt: skip
     """Executes all notebooks of a part, several at once, the longest first; one that fails does not stop the others.
 
@@ -337,12 +338,25 @@ def run_part(
     Returns:
         Dict of notebook to its seconds, or to what went wrong, an `Exception`.
     """
-    import joblib
-
-    chosen = sorted((name for name in names() if name.startswith(f"{part}/")), key=_cpu_seconds, reverse=True)
+    chosen = [name for name in names() if name.startswith(f"{part}/")]
     if not chosen:
         raise BadInput(f"There is no part {part!r}; choose one of {', '.join(parts())}.")
-    calls = (joblib.delayed(_attempt)(name, parameters, output) for name in chosen)
+    return _several(functools.partial(run, parameters=parameters, output=output, progress=None), chosen, jobs, progress)
+
+
+def build_several(
+    chosen: list[str], jobs: int | None = None, progress: Callable[[str], None] | None = print
+) -> dict[str, float | Exception]:
+    """Builds notebooks, several at once, the longest first; arguments and returned dict: see `run_part`."""
+    return _several(functools.partial(build, progress=None), chosen, jobs, progress)
+
+
+def _several(work, chosen, jobs, progress):
+    """``work(name)`` for each notebook; dict of notebook to its seconds, or to the error that it ended in."""
+    import joblib
+
+    chosen = sorted(chosen, key=_cpu_seconds, reverse=True)
+    calls = (joblib.delayed(_attempt)(work, name) for name in chosen)
     outcomes = {}
     for name, outcome in joblib.Parallel(jobs or os.cpu_count(), return_as="generator_unordered")(calls):
         outcomes[name] = outcome
@@ -352,10 +366,10 @@ def run_part(
     return outcomes
 
 
-def _attempt(name, parameters, output):
+def _attempt(work, name):
     started = time.perf_counter()
     try:
-        run(name, parameters, output, progress=None)
+        work(name)
     except EmorecError as error:
         return name, error
     return name, time.perf_counter() - started
@@ -540,6 +554,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("notebooks", help="build or check the notebooks")
     parser.add_argument("action", choices=("list", "build", "check", "sync", "set-repository"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="or the address to set")
+    parser.add_argument("--jobs", type=int, help="notebooks built at once (default: one for each core)")
     parser.set_defaults(run=_notebooks_command)
 
 
@@ -578,11 +593,12 @@ def _notebooks_command(options):
         return 0
     chosen = options.names or names()
     failed = 0
+    if options.action == "build":
+        started = time.perf_counter()
+        failed += sum(isinstance(outcome, Exception) for outcome in build_several(chosen, options.jobs).values())
+        sync()
+        print(f"{time.perf_counter() - started:.0f} s in all")
     for name in chosen:
-        if options.action == "build":
-            print(f"== {name}", flush=True)
-            build(name)
-            sync()
         faults = problems(name) if options.action != "list" else []
         failed += bool(faults)
         version = built_with(name)

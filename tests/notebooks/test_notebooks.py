@@ -194,6 +194,21 @@ def test_a_part_runs_to_its_end_though_one_notebook_fails(monkeypatch, capsys):
         notebooks.run_part("sounds")
 
 
+def test_all_are_built_though_one_fails(monkeypatch, capsys):
+    built, synced = [], []
+
+    def build(name, progress):
+        built.append(name)
+        if name == "text/transformer":
+            raise notebooks.NotebookFailed("a cell under 'Train' failed")
+
+    monkeypatch.setattr(notebooks, "build", build)
+    monkeypatch.setattr(notebooks, "sync", lambda: synced.append(True))
+    assert tools_main(["notebooks", "build", "--jobs", "1"]) == 1
+    assert sorted(built) == notebooks.names() and synced == [True]
+    assert "text/transformer: failed: a cell under 'Train'" in capsys.readouterr().out
+
+
 def test_a_run_names_its_accelerator(monkeypatch):
     import tensorflow as tf
 
