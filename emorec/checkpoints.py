@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from emorec.errors import DataCorrupt, NotWritten
 from emorec.files import named, replacing
+from emorec.notices import notice
 from emorec.version import __version__
 
 SUFFIX = ".checkpoint"
@@ -125,7 +125,7 @@ class Checkpoint:
                 return self._read(file)
             except DataCorrupt as error:
                 aside.append(_set_aside(file))
-                warnings.warn(f"{error} It was set aside as {aside[-1].name}.", stacklevel=4)
+                notice(f"{error} It was set aside as {aside[-1].name}.")
         if aside:
             raise DataCorrupt(
                 f"Every checkpoint of this run in {self.folder} is damaged; set aside: "

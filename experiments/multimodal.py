@@ -124,8 +124,8 @@ def run_mosi_context(run: Run) -> dict:
 
 
 MOSI_PROTOCOL = (
-    "mosi-62/31, 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either part; intervals "
-    "draw whole videos"
+    "mosi-62/31, 62 videos to train, 31 to test; 30 epochs fixed beforehand, nothing chosen on either split; intervals "
+    "resample whole videos"
 )
 # Nothing inside MOSI can choose a setting: its features know the training labels. These were fixed before any run:
 # 300 units, a dense layer of 500 and ten videos a step as in the code published with Poria et al. (2017); one rate of
@@ -262,7 +262,7 @@ def meld_context(data: Dataset, views: dict, part: Split, seed: int, weights: np
     return metrics.probabilities(training.predict(model, dialogues[part.name]))
 
 
-MELD_PROTOCOL = "official split; settings and epoch chosen on the development part, the test part read once a run"
+MELD_PROTOCOL = "official split; settings and epoch chosen on the validation split, the test split read once a run"
 MELD_FIT = {"epochs": 20, "batch_size": 256, "learning_rate": 1e-3, "patience": 3, "monitor": "accuracy"}
 
 
@@ -327,7 +327,7 @@ def task_outcome(task: Any, data: Dataset, p: np.ndarray, emap_accuracy: float |
         content["metrics"]["emap_accuracy"] = emap_accuracy
     content["bayes"] = task.bayes
     content["protocol"] = (
-        f"best possible {100 * task.bayes:.1f} %; every seed draws 4,000 examples to train, 10,000 to test"
+        f"best possible {100 * task.bayes:.1f} %; every seed samples 4,000 examples to train, 10,000 to test"
     )
     return content
 

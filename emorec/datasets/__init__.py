@@ -51,12 +51,11 @@ def load(
         DataMissing: Not on this machine, and what to do about it.
         DataCorrupt: There, but truncated or not data.
     """
-    import warnings
-
     from emorec.datasets import splits, store, verify
     from emorec.datasets.download import fetch
     from emorec.datasets.readers import sample
     from emorec.errors import DataMissing
+    from emorec.notices import notice
 
     entry = card(name)
     if seed and entry.synthetic:
@@ -73,7 +72,7 @@ def load(
     problems = verify.count_problems(rows, entry.expected if rows.expected is None else rows.expected)
     if problems:
         problem = f"{name} in {place}: {'; '.join(problems)}. A truncated or altered copy?"
-        warnings.warn(problem, stacklevel=2)
+        notice(problem)
         rows.notes = (problem, *rows.notes)
     dataset = splits.assemble(name, rows, card=entry, fold=fold, folds=folds, seed=seed, validation=validation)
     return _with_source(dataset, entry)

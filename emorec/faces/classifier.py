@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from emorec.faces.augmentation import Augmenter, options_of, warp
 from emorec.faces.models import BACKBONES, build_face_model, fine_tune
 from emorec.faces.preprocessing import FacePreprocessing, PictureNotice, check_inputs, notice_blank
 from emorec.faces.scenes import SceneReader
+from emorec.notices import notice
 from emorec.types import Box, Picture
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class FaceClassifier(SceneReader, Classifier):
         if skipped:
             why = "; ".join(f"picture {i}: {reason.splitlines()[0]}" for i, reason in skipped[:5])
             text = f"{len(skipped)} of {len(x)} pictures were skipped, and their rows are NaN: {why}"
-            warnings.warn(text + ("; ..." if len(skipped) > 5 else ""), PictureNotice, stacklevel=3)
+            notice(text + ("; ..." if len(skipped) > 5 else ""), PictureNotice)
         return scores
 
     def _mean_logits(self, x, views):

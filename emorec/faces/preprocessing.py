@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from emorec import images as pictures
 from emorec.errors import BadInput, DataCorrupt, DataMissing, FileRefused
 from emorec.faces import detection
+from emorec.notices import notice
 from emorec.types import Box, Values
 
 COLOURS = ("grey", "rgb")
@@ -157,21 +157,21 @@ class FacePreprocessing:
     def _notice(self, height, width):
         known = max(self.size, self.edge or 0)
         if max(height, width) > 3 * known:
-            warnings.warn(
+            notice(
                 f"A picture of {width} x {height} pixels was taken for a face as a whole; this model learnt from "
                 f"pictures of about {known}. If it shows more than a face, give detect='auto', or a box.",
                 PictureNotice,
-                stacklevel=5,
+                repeat=False,
             )
 
     def _notice_rendered(self, face):
         """Faces that a detector scored are hardly ever rendered ones."""
         if self.source == "rendered" and np.isfinite(face.score):
-            warnings.warn(
+            notice(
                 "This model learnt from rendered faces alone: on photographs it does no better than chance. "
                 "emorec.load('face-emotion') reads photographs; or train one on them, e.g. on fer2013.",
                 PictureNotice,
-                stacklevel=5,
+                repeat=False,
             )
 
     def _fits(self, batch):
@@ -207,7 +207,7 @@ def notice_blank(encoded: np.ndarray) -> None:
     if len(blank):
         which = ", ".join(map(str, blank[:5])) + (", ..." if len(blank) > 5 else "")
         text = f"Picture {which} of {len(flat)} is blank: all its pixels are alike, and the answer means nothing."
-        warnings.warn_explicit(text, PictureNotice, "emorec", 1)
+        notice(text, PictureNotice)
 
 
 def is_bgr(colour_order: str) -> bool:
@@ -252,11 +252,11 @@ def _notice_planes(batch):
     if len(batch) in (3, 4) and batch.size and min(batch.shape[1:]) >= LEAST:
         planes = batch[:3].reshape(3, -1).astype("float64")
         if planes.std(axis=1).min() > 0 and np.corrcoef(planes).min() > 0.9:
-            warnings.warn(
+            notice(
                 f"An array {batch.shape} is taken for {len(batch)} grey pictures, almost alike. One picture "
                 "with its channels first goes into a list: [picture].",
                 PictureNotice,
-                stacklevel=5,
+                repeat=False,
             )
 
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detectors
 from emorec.faces.preprocessing import PictureNotice
 from emorec.files import output, replacing, written
+from emorec.notices import notice
 from emorec.types import Box, FilePath, Numbers, Strings
 
 # Okabe & Ito's colours, RGB
@@ -134,11 +134,10 @@ class VideoFrames:
         # A count may be an estimate, made of length and mean rate: frames and time both have to be short.
         short = self.stated - number > max(2, 0.03 * self.stated)
         if short and (self.stated / self.rate) - self.seconds > 2.5 / self.rate:
-            warnings.warn(
+            notice(
                 f"{self.path.name} ends after {self.seconds:.1f} of {self.stated / self.rate:.1f} s ({number} frames): "
                 "it is cut off or damaged there. Copy or download it again; what was read is in the result.",
                 PictureNotice,
-                stacklevel=4,
             )
 
 

@@ -7,7 +7,6 @@ the table says what is expressed, as far as its models can read it.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +19,7 @@ from emorec.checks import real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.multimodal.agreement import in_common, outside, restricted, together
 from emorec.multimodal.subtitles import Cue, read_subtitles
+from emorec.notices import notice
 from emorec.types import FilePath
 from emorec.voice import activity, features
 from emorec.voice.sound import RATE, Sound, as_sound
@@ -169,7 +169,7 @@ def read_sound(path: FilePath) -> Sound | None:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                warnings.warn_explicit(f"{path.name} has no sound.", ClipNotice, "emorec", 1)
+                notice(f"{path.name} has no sound.", ClipNotice)
                 return None
             samples, start = _samples(container, av)
     except av.error.FFmpegError as error:
@@ -177,7 +177,7 @@ def read_sound(path: FilePath) -> Sound | None:
             f"{path} cannot be read as a film or a sound ({error}): damaged, or of another kind."
         ) from error
     if not len(samples):
-        warnings.warn_explicit(f"{path.name} has a sound track without samples.", ClipNotice, "emorec", 1)
+        notice(f"{path.name} has a sound track without samples.", ClipNotice)
         return None
     lead = round(start * RATE)
     samples = np.r_[np.zeros(lead, "float32"), samples] if lead > 0 else samples[-lead:]
@@ -227,7 +227,7 @@ def _faces(path, model, step):
     try:
         return model.predict_video(path, step=step)
     except DataCorrupt:
-        warnings.warn_explicit(f"{path.name} has no picture.", ClipNotice, "emorec", 1)
+        notice(f"{path.name} has no picture.", ClipNotice)
         return pd.DataFrame({"seconds": [], "face": []})
 
 
@@ -306,10 +306,11 @@ def _notify(name, p, label_set, names, stretches):
     lost = outside(p, label_set, names)
     if len(lost):
         start, own = stretches[lost[0]].start, label_set.names[p[lost[0]].argmax()]
-        warnings.warn_explicit(
+        notice(
             f"From {start:.1f} s on, in {len(lost)} of {len(stretches)} stretches, the {name} says a class that not "
-            f"all models know, such as {own!r}: emotion is the best of the others.", ClipNotice, "emorec", 1,
-        )  # fmt: skip
+            f"all models know, such as {own!r}: emotion is the best of the others.",
+            ClipNotice,
+        )
 
 
 @explained

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from emorec.faces import detection
 from emorec.labels import LabelSet
 from emorec.multimodal import agreement
 from emorec.multimodal.modalities import MODALITIES, as_rows
+from emorec.notices import notice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,10 +126,11 @@ class ProductClassifier:
         if len(lost):
             own = model.label_set_.names[int(p[lost[0]].argmax())]
             more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            warnings.warn_explicit(
+            notice(
                 f"The {name} of row {positions[lost[0]]}{more} says {own!r}, a class that not all models know: the "
-                "answer is the best of the others.", MultimodalNotice, "emorec", 1,
-            )  # fmt: skip
+                "answer is the best of the others.",
+                MultimodalNotice,
+            )
 
 
 def _model(name, model):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.notices import notice
 from emorec.types import Numbers, Strings, Values
 
 LARGE_SHARE = 1 / 3  # of a text's words unknown: worth a notice
@@ -148,15 +148,14 @@ class Encoded:
         for lines in (cut, unread, strange, clauses):
             more = f" And so with {len(lines) - 1} more of {len(self)} texts." if len(lines) > 1 else ""
             if lines:
-                # Without a file name and line number: they would tell the reader nothing.
-                warnings.warn_explicit(lines[0] + more, TextNotice, "emorec", 1)
+                notice(lines[0] + more, TextNotice)
 
     def notify_training(self) -> None:
         """Warns (`TextNotice`) where a tenth of the texts or more have no spaces between their words."""
         clauses = sum(map(unspaced, self.tokens))
         if clauses and clauses >= len(self) / 10:
             line = f"{clauses} of {len(self)} texts are in a language without spaces, {_SPACES_FIRST}"
-            warnings.warn_explicit(line, TextNotice, "emorec", 1)
+            notice(line, TextNotice)
 
     def unknown_count(self, i: int) -> str:
         """For people: ``1 of 3 words unknown: angry``."""

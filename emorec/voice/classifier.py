@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from emorec.classifier import Classifier, Examples
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import k_fold
 from emorec.errors import BadInput
+from emorec.notices import notice
 from emorec.text.models import attention_outputs
 from emorec.types import Numbers, Strings, Values
 from emorec.voice import activity, features
@@ -235,7 +235,7 @@ class VoiceClassifier(Classifier):
                 "This classifier is normalised by speaker, and nobody says who speaks: the training data's mean serves "
                 "instead. Give speakers=[...] and several sounds of each, or train with normalise='training'."
             )
-            warnings.warn_explicit(words, SoundNotice, "emorec", 1)
+            notice(words, SoundNotice)
         return utterances
 
     @explained

@@ -9,7 +9,6 @@ import io
 import math
 import os
 import struct
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from scipy import signal
 from emorec.arguments import explained
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.images import native
+from emorec.notices import notice
 
 RATE = 16_000  # samples a second
 RATES = (4_000, 384_000)  # between which a rate is believed
@@ -119,7 +119,7 @@ def as_sound(source: object, *, rate: int = RATE, notices: bool = True) -> Sound
         raise BadInput(f"{_say(name)} is too short: {len(samples) / own:.3f} s, where {LEAST} s are the least.")
     doubts = tuple(dict.fromkeys((*getattr(source, "doubts", ()), *_doubts(samples, own))))
     if notices and doubts:
-        warnings.warn_explicit(f"{_say(name)} is {'; '.join(doubts)}.", SoundNotice, "emorec", 1)
+        notice(f"{_say(name)} is {'; '.join(doubts)}.", SoundNotice)
     if isinstance(source, Sound) and samples is source.samples and (own, doubts) == (rate, source.doubts):
         return source
     return Sound(resample(samples, own, rate), rate, name, doubts)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from functools import cached_property
 
 import numpy as np
 
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.notices import notice
 from emorec.voice import activity, features, statistics
 from emorec.voice.sound import RATE, Sound, SoundNotice, as_sound, check_sounds, resample
 
@@ -131,4 +131,4 @@ def read(utterances: list[Utterance]) -> None:
     for doubt, count in doubts.items():
         several = f"{count} of {len(utterances)} sounds, the first being {first[doubt]!r}, are"
         which = f"The sound {first[doubt]!r} is" if count == 1 else several
-        warnings.warn_explicit(f"{which} {doubt}.", SoundNotice, "emorec", 1)
+        notice(f"{which} {doubt}.", SoundNotice)

@@ -460,10 +460,10 @@ emorec.reporting.publish({
 # <!-- results: mosi -->
 # | data | model | accuracy, % [95 %] | macro-F1, % [95 %] | runs |
 # |---|---|---|---|---|
-# | mosi | *majority class of the training part* | 37.9 [30.3, 46.3] | 27.5 [23.3, 31.7] | 1 |
+# | mosi | *majority class of the training split* | 37.9 [30.3, 46.3] | 27.5 [23.3, 31.7] | 1 |
 # | mosi | *logistic regression, face* | 52.3 [48.0, 56.1] | 51.3 [46.8, 55.3] | 1 |
 # | mosi | *logistic regression, voice* | 54.9 [48.8, 60.8] | 54.0 [47.5, 59.6] | 1 |
-# | mosi | *always positive, the class that is commoner in the test part* | 62.1 [53.7, 69.7] | 38.3 [34.9, 41.1] | 1 |
+# | mosi | *always positive, the class that is commoner in the test split* | 62.1 [53.7, 69.7] | 38.3 [34.9, 41.1] | 1 |
 # | mosi | *logistic regression, text + face, not standardised* | 74.5 [70.5, 78.1] | 73.4 [69.4, 76.7] | 1 |
 # | mosi | *logistic regression, text* | 75.3 [72.2, 78.6] | 74.0 [70.9, 77.0] | 1 |
 # | mosi | *logistic regression, all three* | 75.7 [72.5, 79.0] | 74.4 [70.6, 77.8] | 1 |

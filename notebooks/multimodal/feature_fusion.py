@@ -431,9 +431,9 @@ emorec.reporting.publish({
 # | one-modality | weighted_sum | 84.0 [83.2, 84.9] | 3 |
 # | one-modality | concatenation, linear | 84.0 [83.3, 84.8] | 3 |
 #
-# exclusive-or: best possible 89.6 %; every seed draws 4,000 examples to train, 10,000 to test.
-# label-paired: best possible 92.1 %; every seed draws 4,000 examples to train, 10,000 to test.
-# one-modality: best possible 84.1 %; every seed draws 4,000 examples to train, 10,000 to test.
+# exclusive-or: best possible 89.6 %; every seed samples 4,000 examples to train, 10,000 to test.
+# label-paired: best possible 92.1 %; every seed samples 4,000 examples to train, 10,000 to test.
+# one-modality: best possible 84.1 %; every seed samples 4,000 examples to train, 10,000 to test.
 # <!-- /results -->
 #
 # ### Exercises

@@ -7,7 +7,6 @@ on the right whatever the file does, values that are not finite replaced by 0, c
 """
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from emorec.datasets.base import SPLIT_NAMES, SPLITS
 from emorec.datasets.readers.features import MODALITIES, finite, polarity3
 from emorec.datasets.splits import Rows
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.notices import notice
 
 # The CMU SDK's standard folds of MOSI, by video.
 CMU_FOLDS = {
@@ -115,9 +115,7 @@ def read(
         )
     unscored = [row["id"] for row in rows if not np.isfinite(row["score"])]
     if unscored:
-        warnings.warn(
-            f"{path}: {len(unscored)} segments without a score were left out: {unscored[0]} ...", stacklevel=2
-        )
+        notice(f"{path}: {len(unscored)} segments without a score were left out: {unscored[0]} ...")
         rows = [row for row in rows if np.isfinite(row["score"])]
     order = {split: i for i, split in enumerate(SPLITS)}
     rows.sort(key=lambda row: order[row["split"]])  # stable: time order inside a split stays

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from emorec.datasets.base import SPLIT_NAMES, SPLITS, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
+from emorec.notices import notice
 from emorec.types import FilePath, Strings
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def from_table(
         protocol="the table's own split",
     )
     if table.notes:
-        warnings.warn(f"{name}: {'; '.join(table.notes)}", stacklevel=2)
+        notice(f"{name}: {'; '.join(table.notes)}")
     return assemble(name, rows, fold=fold, folds=folds, seed=seed, validation=validation)
 
 
@@ -182,7 +182,7 @@ def _mind_rare_classes(labels, places, name, multi_label):
             if counts[x] == 1]  # fmt: skip
     if lone and len(labels) >= 20:
         shown = ", ".join(f"{x[:40]!r} ({where})" for x, where in lone[:3])
-        warnings.warn(f"{name}: {len(lone)} classes have a single row: {shown}. Slips of a table?", stacklevel=3)
+        notice(f"{name}: {len(lone)} classes have a single row: {shown}. Slips of a table?")
 
 
 def _split(value, name, where):
