@@ -47,6 +47,10 @@ def test_names_are_the_words_of_the_field():
     assert {name for name in private if in_dialect(name)} == {"OddTwin", "regime_of", "found", "world", "told"}
 
 
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 8000
+
+
 def test_import_is_cheap():
     heavy = "tensorflow", "keras", "matplotlib", "pandas", "sklearn", "cv2", "gensim", "IPython"
     done = python(f"import emorec, sys; print([m for m in {heavy!r} if m in sys.modules])")
