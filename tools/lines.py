@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Ground floor first: a folder (or a module beside them) imports only what stands before it. experiments and tools are
 # not in the wheel.
 ORDER = (
-    "version", "types", "errors", "registration", "arguments", "labels", "checks", "files", "images", "networks",
-    "weights", "sealed", "attention", "datasets", "metrics", "gradients", "plots", "reporting", "checkpoints",
-    "optimizers", "devices", "training", "exports", "classifier", "pretrained", "text", "faces", "voice", "multimodal",
-    "scoring", "__main__", "experiments", "tools",
+    "version", "types", "errors", "notices", "registration", "arguments", "labels", "checks", "files", "images",
+    "networks", "weights", "sealed", "attention", "datasets", "metrics", "gradients", "plots", "reporting",
+    "checkpoints", "optimizers", "devices", "training", "exports", "classifier", "pretrained", "text", "faces",
+    "voice", "multimodal", "scoring", "__main__", "experiments", "tools",
 )  # fmt: skip
 
 # What came after version 0.1, whose package had 18,429 lines: models that come along and what they are made of,
