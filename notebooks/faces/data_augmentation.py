@@ -208,7 +208,7 @@ gain = np.array([[np.mean([share[name, s, kind] for s in range(seeds)]) - level[
 figure, ax = plt.subplots(figsize=(10, 0.55 * len(names) + 1.8), layout="constrained")
 shown = ax.imshow(gain, cmap="PuOr", vmin=-30, vmax=30, aspect="auto")
 for (i, j), value in np.ndenumerate(gain):
-    ax.text(j, i, f"{value:+.0f}", ha="center", va="center", color="white" if abs(value) > 20 else "black")
+    ax.text(j, i, f"{round(value):+d}", ha="center", va="center", color="white" if abs(value) > 20 else "black")
     if made.get(names[i]) == j:
         ax.add_patch(plt.Rectangle((j - 0.48, i - 0.46), 0.96, 0.92, fill=False, ec="black", lw=2.2))
 ax.set_xticks(range(len(kinds)), [f"{kind}\nnone: {level[kind]:.0f} %" for kind in kinds], fontsize=9)

@@ -43,14 +43,15 @@ import emorec; emorec.about(install=True)
 # ## Parameters
 #
 # `mosi_path` names a folder or file with aligned CMU-MOSI (a pickle of MulT, MultiBench or MMSA, or the `.csd` files of the
-# CMU SDK). Its homes change, so that nothing is downloaded here; an empty path takes the sampled corpus. `mult_examples` is the
-# number of sentences for cross-modal attention, which needs more than the others.
+# CMU SDK). Its homes change, so that nothing is downloaded here; an empty path takes the sampled corpus. Cross-modal attention
+# needs more sentences than the others, `mult_examples`, and fewer epochs, `mult_epochs`.
 
 # %% tags=["parameters"]
 mosi_path = ""  # @param {type:"string"}
 examples = 3000  # @param {type:"integer"}
 mult_examples = 12000  # @param {type:"integer"}
-epochs = 12  # @param {type:"integer"}
+epochs = 20  # @param {type:"integer"}
+mult_epochs = 12  # @param {type:"integer"}
 seed = 0  # @param {type:"integer"}
 fast = False  # @param {type:"boolean"}
 
@@ -166,14 +167,16 @@ print("weights:", "; ".join(f"{name} {build(name).count_params():,}" for name in
 # ## Train
 #
 # All train for a fixed number of epochs, each on both training sets. MulT, which takes most of the time, is trained once, on a
-# larger set of its own and in smaller steps.
+# larger set of its own, with smaller batches and a smaller learning rate, which rises at first and then falls to zero.
 
 # %%
 def train(name, number):
     training.set_seed(seed + number)
     model, (x, y, _, _) = build(name), sample(mult_examples, number) if name == "MulT" else train_sets[number]
-    pace = dict(learning_rate=2e-3, batch_size=32, schedule="cosine") if name == "MulT" else dict(learning_rate=5e-3)
-    history = training.fit(model, (x, training.one_hot(y, 2)), epochs=epochs, seed=number, progress=None, **pace)
+    pace = dict(epochs=epochs, learning_rate=5e-3)
+    if name == "MulT":
+        pace = dict(epochs=mult_epochs, learning_rate=1e-3, batch_size=32, schedule="cosine")
+    history = training.fit(model, (x, training.one_hot(y, 2)), seed=number, progress=None, **pace)
     return model, history
 
 
@@ -190,7 +193,7 @@ models = {name: runs[0][0] for name, runs in trained.items()}
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 for (name, runs), colour in zip(trained.items(), plots.COLOURS):
     for number, (_, history) in enumerate(runs):
-        ax.plot(range(1, epochs + 1), history["loss"], color=colour, label=name if number == 0 else None)
+        ax.plot(range(1, len(history["loss"]) + 1), history["loss"], color=colour, label=name if number == 0 else None)
 for height, name in ((0.693, "chance"), (0.42, "best without when"), (0.14, "best possible")):
     ax.axhline(height, color="0.7", ls=":", zorder=0)
     ax.annotate(name, (epochs, height), xytext=(0, 3), textcoords="offset points", ha="right", color="0.4", fontsize=9)
@@ -367,9 +370,10 @@ print("largest change of a logit:", abs(training.predict(same, few) - training.p
 # ## Evaluate on external data
 #
 # Write a sentence in words of the small language (others are left out), and say for each word how the voice goes: `+` up, `-` down,
-# `0` as usual. The cue words are *great, lovely, awful, dreadful*. The answer is each model's probability of *positive*. As
-# built, *great* is said with a rising voice, which is praise, and the voice falls at a word that does not matter. MulT and MFN
-# answer that this is positive, and the early LSTM, which is not as good, cannot decide.
+# `0` as usual. The cue words are *great, lovely, awful, dreadful*. As built, *great* is said with a rising voice, which is
+# praise, and the voice falls at a word that does not matter. Only a model that knows when the voice did what can read this:
+# for the late LSTM the two tones cancel each other, and whatever it answers is a guess. The first line is the answer of MFN,
+# and the table has each model's probability of *positive*.
 
 # %% tags=["user-input"]
 test_sentence = "the food was great and the rain just late"
@@ -380,8 +384,10 @@ yours["mask"][0, : len(known)], yours["presence"][:] = True, 1
 for t, (word, voice) in enumerate(known):
     yours["text"][0, t] = vectors[lexicon.index(word)]
     yours["audio"][0, t, :2] = {"+": (1.6, 3), "-": (-1.6, 3)}.get(voice, (0, 0))
-print("read:", " ".join(w + v.replace("0", "") for w, v in known))
-pd.Series({name: emorec.metrics.probabilities(training.predict(m, yours))[0, 1] for name, m in models.items()}, name="positive").round(2).to_frame().T
+positive = {name: emorec.metrics.probabilities(training.predict(m, yours))[0, 1] for name, m in models.items()}
+answering = "MFN" if "MFN" in models else "early LSTM"
+print(" ".join(w + v.replace("0", "") for w, v in known), "→", f"{answering}:", "positive" if positive[answering] > 0.5 else "negative")
+pd.Series(positive, name="positive").round(2).to_frame().T
 
 # %% [markdown]
 # ### CMU-MOSI
@@ -430,9 +436,8 @@ emorec.reporting.publish({
 # Cross-modal attention receives no alignment and learns one in part: the words of the first half of a sentence look at their own
 # voice. Its loss falls in two steps.
 # First it adds up the voice wherever it is loud, and then it learns *when*. This takes four times the sentences and most of the
-# computing time, and it does not always succeed. With `mult_examples = 3000` it ends on the first step, at 74 %; with 24 units
-# instead of 32, or with a dropout of 0.1, it stayed at guessing for ten epochs. On data that *are* aligned, models that use
-# the alignment have the advantage.
+# computing time, and a learning rate that is small enough: at twice the rate it stayed at guessing with `seed = 1`. On data
+# that *are* aligned, models that use the alignment have the advantage.
 #
 # The face is noise in this corpus and the sentences make no sense. The only thing taken from real speech is that a tone can
 # reverse a meaning. On real data the text alone tells most (`mosi_path`), so that alignment has less to add there.

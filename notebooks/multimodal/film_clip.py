@@ -234,13 +234,21 @@ print(type(again).__name__, list(again.label_set_))
 #
 # Now it is your turn: name the path of a film, and its subtitles if there are any (`.srt` or `.vtt`; or a list of
 # `(start, end, text)`; or `None`). For a film of real people set `own_models`, so that it is read by the models that come
-# along, which learnt from photographs and from actors. As built, the cell reads the film above with two sentences of its own;
-# compare the rows of face and voice with the script. From a terminal, `python -m emorec score talk.mp4 --subtitles talk.srt`
-# prints the same table.
+# along, which learnt from photographs and from actors. From a terminal, `python -m emorec score talk.mp4 --subtitles talk.srt`
+# prints the table.
+#
+# As built, the cell reads a second film, of two other people: one grieves and the other is glad, in face, voice and words. The
+# next cell writes it.
+
+# %%
+render_clip(work / "news.mp4", [
+    (2, "sadness", "sadness", "My grandmother died last night, and I cannot stop crying."),
+    (3, "happiness", "happiness", "The baby is here, and we are so happy!"),
+], seed=seed)  # fmt: skip
 
 # %% tags=["user-input"]
-test_film = str(work / "talk.mp4")  # a film of your own
-test_subtitles = [(0.2, 2.0, "It is fine. Really."), (2.7, 4.4, "I cannot believe it!")]  # a file, a list, or None
+test_film = str(work / "news.mp4")  # a film of your own
+test_subtitles = str(work / "news.srt")  # a file, a list of (start, end, text), or None
 own_models = False  # @param {type:"boolean"}
 models = {} if own_models else {"face": face, "voice": voice}
 timeline(read_clip(test_film, subtitles=test_subtitles, window=window, step=step, **models))
