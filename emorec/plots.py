@@ -101,15 +101,7 @@ def _history_panel(ax, metric, columns, best):
             ax.plot(range(1, len(values) + 1), values, style, color=colour, marker=".", label=label)
     if best is not None and 0 <= best < len(columns.get(f"val_{metric}", ())):
         value = columns[f"val_{metric}"][best]
-        ax.plot(
-            [best + 1],
-            [value],
-            "o",
-            mfc="none",
-            mec=BLUE,
-            ms=11,
-            label=f"best epoch ({best + 1}): {value:.3f}",
-        )
+        ax.plot([best + 1], [value], "o", mfc="none", mec=BLUE, ms=11, label=f"best epoch ({best + 1}): {value:.3f}")
     ax.legend(frameon=False, fontsize=9)
     ax.xaxis.get_major_locator().set_params(integer=True)
     unit = " (nats)" if metric == "loss" else ""

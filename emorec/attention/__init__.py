@@ -6,10 +6,4 @@ from emorec.attention.self_attention import SelfAttention
 from emorec.attention.structured import StructuredSelfAttention
 from emorec.attention.uniform_attention import UniformAttention
 
-__all__ = [
-    "GlobalAttention",
-    "HierarchicalAttention",
-    "SelfAttention",
-    "StructuredSelfAttention",
-    "UniformAttention",
-]
+__all__ = ["GlobalAttention", "HierarchicalAttention", "SelfAttention", "StructuredSelfAttention", "UniformAttention"]

@@ -213,10 +213,7 @@ def _facts(card):
     if card.urls:
         recorded = f"sha256 of {', '.join(card.sha256)} recorded" if card.sha256 else "sha256 not recorded"
         counts = ", row counts checked" if card.expected else ""
-        yield (
-            "Download",
-            f"`python -m emorec data get {card.name}` ({recorded}{counts}): {', '.join(card.urls)}",
-        )
+        yield ("Download", f"`python -m emorec data get {card.name}` ({recorded}{counts}): {', '.join(card.urls)}")
     yield "By hand", card.get
     if not card.bundled:
         files = " or ".join(" + ".join(f"`{pattern}`" for pattern in together) for together in card.files)

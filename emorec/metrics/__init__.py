@@ -8,14 +8,7 @@ from emorec.metrics.calibration import (
     reliability_table,
     tune_thresholds,
 )
-from emorec.metrics.comparisons import (
-    Comparison,
-    McNemar,
-    corrected_t_test,
-    gains,
-    holm,
-    mcnemar,
-)
+from emorec.metrics.comparisons import Comparison, McNemar, corrected_t_test, gains, holm, mcnemar
 from emorec.metrics.evaluation import (
     Evaluation,
     MultilabelEvaluation,
@@ -26,13 +19,7 @@ from emorec.metrics.evaluation import (
     macro_f1,
 )
 from emorec.metrics.intensity import Intensity, intensity
-from emorec.metrics.intervals import (
-    Estimate,
-    bootstrap_interval,
-    mean_interval,
-    seeds_interval,
-    wilson_interval,
-)
+from emorec.metrics.intervals import Estimate, bootstrap_interval, mean_interval, seeds_interval, wilson_interval
 
 __all__ = [
     "Comparison",

@@ -63,11 +63,7 @@ def together(answers: dict, names: Sequence[str]) -> dict[str, np.ndarray]:
         fused[some] = decisions.product([p[some] for p in arrays], presence[some])
     winner = np.nan_to_num(fused).argmax(axis=1)
     leads = np.stack([lead(p, winner) for p in arrays], axis=1) * presence
-    return {
-        "probabilities": fused,
-        "shares": shares(leads),
-        "disagree": disagreement(arrays, presence),
-    }
+    return {"probabilities": fused, "shares": shares(leads), "disagree": disagreement(arrays, presence)}
 
 
 def lead(p: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -71,12 +71,7 @@ class AttentionBlock(keras.layers.Layer):
         self.norm_y = keras.layers.LayerNormalization(name="norm_y", **policy)
         # Without biases: the empty slot has key 0 and value 0.
         self.attend = keras.layers.MultiHeadAttention(
-            self.heads,
-            self.units // self.heads,
-            dropout=self.dropout,
-            use_bias=False,
-            name="attend",
-            **policy,
+            self.heads, self.units // self.heads, dropout=self.dropout, use_bias=False, name="attend", **policy
         )
         self.widen = keras.layers.Dense(2 * self.units, "gelu", name="widen", **policy)
         self.narrow = keras.layers.Dense(self.units, name="narrow", **policy)
@@ -262,9 +257,7 @@ class BottleneckFusion(TokenFusion):
         shapes = self.aligned_shapes(input_shape)
         self.project = self.dense_each(self.units, shapes)
         self.bottleneck = self.add_weight(
-            shape=(self.tokens, self.units),
-            initializer=keras.initializers.RandomNormal(stddev=0.02),
-            name="bottleneck",
+            shape=(self.tokens, self.units), initializer=keras.initializers.RandomNormal(stddev=0.02), name="bottleneck"
         )
         self.blocks = [self.block(f"{i}_{m}") for i in range(self.layers) for m in range(len(shapes))]
 

@@ -124,10 +124,7 @@ def build(name: str, label_set: LabelSet) -> BaseEstimator:
             raise BadInput("Several labels have no majority class: score the commonest tuple of labels instead.")
         return DummyClassifier(strategy="most_frequent")
     if name == "tfidf-lr":
-        steps = [
-            TfidfVectorizer(min_df=2, sublinear_tf=True, **grams),
-            LogisticRegression(C=10, max_iter=2000),
-        ]
+        steps = [TfidfVectorizer(min_df=2, sublinear_tf=True, **grams), LogisticRegression(C=10, max_iter=2000)]
     elif name == "tfidf-svm":
         steps = [TfidfVectorizer(min_df=2, sublinear_tf=True, **grams), LinearSVC(C=0.5)]
     elif name == "nbsvm":

@@ -111,17 +111,8 @@ class TextClassifier(Classifier):
         self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
         self.max_length, self.max_sentences, self.tweets = max_length, max_sentences, tweets
         self.optimizer = optimizer
-        self.epochs, self.batch_size, self.learning_rate, self.schedule = (
-            epochs,
-            batch_size,
-            learning_rate,
-            schedule,
-        )
-        self.weight_decay, self.label_smoothing, self.class_weight = (
-            weight_decay,
-            label_smoothing,
-            class_weight,
-        )
+        self.epochs, self.batch_size, self.learning_rate, self.schedule = (epochs, batch_size, learning_rate, schedule)
+        self.weight_decay, self.label_smoothing, self.class_weight = (weight_decay, label_smoothing, class_weight)
         self.pretrained, self.word_pieces, self.encoder_dropout = pretrained, word_pieces, encoder_dropout
         self.encoder_rate, self.layer_decay, self.warmup, self.clip = encoder_rate, layer_decay, warmup, clip
         self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed

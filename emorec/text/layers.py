@@ -247,9 +247,7 @@ class MultiplicativeLSTMCell(keras.layers.LSTMCell):
             shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="factor_kernel"
         )
         self.recurrent_factor_kernel = self.add_weight(
-            shape=(self.units, self.units),
-            initializer=self.recurrent_initializer,
-            name="recurrent_factor_kernel",
+            shape=(self.units, self.units), initializer=self.recurrent_initializer, name="recurrent_factor_kernel"
         )
 
     def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool = False) -> Tensor:
