@@ -11,7 +11,7 @@ from emorec.version import __version__
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
-_CLASSES = {
+CLASSES = {
     "TextClassifier": "emorec.text.classifier",
     "FaceClassifier": "emorec.faces.classifier",
     "VoiceClassifier": "emorec.voice.classifier",
@@ -28,12 +28,12 @@ _FUNCTIONS = {
     "models": "emorec.pretrained",
 }  # fmt: skip
 
-__all__ = ["__version__", *_FUNCTIONS, *_CLASSES, *_MODULES]
+__all__ = ["__version__", *_FUNCTIONS, *CLASSES, *_MODULES]
 
 
 def __getattr__(name):
-    if name in _CLASSES:
-        return getattr(import_module(_CLASSES[name]), name)
+    if name in CLASSES:
+        return getattr(import_module(CLASSES[name]), name)
     if name in _FUNCTIONS:
         return getattr(import_module(_FUNCTIONS[name]), name)
     if name in _MODULES:

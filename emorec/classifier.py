@@ -100,9 +100,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """What is learnt is not there yet: the error says so, and is an AttributeError, too."""
         learnt = name.endswith("_") and not name.startswith("_")
         if learnt and "model_" not in self.__dict__:
-            raise NotTrained(
-                f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
-            )
+            raise _not_trained(self)
         return self.__getattribute__(name)  # raises what it did
 
     @explained
@@ -184,24 +182,16 @@ class Classifier(ClassifierMixin, BaseEstimator):
         x, x_validation = self._encode_to_train(train.inputs), self._encode_to_train(validation.inputs)
         self.model_ = self._build(len(self.label_set_))
         encoded = Examples(x, train.targets, train.weights)
-        self.history_ = self._train(
-            encoded, (x_validation, validation.targets), checkpoint=checkpoint, progress=progress
-        )
+        seen = (x_validation, validation.targets)
+        self.history_ = self._train(encoded, seen, checkpoint=checkpoint, progress=progress)
 
     def _train(self, train: Examples, validation, *, model=None, checkpoint=None, progress=print) -> training.History:
         """Trains ``model_``, or another one, on encoded examples."""
         return training.fit(
-            self.model_ if model is None else model,
-            self._epochs_of(train),
-            validation,
-            self._training_options(len(train.inputs)),
-            stages=self._stages(),
-            class_weight=self._class_weights(train),
-            multi_label=self.label_set_.multi_label,
-            factors=self._factors,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
+            self.model_ if model is None else model, self._epochs_of(train), validation,
+            self._training_options(len(train.inputs)), stages=self._stages(), class_weight=self._class_weights(train),
+            multi_label=self.label_set_.multi_label, factors=self._factors, checkpoint=checkpoint, progress=progress,
+        )  # fmt: skip
 
     def _settings_of(self, builder: Callable) -> dict[str, Any]:
         """Those of the classifier's parameters that a function or class takes, too, by name."""
@@ -362,9 +352,6 @@ class Classifier(ClassifierMixin, BaseEstimator):
             split: A `Split`.
             groups: N names of groups whose examples are not independent (people, films): intervals then draw whole
                 groups. None takes those of the split.
-
-        Returns:
-            `emorec.metrics.Evaluation`, or its multi-label form.
         """
         groups = getattr(split, "groups", None) if groups is None else groups
         inputs, labels = self._pair(split, None)
@@ -390,9 +377,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def _check_fitted(self):
         if not self.__sklearn_is_fitted__():
-            raise NotTrained(
-                f"This {type(self).__name__} is not trained yet: call fit(inputs, labels), or load a file."
-            )
+            raise _not_trained(self)
 
     @explained
     def check_labels(self, label_set: LabelSet | Strings) -> None:
@@ -411,9 +396,6 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Args:
             path: ``.tflite`` (TensorFlow Lite), or ``.onnx`` (which needs the library tf2onnx).
             length: Words of a text, which an exported network fixes; shorter ones are padded with 0 on the right.
-
-        Returns:
-            The path.
 
         Raises:
             BadInput: Another suffix, a network of several inputs, or one that the format has no operations for.
@@ -488,9 +470,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         path = named(path)
         if not path.is_file():
-            raise DataMissing(
-                f"The classifier {str(path)!r}", [path.absolute()], f"train one, then save({str(path)!r})"
-            )
+            how = f"train one, then save({str(path)!r})"
+            raise DataMissing(f"The classifier {str(path)!r}", [path.absolute()], how)
         try:
             return cls._read(path)
         except Exception as error:  # a foreign or damaged file fails in any place, and in any way
@@ -523,6 +504,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Raises `DataCorrupt` where the encoding does not fit the network."""
 
 
+def _not_trained(classifier):
+    name = type(classifier).__name__
+    return NotTrained(f"This {name} is not trained yet: call fit(inputs, labels), or load a file.")
+
+
 def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
     """The sorted classes found in labels, by name and as they came: str, whole numbers or booleans.
 
@@ -546,9 +532,8 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
         whole = kind is not float or all(isinstance(x, float) and x.is_integer() for x in values)
         if values and whole and all(type(x) is kind for x in values):
             classes = sorted(set(values))
-            return _classes_of(
-                LabelSet("inferred", tuple(f"{x:.0f}" if kind is float else str(x) for x in classes)), classes
-            )
+            names = tuple(f"{x:.0f}" if kind is float else str(x) for x in classes)
+            return _classes_of(LabelSet("inferred", names), classes)
     unexpected = next((x for x in values if type(x) not in (str, bool, int)), values[0] if values else None)
     raise LabelMismatch(
         "Unknown label type: labels are class names, whole numbers or booleans, all of one kind, or tuples of names; "

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from emorec.checks import whole_number
 from emorec.errors import BadInput, DataMissing
@@ -90,26 +89,3 @@ def _onnx(network):
             f"ONNX has no operation {', '.join(sorted(unknown))}, which this network needs; .tflite has all."
         )
     return model.SerializeToString()
-
-
-def run_tflite(path: str | os.PathLike, inputs: np.ndarray) -> np.ndarray:
-    """Answers of an exported ``.tflite`` network, one example after the other, by TensorFlow's own interpreter.
-
-    Args:
-        path: The file.
-        inputs: (N, ...) as the classifier's encoding makes them, e.g. `FaceClassifier.encode`.
-
-    Returns:
-        float32 (N, C) probabilities.
-    """
-    import tensorflow as tf
-
-    interpreter = tf.lite.Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
-    answers = []
-    for example in np.asarray(inputs):
-        interpreter.set_tensor(entry["index"], example[None].astype(entry["dtype"]))
-        interpreter.invoke()
-        answers.append(interpreter.get_tensor(result["index"])[0].copy())
-    return np.array(answers, dtype="float32").reshape(len(answers), -1)

@@ -274,13 +274,8 @@ def lengths(
     ax.axvline(np.median(lengths), ymax=0.68, color=BLUE, label=f"median: {np.median(lengths):.0f}")
     if limit is not None:
         cut = float(np.mean(lengths > limit))
-        ax.axvline(
-            limit + 0.5,
-            ymax=0.68,
-            color=VERMILION,
-            ls="--",
-            label=f"limit: {limit} ({100 * cut:.1f} % of texts are cut)",
-        )
+        label = f"limit: {limit} ({100 * cut:.1f} % of texts are cut)"
+        ax.axvline(limit + 0.5, ymax=0.68, color=VERMILION, ls="--", label=label)
     beyond = " (counted in the last bar)" if lengths.max() >= edges[-1] else ""
     ax.plot([], [], " ", label=f"longest: {lengths.max()}{beyond}")
     ax.set_xlim(edges[0], edges[-1])
@@ -378,9 +373,8 @@ def word_map(
     names = list(dict.fromkeys(groups))
     for k, name in enumerate(names):
         mine = places[[group == name for group in groups]]
-        ax.scatter(
-            *mine.T, color=COLOURS[k % len(COLOURS)], marker="osD^vPX"[k % 7], s=34, edgecolor="0.3", lw=0.4, label=name
-        )
+        look = {"color": COLOURS[k % len(COLOURS)], "marker": "osD^vPX"[k % 7], "edgecolor": "0.3"}
+        ax.scatter(*mine.T, s=34, lw=0.4, label=name, **look)
     ax.margins(0.2, 0.08)  # room for a name beside the outermost points
     ax.set(xticks=[], yticks=[])
     _finish(ax, title)

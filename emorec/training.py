@@ -34,7 +34,6 @@ __all__ = [
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("constant", "cosine", "linear")
 MONITORS = {"loss": -1, "accuracy": 1, "macro_f1": 1}  # and whether more is better
-LARGEST_SEED = 2**32 - 1
 EXPLODED = 1000.0  # nats of loss for examples that weigh 1; guessing among a thousand classes costs 7
 
 
@@ -94,7 +93,7 @@ class TrainingOptions:
 
     def __post_init__(self):
         clean = {name: whole_number(name, getattr(self, name), 1) for name in ("epochs", "batch_size")}
-        clean["seed"] = whole_number("seed", self.seed, 0, LARGEST_SEED)
+        clean["seed"] = whole_number("seed", self.seed, 0, 2**32 - 1)
         if self.patience is not None:
             clean["patience"] = whole_number("patience", self.patience, 0)
         clean["learning_rate"] = real_number("learning_rate", self.learning_rate, 0, 10, above=True)
@@ -238,9 +237,7 @@ def compile_model(
     kind = kinds[options.optimizer]
     if factors is not None:
         if devices.present() > 1 and options.weight_decay:
-            raise BadInput(
-                "Rates by layer with weight_decay train on one device: leave one of the two, or devices, out."
-            )
+            raise BadInput("Rates by layer with weight_decay train on one device: leave one of these, or devices, out.")
         kind = optimizers.scaled(kind, factors)
     kind = devices.added_up(kind)
     clip = {"clipnorm": 1.0} if options.clip is None else {"global_clipnorm": options.clip}
@@ -351,19 +348,8 @@ def fit(
             run.stage, run.first = number, len(run.history.epochs)
         checkpoint.restore(run, progress)
         try:
-            _one_stage(
-                model,
-                original,
-                train,
-                validation,
-                options,
-                stage.epochs,
-                weight,
-                multi_label,
-                run,
-                checkpoint,
-                progress,
-            )
+            _one_stage(model, original, train, validation, options, stage.epochs, weight, multi_label, run, checkpoint,
+                       progress)  # fmt: skip
         except KeyboardInterrupt as error:
             _keep_best(model, run, progress, checkpoint.folder)
             _hand_over(model, original)
@@ -426,9 +412,8 @@ def _one_stage(
         started = time.perf_counter()
         x, y, *weights = train(epoch) if callable(train) else train
         weights = _example_weights(y, class_weight, *weights)
-        row = {
-            "loss": _one_epoch(model, x, y, options.batch_size, weights, np.random.default_rng([options.seed, epoch]))
-        }
+        rng = np.random.default_rng([options.seed, epoch])
+        row = {"loss": _one_epoch(model, x, y, options.batch_size, weights, rng)}
         if validation is not None:
             _hand_over(model, original)
             scores = validation_scores(validation[1], predict(original, validation[0]), multi_label)

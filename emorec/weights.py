@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.checks import choice
 from emorec.errors import BadInput, DataCorrupt
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ def pack(arrays: dict[str, np.ndarray], precision: str = "float32") -> bytes:
     Raises:
         BadInput: An unknown precision; with ``float16`` or ``int8``, values that are not finite there.
     """
-    if precision not in PRECISIONS:
-        raise BadInput(f"precision={precision!r} is unknown; choose one of {', '.join(PRECISIONS)}.")
+    choice("precision", precision, PRECISIONS)
     stored = {}
     for name, array in arrays.items():
         array = np.asarray(array)

@@ -49,6 +49,11 @@ class AttentionLayer(keras.layers.Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*args, **kwargs)
 
+    def _dense(self, units, name, **arguments):
+        """A dense sublayer under the layer's own regularizer."""
+        arguments |= {"kernel_regularizer": self.kernel_regularizer, "dtype": self.dtype_policy}
+        return keras.layers.Dense(units, name=name, **arguments)
+
 
 class AttentionPooling(AttentionLayer):
     """Base of the layers that turn states (B, T, D) into weighted sums of them.

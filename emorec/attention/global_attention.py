@@ -58,17 +58,10 @@ class GlobalAttention(AttentionPooling):
 
     def build(self, states_shape: Shape) -> None:
         super().build(states_shape)
-
-        def dense(units, name, **arguments):
-            regularizer = self.kernel_regularizer
-            return keras.layers.Dense(
-                units, kernel_regularizer=regularizer, dtype=self.dtype_policy, name=name, **arguments
-            )
-
-        self.project = dense(self.units, "project", activation="tanh")
+        self.project = self._dense(self.units, "project", activation="tanh")
         self.project.build(states_shape)
         # No bias: it would add the same to every step, which the softmax takes away again.
-        self.score = dense(1, "score", use_bias=False)
+        self.score = self._dense(1, "score", use_bias=False)
         self.score.build((*states_shape[:-1], self.units))
 
     def attend(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -73,8 +73,7 @@ class SelfAttention(AttentionLayer):
         self.heads = positive_int("SelfAttention", "heads", heads)
         if self.units % self.heads:
             raise BadInput(f"SelfAttention: units={units} cannot be shared equally between heads={heads}.")
-        if not isinstance(scoring, str) or scoring not in SCORINGS:
-            raise BadInput(f"SelfAttention: scoring must be one of {', '.join(SCORINGS)}; got {scoring!r}.")
+        choice("scoring", scoring, SCORINGS)
         self.scoring = scoring
         self.dropout = fraction("SelfAttention", "dropout", dropout)
         self.seed = optional_seed("SelfAttention", seed)
@@ -87,18 +86,12 @@ class SelfAttention(AttentionLayer):
     def build(self, states_shape: Shape) -> None:
         check_states("SelfAttention", states_shape)
         self.drop.build(states_shape)
-
-        def dense(units, name, use_bias=True):
-            return keras.layers.Dense(
-                units, use_bias=use_bias, kernel_regularizer=self.kernel_regularizer, dtype=self.dtype_policy, name=name
-            )
-
         # A bias of the keys would move all dot scores of a query alike, and one of the values ends up in the
         # output's; additive scoring needs a single bias inside its tanh, which the queries carry.
-        self.query = dense(self.units, "query")
-        self.key = dense(self.units, "key", use_bias=False)
-        self.value = dense(self.units, "value", use_bias=False)
-        self.output_projection = dense(states_shape[-1], "output")
+        self.query = self._dense(self.units, "query")
+        self.key = self._dense(self.units, "key", use_bias=False)
+        self.value = self._dense(self.units, "value", use_bias=False)
+        self.output_projection = self._dense(states_shape[-1], "output")
         for layer in (self.query, self.key, self.value):
             layer.build(states_shape)
         self.output_projection.build((*states_shape[:-1], self.units))
@@ -171,12 +164,8 @@ class SelfAttention(AttentionLayer):
         summed = ops.tanh(queries[:, :, :, None, :] + keys[:, :, None, :, :])
         return ops.einsum("bhijd,hd->bhij", summed, ops.cast(self.score_kernel, summed.dtype))
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
     def compute_output_shape(self, states_shape: Shape, return_attention_scores: bool = False) -> tuple:
-        batch, steps, _ = states_shape
-        weights = (batch, self.heads, steps, steps)
+        weights = (states_shape[0], self.heads, states_shape[1], states_shape[1])
         return (tuple(states_shape), weights) if return_attention_scores else tuple(states_shape)
 
     def compute_output_spec(

@@ -64,16 +64,9 @@ class StructuredSelfAttention(AttentionPooling):
 
     def build(self, states_shape: Shape) -> None:
         super().build(states_shape)
-
-        def dense(units, name, **arguments):
-            return keras.layers.Dense(
-                units, use_bias=False, kernel_regularizer=self.kernel_regularizer, dtype=self.dtype_policy, name=name,
-                **arguments,
-            )  # fmt: skip
-
-        self.project = dense(self.units, "project", activation="tanh")
+        self.project = self._dense(self.units, "project", use_bias=False, activation="tanh")
         self.project.build(states_shape)
-        self.score = dense(self.hops, "score")
+        self.score = self._dense(self.hops, "score", use_bias=False)
         self.score.build((*states_shape[:-1], self.units))
 
     def attend(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -14,20 +14,10 @@ class UniformAttention(AttentionPooling):
     What an attention layer gains over this one is the gain of looking (Wiegreffe & Pinter 2019,
     arXiv:1908.04626, section 3.2).
 
-    Args:
-        dropout: Share of the weights dropped in training, in [0, 1).
-        seed: Seed of the dropout.
-
-    Call arguments:
-        states: Float tensor (B, T, D).
-        mask: Boolean tensor (B, T), ``True`` at real steps; taken from ``states`` where it travels with them.
-        return_attention_scores: Also return the weights.
+    Arguments, call arguments and errors are those of `GlobalAttention`, but for ``units`` and ``kernel_regularizer``.
 
     Returns:
         Mean (B, D), or (mean, weights) with weights (B, T): 1 / length on real steps, exactly 0 on padding.
-
-    Raises:
-        BadInput: ``dropout`` out of range; states not of rank 3; a mask that does not fit.
 
     Example:
         >>> context, weights = UniformAttention()(keras.ops.ones((1, 4, 3)), return_attention_scores=True)

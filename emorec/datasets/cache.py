@@ -64,17 +64,7 @@ def _sweep(folder):
 def of_file(
     folder: str, file: str | Path, version: int | str, make: Callable[[], dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """The arrays that ``make`` returns, kept for as long as neither the file's bytes nor the version changes.
-
-    Args:
-        folder: Of the user's cache.
-        file: The file that ``make`` reads.
-        version: Of the code of ``make``, an int.
-        make: A function without arguments that returns a dict of name to array (no object arrays).
-
-    Returns:
-        The dict.
-    """
+    """`arrays`, kept for as long as neither the bytes of the file that ``make`` reads nor the version changes."""
     file = Path(file)
     size, content = 0, 0  # a checksum tells a changed file from the same one in a fifth of the time of a hash
     with open(file, "rb") as opened:
@@ -94,9 +84,6 @@ def arrays(
         stem: The name.
         version: What else decides the content, in letters that a file name may have.
         make: A function without arguments that returns a dict of name to array (no object arrays).
-
-    Returns:
-        The dict.
     """
     place = store.user_cache() / folder
     target = place / f"{stem}-{version}.npz"

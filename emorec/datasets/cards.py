@@ -92,11 +92,6 @@ class Card:
         needs = f", needs {self.beside}" if self.beside else ""
         return "bundled" if self.bundled else f"automatic{needs}" if self.urls else "by hand"
 
-    @property
-    def wanted(self) -> str:
-        """The files it needs, in words."""
-        return " or ".join(" + ".join(together) for together in self.files)
-
     def read(self, path: FilePath, **options: Any) -> Rows:
         """What the card's reader makes of ``path``."""
         module, function = self.reader.split(":")

@@ -57,7 +57,7 @@ def _state(card, root=None):
 
 def _card(name):
     """The card of a dataset, or one of the extras, which are had in the same way."""
-    return extras.get(name) or cards.get(name)
+    return extras.EXTRAS.get(name) or cards.get(name)
 
 
 def _fetch(card, args):

@@ -27,16 +27,13 @@ SLOW_SECONDS, SLOW_BYTES = 60, 200  # fewer bytes a second over so many seconds 
 
 
 def fetch(card: Card, root: str | Path | None = None, *, force: bool = False, progress: bool = True) -> Path:
-    """Downloads a dataset, checks it, and only then moves it to its place; safe between processes.
+    """Downloads a dataset, checks it, and only then moves it to its place, the folder that is returned.
 
     Args:
         card: A card with addresses.
         root: Where to put it; see `download_root`.
         force: Download even if the data is there.
         progress: Show a bar.
-
-    Returns:
-        The folder.
 
     Raises:
         DataMissing: No address, or no connection.

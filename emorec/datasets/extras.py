@@ -49,11 +49,6 @@ class Extra:
     reader: str = ""  # nothing to read: its checksum says all
     fetch: str = ""  # module:function that gets it where no address does, of a data root and `force`
 
-    @property
-    def wanted(self) -> str:
-        """The files it needs, in words."""
-        return " or ".join(" + ".join(together) for together in self.files)
-
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"  # what comes along
 _YUNET = "https://github.com/opencv/opencv_zoo/{}/main/models/face_detection_yunet"
@@ -104,8 +99,3 @@ EXTRAS = {
         bundled=True,
     ),
 }
-
-
-def get(name: str) -> Extra | None:
-    """The extra of a name, or None."""
-    return EXTRAS.get(name)

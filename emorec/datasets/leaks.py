@@ -1,4 +1,4 @@
-"""Does a split leak: shared subjects, repeated pictures, near repeats, features that were made with the labels."""
+"""Does a split leak: shared subjects, repeated pictures, near repeats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from emorec import images as pictures
 from emorec.datasets.base import SPLITS, Dataset
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput
-from emorec.types import Values
 
 
 def check_subjects(data: Dataset) -> None:
@@ -101,9 +100,6 @@ def probe(
             pictures left out.
         seed: Of that draw.
 
-    Returns:
-        A `Probe`.
-
     Raises:
         BadInput: Another split than these two.
     """
@@ -142,61 +138,3 @@ def _standardised(images, size):
     rows = np.stack([small(pictures.to_grey(pictures.as_picture(image))).ravel() for image in images])
     rows = rows.astype("float32") - rows.mean(axis=1, keepdims=True, dtype="float32")
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-
-
-@dataclass(frozen=True)
-class FeatureLeak:
-    """What `leaked_features` found.
-
-    Attributes:
-        inside: Balanced accuracy (0 to 1) in grouped cross-validation inside the training split.
-        test: The same on the test split, trained on all of the training split.
-        margin: How far ``inside`` may lie above ``test`` without suspicion.
-        leaked: Whether it lies farther.
-
-    Example:
-        >>> FeatureLeak(inside=0.99, test=0.75, margin=0.05, leaked=True).leaked
-        True
-    """
-
-    inside: float
-    test: float
-    margin: float
-    leaked: bool
-
-    def __str__(self):
-        verdict = "extracted with the training labels?" if self.leaked else "no sign of a leak"
-        return f"{100 * self.inside:.1f} % inside train, {100 * self.test:.1f} % on test: {verdict}"
-
-
-def leaked_features(
-    train: np.ndarray, train_labels: Values, test: np.ndarray, test_labels: Values, groups: Values | None = None,
-    folds: int = 5, seed: int = 0,
-) -> FeatureLeak:  # fmt: skip
-    """Whether features were extracted by a model that had seen the labels of the training split.
-
-    Such features separate the training split nearly perfectly, folds of unseen groups included, and much less so the
-    test split; a validation split cut from train is then useless for choosing anything. A linear model looks for that.
-
-    Args:
-        train, test: Features (N, D) of both splits. train_labels, test_labels: (N,). groups: (N,) of the training
-            split: videos, speakers.
-        folds, seed: Of the cross-validation.
-
-    Returns:
-        `FeatureLeak`; the margin is 10 points, or three standard errors of the test accuracy if that is more.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import balanced_accuracy_score
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    groups = np.arange(len(train)) if groups is None else np.asarray(groups)
-    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    guessed = cross_val_predict(model, train, np.asarray(train_labels), groups=groups, cv=cv)
-    inside = balanced_accuracy_score(train_labels, guessed)
-    tested = balanced_accuracy_score(test_labels, model.fit(train, train_labels).predict(test))
-    margin = max(0.1, 3 * (tested * (1 - tested) / len(test)) ** 0.5)
-    return FeatureLeak(float(inside), float(tested), float(margin), bool(inside - tested > margin))

@@ -81,7 +81,7 @@ def locate(card: Card, path: FilePath | None = None, root: FilePath | None = Non
         path = Path(path).expanduser()
         if path.is_file() or holds(path, card):
             return path
-        raise missing(card, [path], f" (in the path given; it should hold {card.wanted})")
+        raise missing(card, [path], f" (in the path given; it should hold {_wanted(card)})")
     for place in places(card, root):
         if holds(place, card):
             return place
@@ -92,7 +92,7 @@ def missing(card: Card, looked_in: Values, why: str = "", root: FilePath | None 
     """The `DataMissing` of a card."""
     usable = [folder for folder in roots(root) if os.access(folder, os.W_OK) or not folder.exists()]
     folder = [*usable, *roots(root)][0] / card.name
-    by_hand = f"{card.get or f'download it from {card.home}'}, and put {card.wanted} into {folder}"
+    by_hand = f"{card.get or f'download it from {card.home}'}, and put {_wanted(card)} into {folder}"
     how = f"python -m emorec data get {card.name}   (or by hand: {by_hand})" if card.urls else by_hand
     if getattr(card, "fetch", ""):
         how = f"python -m emorec data get {card.name}   (or: {card.get})"
@@ -100,6 +100,11 @@ def missing(card: Card, looked_in: Values, why: str = "", root: FilePath | None 
         return DataMissing(f"{card.name!r} ({getattr(card, 'what', '')}){why}", looked_in, how, card.instead)
     instead = f"emorec.datasets.load({card.instead!r}) is bundled and needs no network."
     return DataMissing(f"The dataset {card.name!r}{why}", looked_in, how, instead)
+
+
+def _wanted(card):
+    """The files that a dataset needs, in words."""
+    return " or ".join(" + ".join(together) for together in card.files)
 
 
 # --- reading

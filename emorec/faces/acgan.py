@@ -1,4 +1,4 @@
-"""Faces of a wanted class from an auxiliary-classifier GAN, and whether they help a classifier.
+"""Faces of a wanted class from an auxiliary-classifier GAN.
 
 Odena, Olah & Shlens 2017, arXiv:1610.09585: the generator receives a class, and the discriminator judges whether a
 picture is real and which class it shows. As in DCGAN (Radford et al. 2016, arXiv:1511.06434), the generator enlarges by
@@ -12,22 +12,18 @@ that no other network takes for the class.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from emorec import metrics
+from emorec import metrics, training
 from emorec.datasets.base import objects
 from emorec.errors import BadInput
 from emorec.labels import LabelSet
-from emorec.types import Strings, Values
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from emorec.types import Strings
 
 MEMORY = 0.99  # share that the running mean of the generator's weights keeps at a step
 SMOOTHING = 0.1  # of the classes, without which the generator drives their logits ever further
@@ -90,7 +86,7 @@ class ACGAN:
         if self.label_set is None:
             self.label_set = label_set or LabelSet("inferred", tuple(sorted(set(labels))))
             self._build(len(self.label_set))
-        y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
+        y = self._one_hot(labels)
         if len(y) != len(x) or len(x) == 0:
             raise BadInput(f"{len(x)} pictures and {len(y)} labels.")
         for _ in range(epochs):
@@ -106,10 +102,12 @@ class ACGAN:
         """New faces, uint8 (N, size, size) or (N, size, size, 3), one for each class name in ``labels``."""
         if self.label_set is None:
             raise BadInput("This AC-GAN is not trained yet: call fit(images, labels).")
-        y = np.eye(len(self.label_set), dtype="float32")[self.label_set.encode(objects(labels))]
-        pictures = self._draw(y, np.random.default_rng([self.seed, 909, seed]), self.average)
+        pictures = self._draw(self._one_hot(labels), np.random.default_rng([self.seed, 909, seed]), self.average)
         pictures = np.rint(127.5 * (pictures + 1)).clip(0, 255).astype("uint8")
         return pictures[..., 0] if self.channels == 1 else pictures
+
+    def _one_hot(self, labels):
+        return training.one_hot(self.label_set.encode(objects(labels)), len(self.label_set))
 
     def _scaled(self, images):
         images = np.asarray(images)
@@ -215,46 +213,3 @@ def _discriminator(size, channels, width, classes):
         layers.Dense(classes, dtype="float32", name="which")(x),
     ]
     return keras.Model(image, outputs, name="discriminator")
-
-
-def added_value(
-    make_classifier: Callable, train: tuple, test: tuple, label_set: LabelSet, *, share: float = 1.0,
-    seeds: Sequence[int] = (0, 1, 2), epochs: int = 60, trained: Values | None = None,
-    progress: Callable[[str], None] | None = None, **gan: Any,
-) -> pd.DataFrame:  # fmt: skip
-    """Whether generated faces help: a classifier with them against one with as many real ones shown again.
-
-    For each seed a GAN is trained on the real pictures alone; both classifiers then take the same number of steps.
-
-    Args:
-        make_classifier: ``make_classifier(seed, images, labels)`` -> a trained classifier with
-            ``score(images, labels)``.
-        train: (images, labels): uint8 pictures and class names.
-        test: (images, labels) that neither has seen.
-        label_set: The classes.
-        share: Generated pictures per real one; their classes are those of the real ones.
-        seeds: One repetition each.
-        epochs, **gan: Of `ACGAN`.
-        trained: An `ACGAN` that is trained on these pictures already; it serves for all seeds, each with other faces.
-        progress: Receives a line per epoch and repetition; None is silent.
-
-    Returns:
-        DataFrame, a row per seed: ``real`` and ``with_generated`` (accuracies on test, 0 to 1) and their
-        ``difference``; `emorec.metrics.mean_interval` of it is the interval.
-    """
-    import pandas as pd
-
-    images, labels = np.asarray(train[0]), objects(train[1])
-    extra, rows = round(share * len(labels)), []
-    for seed in seeds:
-        network = trained or ACGAN(seed=seed, **gan).fit(images, labels, label_set, epochs=epochs, progress=progress)
-        again = np.random.default_rng([seed, 55]).choice(len(labels), extra, replace=extra > len(labels))
-        generated = network.sample(labels[again], seed).reshape(extra, *images.shape[1:])
-        scores = [
-            make_classifier(seed, np.concatenate([images, more]), np.concatenate([labels, labels[again]])).score(*test)
-            for more in (images[again], generated)
-        ]
-        rows.append(dict(seed=seed, real=scores[0], with_generated=scores[1], difference=scores[1] - scores[0]))
-        if progress is not None:
-            progress(f"seed {seed}: real {scores[0]:.3f}, with generated faces {scores[1]:.3f}")
-    return pd.DataFrame(rows).set_index("seed")

@@ -1,7 +1,4 @@
-"""Augmentation of faces from one set of options: with OpenCV on arrays (fast), or as Keras layers.
-
-Both are seeded. MixUp and CutMix mix labels too, which are therefore one-hot.
-"""
+"""Augmentation of faces, seeded, with OpenCV; MixUp and CutMix mix labels too, which are therefore one-hot."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ class Augmentation:
         erased: Smallest and largest area of it, shares of the picture.
         mixup: Alpha of the Beta distribution of MixUp's weights (Zhang et al. 2018, arXiv:1710.09412).
         cutmix: Alpha of the Beta distribution of CutMix's areas (Yun et al. 2019, arXiv:1905.04899).
-        mix: Share of pictures that are mixed; with both kinds on, half of them each. (The Keras layers mix all.)
+        mix: Share of pictures that are mixed; with both kinds on, half of them each.
 
     Example:
         >>> Augmentation(rotation=10).geometric

@@ -13,6 +13,7 @@ import numpy as np
 
 from emorec import sealed, training
 from emorec.arguments import explained
+from emorec.checks import choice
 from emorec.classifier import Classifier
 from emorec.errors import BadInput
 from emorec.faces import explain
@@ -155,9 +156,8 @@ class FaceClassifier(SceneReader, Classifier):
         return {"encoding": asdict(self.encoding_)}
 
     def _restore(self, state):
-        self.encoding_ = FacePreprocessing(
-            **{"align": False} | state["encoding"]
-        )  # version 0.1 cut faces out as they lay
+        # Version 0.1 cut faces out as they lay.
+        self.encoding_ = FacePreprocessing(**{"align": False} | state["encoding"])
 
     def _check_restored(self, path):
         shape, wanted = self.encoding_.shape, tuple(self.model_.input_shape[1:])
@@ -230,8 +230,7 @@ class FaceClassifier(SceneReader, Classifier):
 
     def _views(self, views):
         views = self.views if views is None else views
-        if views not in VIEWS:
-            raise BadInput(f"views={views!r} is unknown; choose one of {', '.join(VIEWS)}.")
+        choice("views", views, VIEWS)
         return views
 
     @explained
@@ -263,8 +262,7 @@ class FaceClassifier(SceneReader, Classifier):
             `emorec.faces.explain.FaceExplanation`, with ``heat``, of the picture alone, and ``label`` and
             ``probabilities``, the mean over the classifier's views.
         """
-        if method not in METHODS:
-            raise BadInput(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}.")
+        choice("method", method, METHODS)
         x = self.encode(image, detect=detect, colour_order=colour_order)
         if len(x) != 1:
             raise BadInput(f"explain takes one picture; received {len(x)}.")

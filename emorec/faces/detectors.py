@@ -128,7 +128,7 @@ def missing(what: str, looked_in: Values) -> DataMissing:
         what,
         looked_in,
         "pip install mtcnn tensorflow; or python -m emorec data get yunet, or its file from "
-        f"{extras.get('yunet').home}, named with model=...; or pip install 'opencv-python<5' (method='cascade')",
+        f"{extras.EXTRAS['yunet'].home}, named with model=...; or pip install 'opencv-python<5' (method='cascade')",
         "method='whole' takes the picture for a face, boxes=[(x, y, w, h)] takes yours.",
     )
 

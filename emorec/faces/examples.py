@@ -10,40 +10,20 @@ import numpy as np
 from emorec.datasets.base import Split
 from emorec.errors import BadInput
 from emorec.faces.rendered import enlarged
+from emorec.metrics.evaluation import telling
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from emorec.faces.classifier import FaceClassifier
 
-RULES = (("right and sure", True, 1), ("right and unsure", True, -1), ("wrong and sure", False, 1))
 HEADINGS = {"occlusion": "occlusion", "grad-cam": "Grad-CAM", "attention": "attention"}
 
 
 def cases(clf: FaceClassifier, split: Split) -> dict[str, int]:
-    """Three examples, chosen by rule instead of by hand.
-
-    The rule takes the right answer with the highest probability, the right answer with the lowest, and the wrong
-    answer with the highest. Their true classes differ where they can.
-
-    Args:
-        clf: A trained classifier.
-        split: Pictures and their true labels.
-
-    Returns:
-        ``"right and sure"``, ``"right and unsure"``, ``"wrong and sure"`` -> position in the split; one is missing
-        where no answer is right, or none is wrong.
-    """
+    """Positions in a split of three examples, chosen by rule: see `emorec.metrics.evaluation.telling`."""
     p = clf.predict_proba(split.inputs)
-    right, sure = clf.answers(p) == split.labels, p.max(axis=1)
-    chosen: dict[str, int] = {}
-    for name, wanted, sign in RULES:
-        among = (right == wanted) & ~np.isin(np.arange(len(p)), list(chosen.values()))
-        fresh = among & ~np.isin(split.labels.astype(str), split.labels[list(chosen.values())].astype(str))
-        rows = np.flatnonzero(fresh if fresh.any() else among)
-        if len(rows):
-            chosen[name] = int(rows[(sign * sure[rows]).argmax()])
-    return chosen
+    return telling(clf.answers(p) == split.labels, p.max(axis=1), split.labels)
 
 
 def figure(clf: FaceClassifier, split: Split, methods: tuple[str, ...] = ("occlusion", "grad-cam")) -> Figure:
@@ -53,9 +33,6 @@ def figure(clf: FaceClassifier, split: Split, methods: tuple[str, ...] = ("occlu
         clf: A trained classifier.
         split: Pictures and their true labels.
         methods: Of ``clf.explain``, from left to right; their heat is about the class that was answered.
-
-    Returns:
-        A matplotlib ``Figure``.
 
     Raises:
         BadInput: The split is empty.

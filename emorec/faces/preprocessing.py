@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from emorec import images as pictures
+from emorec.checks import choice, real_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing, FileRefused
 from emorec.faces import detection
 from emorec.notices import notice
@@ -54,12 +55,10 @@ class FacePreprocessing:
     def __post_init__(self):
         if not isinstance(self.size, (int, np.integer)) or not 24 <= self.size <= 1024:
             raise BadInput(f"size is a whole number of pixels from 24 to 1024; received {self.size!r}.")
-        if self.colour not in COLOURS:
-            raise BadInput(f"colour={self.colour!r} is unknown; choose grey or rgb.")
+        choice("colour", self.colour, COLOURS)
         if self.detect not in ("none", "auto"):
             raise BadInput(f"detect={self.detect!r} is unknown; choose none or auto (boxes are given when predicting).")
-        if not 0 <= self.margin <= 1:
-            raise BadInput(f"margin is a share from 0 to 1; received {self.margin!r}.")
+        real_number("margin", self.margin, 0, 1)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -94,8 +93,7 @@ class FacePreprocessing:
             BadInput: A picture that cannot be used, or shows no face, with its position. DataCorrupt, DataMissing: a
                 file that cannot be read.
         """
-        if errors not in ("raise", "skip"):
-            raise BadInput(f"errors={errors!r} is unknown; choose raise or skip.")
+        choice("errors", errors, ("raise", "skip"))
         detect, bgr = self._where(detect, len(inputs)), is_bgr(colour_order)
         encoded, skipped = self._fast(inputs, detect, bgr), []
         if encoded is None:
@@ -115,8 +113,10 @@ class FacePreprocessing:
 
     def _fast(self, inputs, detect, bgr):
         """The way of a batch of bytes that has the model's size; None for all others."""
-        whole = isinstance(detect, str) and detect == "none" and isinstance(inputs, np.ndarray)
-        return self._coloured(inputs, bgr) if whole and inputs.dtype == np.uint8 and self._fits(inputs) else None
+        if not (isinstance(detect, str) and detect == "none" and isinstance(inputs, np.ndarray)):
+            return None
+        sized = inputs.ndim in (3, 4) and inputs.shape[1:3] == self.shape[:2] and inputs.shape[3:] in ((), (1,), (3,))
+        return self._coloured(inputs, bgr) if sized and inputs.dtype == np.uint8 else None
 
     def one(self, picture: np.ndarray, box: str | Box = "none") -> np.ndarray:
         """uint8 (size, size, 1 or 3) of one picture as `as_picture` returns it, and ``none``, ``auto``, its box or a
@@ -134,8 +134,8 @@ class FacePreprocessing:
             picture = pictures.squared(picture, self.size)
         elif isinstance(box, detection.Face):
             self._notice_rendered(box)
-            cut = detection.aligned_crop if self.align and box.landmarks is not None else _plain_crop
-            picture = cut(picture, box, margin=self.margin, size=self.size)
+            face = box if self.align else detection.Face(box.box)
+            picture = detection.aligned_crop(picture, face, margin=self.margin, size=self.size)
         else:
             picture = detection.crop(picture, box, margin=self.margin, size=self.size)
         picture = pictures.to_grey(picture) if self.colour == "grey" else pictures.to_rgb(picture)
@@ -174,11 +174,6 @@ class FacePreprocessing:
                 repeat=False,
             )
 
-    def _fits(self, batch):
-        return (
-            batch.ndim in (3, 4) and batch.shape[1:3] == (self.size, self.size) and batch.shape[3:] in ((), (1,), (3,))
-        )
-
     def _coloured(self, batch, bgr):
         """A uint8 batch of the right size in the model's colours; a view where nothing changes."""
         grey = batch.ndim == 3 or batch.shape[3] == 1
@@ -192,10 +187,6 @@ class FacePreprocessing:
         for picture, target in zip(batch, encoded):
             target[..., 0] = cv2.cvtColor(np.ascontiguousarray(picture), code)
         return encoded
-
-
-def _plain_crop(picture, face, *, margin, size):
-    return detection.crop(picture, face.box, margin=margin, size=size)
 
 
 def notice_blank(encoded: np.ndarray) -> None:
@@ -212,8 +203,7 @@ def notice_blank(encoded: np.ndarray) -> None:
 
 def is_bgr(colour_order: str) -> bool:
     """Whether the channels of arrays stand in OpenCV's order; `BadInput` for a word that is none."""
-    if colour_order not in ORDERS:
-        raise BadInput(f"colour_order={colour_order!r} is unknown; choose rgb or bgr.")
+    choice("colour_order", colour_order, ORDERS)
     return colour_order == "bgr"
 
 

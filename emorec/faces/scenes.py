@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 
 from emorec import files, images
 from emorec.arguments import explained
-from emorec.checks import real_number
+from emorec.checks import real_number, whole_number
 from emorec.datasets.readers import folders
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.faces import detection, video
@@ -152,7 +151,7 @@ class SceneReader:
             DataMissing: No such folder. BadInput: No picture in it.
         """
         self._check_fitted(), _named(detect)
-        path = _path(path).expanduser()
+        path = files.named(path)
         if not path.exists():
             raise DataMissing(f"The folder {str(path)!r}", [path.absolute()], "check the path.")
         there = folders.files(path, other=True)
@@ -198,8 +197,8 @@ class SceneReader:
             DataFrame as of `predict_faces`, with the columns frame, seconds (as the file says, also where the frame
             rate varies) and face (one number per person, found by overlap) in front; probabilities are smoothed.
         """
-        self._check_fitted(), _named(detect), _path(path)
-        every, limit = _count("every", every, 1), None if limit is None else _count("limit", limit, 0)
+        self._check_fitted(), _named(detect), files.named(path)
+        every, limit = whole_number("every", every, 1), None if limit is None else whole_number("limit", limit, 0)
         step, due = real_number("step", step, 0, 3600), 0.0
         source, tracks = video.VideoFrames(path), video.FaceTracks(smoothing)
         target = None if output is None else video.VideoFile(output, source.rate)
@@ -274,18 +273,6 @@ def _named(detect):
     if isinstance(detect, str) and detect not in ("none", "auto"):
         raise BadInput(f"detect={detect!r} is unknown; choose none or auto, or give boxes (x, y, w, h).")
     return detect if isinstance(detect, str) else None
-
-
-def _count(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise BadInput(f"{name}={value!r}: give a whole number of at least {least}.")
-    return int(value)
-
-
-def _path(path):
-    if not isinstance(path, (str, os.PathLike)):
-        raise BadInput(f"A folder or a film is given by its path; received {path!r:.60}.")
-    return Path(path)
 
 
 def _same(one, other):

@@ -107,9 +107,6 @@ def evaluate(
         groups: N names of groups whose examples are not independent, or None; the intervals then draw whole groups.
         samples, level, seed: Of the bootstrap.
 
-    Returns:
-        An `Evaluation`.
-
     Raises:
         LabelMismatch: A name outside of the label set.
         BadInput: Lengths differ, nothing to score, probabilities that are none, or a multi-label set.
@@ -202,6 +199,30 @@ def _is_binary(values):
     return values.dtype.kind in "biuf" and bool(((values == 0) | (values == 1)).all())
 
 
+def telling(right: np.ndarray, sure: np.ndarray, labels: np.ndarray) -> dict[str, int]:
+    """Positions of three examples, chosen by rule instead of by hand; their true classes differ where they can.
+
+    Args:
+        right: bool (N,), which answers are right.
+        sure: (N,), the probability of each answer.
+        labels: Object array of N true class names.
+
+    Returns:
+        ``"right and sure"``, the right answer of the highest probability, ``"right and unsure"``, that of the lowest,
+        ``"wrong and sure"``, the wrong one of the highest; one is missing where there is no such answer.
+    """
+    chosen: dict[str, int] = {}
+    rules = (("right and sure", True, 1), ("right and unsure", True, -1), ("wrong and sure", False, 1))
+    for name, wanted, sign in rules:
+        taken = list(chosen.values())
+        among = (right == wanted) & ~np.isin(np.arange(len(right)), taken)
+        fresh = among & ~np.isin(labels.astype(str), labels[taken].astype(str))
+        rows = np.flatnonzero(fresh if fresh.any() else among)
+        if len(rows):
+            chosen[name] = int(rows[(sign * sure[rows]).argmax()])
+    return chosen
+
+
 def _per_class(scores, label_set):
     import pandas as pd
 
@@ -280,9 +301,6 @@ def evaluate_multilabel(
         thresholds: One number, or C of them, tuned on validation data (`tune_thresholds`).
         label_set: A multi-label `emorec.labels.LabelSet`.
         groups, samples, level, seed: As for `evaluate`.
-
-    Returns:
-        A `MultilabelEvaluation`.
     """
     if not label_set.multi_label:
         raise BadInput(f"Label set {label_set.name!r} has one class an example: use evaluate.")

@@ -51,9 +51,6 @@ def mean_interval(values: Numbers, level: float = 0.95, within: tuple[float, flo
         values: K numbers.
         level: Coverage, in (0, 1).
         within: Where the mean can lie, as (0, 1) for accuracies; the interval is cut off there.
-
-    Returns:
-        An `Estimate`.
     """
     from scipy import stats
 
@@ -74,9 +71,6 @@ def seeds_interval(values: Numbers, sampling_variance: float, level: float = 0.9
         values: K >= 1 numbers.
         sampling_variance: Squared standard error of one value, from the size of the test split.
         level: Coverage, in (0, 1).
-
-    Returns:
-        An `Estimate`.
     """
     from scipy import stats
 

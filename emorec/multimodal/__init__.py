@@ -15,29 +15,15 @@ if TYPE_CHECKING:
     import keras
 
 _PLACES = {
-    "Concatenation": "layers",
-    "WeightedSum": "layers",
-    "Hadamard": "layers",
-    "GatedMultimodalUnit": "layers",
-    "ModalityAttention": "layers",
-    "TensorFusion": "layers",
-    "LowRankFusion": "layers",
-    "FiLM": "layers",
-    "ModalityDropout": "layers",
-    "CrossModalAttention": "crossmodal",
-    "BottleneckFusion": "crossmodal",
-    "MemoryFusion": "crossmodal",
-    "UtteranceAttention": "dialogues",
-    "DialogueRNNCell": "dialogues",
-    "Dialogues": "dialogues",
-    "build_fusion_model": "models",
-    "build_dialogue_model": "models",
-    "build_aligned_model": "models",
+    **dict.fromkeys(("Concatenation", "WeightedSum", "Hadamard", "GatedMultimodalUnit", "ModalityAttention"), "layers"),
+    **dict.fromkeys(("TensorFusion", "LowRankFusion", "FiLM", "ModalityDropout"), "layers"),
+    **dict.fromkeys(("CrossModalAttention", "BottleneckFusion", "MemoryFusion"), "crossmodal"),
+    **dict.fromkeys(("UtteranceAttention", "DialogueRNNCell", "Dialogues"), "dialogues"),
+    **dict.fromkeys(("build_fusion_model", "build_dialogue_model", "build_aligned_model"), "models"),
+    **dict.fromkeys(("read_clip", "timeline"), "clip"),
     "check_presence": "decisions",
-    "read_clip": "clip",
     "render_clip": "rendered",
     "read_subtitles": "subtitles",
-    "timeline": "clip",
 }
 
 # Name in configurations -> class. ModalityDropout is no fusion: it goes before one.

@@ -121,11 +121,9 @@ class Fusion(keras.layers.Layer):
         layer.build((None, features))
         return layer
 
-    def dense_each(
-        self, units: int, shapes: Sequence[Shape], activation: str | None = None, name: str = "project"
-    ) -> list[keras.Layer]:
+    def dense_each(self, units: int, shapes: Sequence[Shape], activation: str | None = None) -> list[keras.Layer]:
         """One `dense` per modality."""
-        return [self.dense(units, s[-1], activation, name=f"{name}_{m}") for m, s in enumerate(shapes)]
+        return [self.dense(units, s[-1], activation, name=f"project_{m}") for m, s in enumerate(shapes)]
 
     def compute_mask(self, inputs: Sequence[Tensor], previous_mask: Tensor = None) -> Tensor:
         masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [previous_mask]

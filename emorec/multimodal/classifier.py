@@ -189,14 +189,10 @@ class MultimodalClassifier(Classifier):
         """The trained classifier of each modality, by its name."""
         chosen = self._chosen_towers(train.inputs)
         try:
-            return {
-                name: self._tower(name, one, train, validation, checkpoint, progress) for name, one in chosen.items()
-            }
+            return {n: self._tower(n, one, train, validation, checkpoint, progress) for n, one in chosen.items()}
         except training.Interrupted:
             if progress is not None:
-                further = (
-                    "give checkpoint=..., and the same call goes on" if checkpoint is None else "the same call goes on"
-                )
+                further = ("" if checkpoint else "give checkpoint=..., and ") + "the same call goes on"
                 progress(f"interrupted before the fusion: this classifier stays as it was; {further}")
             raise
 
@@ -234,12 +230,9 @@ class MultimodalClassifier(Classifier):
 
         x, x_validation = encoded(train.inputs), encoded(validation.inputs)
         vectors = {name: x[name] for name in features}
-        head = build_fusion_model(
-            {name: v.shape[1] for name, v in vectors.items()},
-            len(self.label_set_),
-            scaling=statistics(vectors, x["presence"]),
-            **self._settings_of(build_fusion_model),
-        )
+        sizes, scaling = {name: v.shape[1] for name, v in vectors.items()}, statistics(vectors, x["presence"])
+        settings = self._settings_of(build_fusion_model)
+        head = build_fusion_model(sizes, len(self.label_set_), scaling=scaling, **settings)
         self.history_ = self._train(
             Examples(x, train.targets, train.weights), (x_validation, validation.targets),
             model=head, checkpoint=checkpoint, progress=progress,

@@ -60,8 +60,7 @@ class AttentionBlock(keras.layers.Layer):
         positive(self, units=units, heads=heads)
         if units % heads:
             raise BadInput(f"units must be a multiple of heads, not {units} and {heads}.")
-        self.units = units
-        self.heads = heads
+        self.units, self.heads = units, heads
         self.dropout = fraction(type(self).__name__, "dropout", dropout)
 
     def build(self, input_shape: Any) -> None:
@@ -155,8 +154,7 @@ class CrossModalAttention(TokenFusion):
 
     Args:
         units: Size of each stream. heads, layers, dropout: Of the blocks of each pair.
-        target: Position of the one modality that asks, or None for all of them, which must then have one
-        length.
+        target: Position of the one modality that asks, or None for all of them, which must then have one length.
 
     Returns:
         (B, T, pairs * units), or (B, pairs * units) for vectors; pairs is M (M - 1), or M - 1 with a
@@ -176,9 +174,7 @@ class CrossModalAttention(TokenFusion):
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         positive(self, units=units, heads=heads, layers=layers)
-        self.units = units
-        self.heads = heads
-        self.layers = layers
+        self.units, self.heads, self.layers = units, heads, layers
         self.dropout = fraction(type(self).__name__, "dropout", dropout)
         self.target = None if target is None else whole_number("target", target, 0, owner="CrossModalAttention")
 
@@ -247,10 +243,7 @@ class BottleneckFusion(TokenFusion):
         positive(self, units=units, tokens=tokens, layers=layers, heads=heads)
         if layers < 2:
             raise BadInput("BottleneckFusion: with layers=1 nothing passes between modalities; take 2 or more.")
-        self.units = units
-        self.tokens = tokens
-        self.layers = layers
-        self.heads = heads
+        self.units, self.tokens, self.layers, self.heads = units, tokens, layers, heads
         self.dropout = fraction(type(self).__name__, "dropout", dropout)
 
     def build(self, input_shape: Any) -> None:
@@ -297,9 +290,7 @@ class MemoryFusionCell(keras.layers.Layer):
 
     def __init__(self, units: int, memory: int, sizes: Numbers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = units
-        self.memory = memory
-        self.sizes = list(sizes)
+        self.units, self.memory, self.sizes = units, memory, list(sizes)
         wide = units * len(self.sizes)
         self.output_size = wide + memory + len(self.sizes)
         # The output comes first among the states: on JAX a padded step answers with the first state.
@@ -311,8 +302,7 @@ class MemoryFusionCell(keras.layers.Layer):
         for cell, size in zip(self.cells, self.sizes):
             cell.build((None, size))
         both = 2 * self.state_size[1]
-        # Attention over the memories, the candidate, and the two gates (the paper's D_a, D_u, D_gamma1,
-        # D_gamma2).
+        # Attention over the memories, the candidate, and the two gates (the paper's D_a, D_u, D_gamma1, D_gamma2).
         self.attend_hidden = keras.layers.Dense(self.units, "tanh", name="attend_hidden", **policy)
         self.attend = keras.layers.Dense(both, name="attend", **policy)
         self.candidate = keras.layers.Dense(self.memory, "tanh", name="candidate", **policy)
@@ -376,9 +366,7 @@ class MemoryFusion(Fusion):
     def __init__(self, units: int = 32, memory: int = 32, repeats: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, memory=memory, repeats=repeats)
-        self.units = units
-        self.memory = memory
-        self.repeats = repeats
+        self.units, self.memory, self.repeats = units, memory, repeats
 
     def build(self, input_shape: Any) -> None:
         shapes = self.aligned_shapes(input_shape)

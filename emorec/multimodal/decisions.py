@@ -134,14 +134,9 @@ def vote(probabilities: Sequence[np.ndarray], presence: np.ndarray | None = None
 
 
 RULES = {
-    "mean": mean,
-    "weighted": weighted,
-    "product": product,
-    "geometric": geometric,
-    "bayes": bayes,
-    "max": maximum,
+    "mean": mean, "weighted": weighted, "product": product, "geometric": geometric, "bayes": bayes, "max": maximum,
     "vote": vote,
-}
+}  # fmt: skip
 
 
 def combine(
@@ -190,11 +185,8 @@ class Stacking:
         self, models: dict[str, BaseEstimator], folds: int = 5, calibrate: bool = True, strength: float = 1.0,
         seed: int = 0,
     ) -> None:  # fmt: skip
-        self.models = dict(models)
-        self.folds = folds
-        self.calibrate = calibrate
-        self.strength = strength
-        self.seed = seed
+        self.models, self.folds, self.calibrate = dict(models), folds, calibrate
+        self.strength, self.seed = strength, seed
 
     def fit(
         self, inputs: dict[str, np.ndarray], labels: Values, groups: Values | None = None,
@@ -223,9 +215,8 @@ class Stacking:
                 raise BadInput(f"{count} groups with {name} cannot make {self.folds} folds; take fewer folds.")
             if len(classes) < 2:
                 raise BadInput(f"All examples with {name} are of one class: nothing can be learnt from it.")
-            held_out = cross_val_predict(
-                clone(model), x, y[rows], groups=groups[rows], cv=folds, method="predict_proba"
-            )
+            options = {"groups": groups[rows], "cv": folds, "method": "predict_proba"}
+            held_out = cross_val_predict(clone(model), x, y[rows], **options)
             self.out_of_fold_[name] = self._spread(held_out, rows, classes)
             self.temperatures_[name] = temperature(self.out_of_fold_[name][rows], y[rows]) if self.calibrate else 1.0
             self.fitted_[name] = clone(model).fit(x, y[rows])

@@ -198,9 +198,7 @@ class DialogueRNNCell(keras.layers.Layer):
     def __init__(self, units: int, parties: int, window: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, parties=parties, window=window)
-        self.units = units
-        self.parties = parties
-        self.window = window
+        self.units, self.parties, self.window = units, parties, window
         self.state_size = [units, parties * units, units, window * units, 1]
         self.output_size = units
 

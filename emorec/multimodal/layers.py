@@ -118,8 +118,7 @@ class Hadamard(Fusion):
     def __init__(self, units: int = 64, rank: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, rank=units if rank is None else rank)
-        self.units = units
-        self.rank = rank
+        self.units, self.rank = units, rank
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.aligned_shapes(input_shape)
@@ -257,8 +256,7 @@ class LowRankFusion(Fusion):
     def __init__(self, units: int = 64, rank: int = 4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         positive(self, units=units, rank=rank)
-        self.units = units
-        self.rank = rank
+        self.units, self.rank = units, rank
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = self.aligned_shapes(input_shape)

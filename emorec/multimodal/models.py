@@ -19,19 +19,10 @@ from emorec.text.layers import MaskedMean
 
 # Fusion layers as they are compared with each other: a name, up to its comma, and what differs from the default model.
 FUSION_SETTINGS = {
-    "concatenation": {},
-    "concatenation, linear": {"hidden": 0},
-    "weighted_sum": {"hidden": 0},
-    "hadamard": {},
-    "gated": {},
-    "attention": {},
-    "tensor": {"fusion_options": {"units": 8}},
-    "low_rank": {},
-    "film": {},
-    "cross_modal": {},
-    "bottleneck": {},
-    "memory": {},
-}
+    "concatenation": {}, "concatenation, linear": {"hidden": 0}, "weighted_sum": {"hidden": 0}, "hadamard": {},
+    "gated": {}, "attention": {}, "tensor": {"fusion_options": {"units": 8}}, "low_rank": {}, "film": {},
+    "cross_modal": {}, "bottleneck": {}, "memory": {},
+}  # fmt: skip
 CONTEXTS = ("none", "bilstm", "attention", "dialogue-rnn")
 
 

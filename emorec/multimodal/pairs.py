@@ -5,27 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.checks import real_number
 from emorec.datasets import cards
 from emorec.datasets.base import SPLITS, Dataset, objects
 from emorec.datasets.readers import sample
 from emorec.datasets.splits import assemble
-from emorec.errors import BadInput
 from emorec.faces import rendered
 
 FIRST_PERSON = 10_000  # people of sample-pairs are numbered from here: nobody in sample-faces is met again
 
 
 def sample_pairs(
-    path: str | Path,
-    *,
-    seed: int = 0,
-    congruence: float = 1.0,
-    limit: int | None = None,
-    size: int = 48,
-    difficulty: str = "easy",
-    grey: bool = False,
-    jobs: int = 1,
-) -> Dataset:
+    path: str | Path, *, seed: int = 0, congruence: float = 1.0, limit: int | None = None, size: int = 48,
+    difficulty: str = "easy", grey: bool = False, jobs: int = 1,
+) -> Dataset:  # fmt: skip
     """A rendered face for each of the 1,540 bundled sentences of version 0.1.
 
     Split first, by the sentences' own split, then paired by label.
@@ -43,8 +36,7 @@ def sample_pairs(
         size, difficulty, grey, jobs: See `emorec.faces.render.sample_faces`. Drawn at the first call, then kept in the
             user's cache.
     """
-    if not 0 <= congruence <= 1:
-        raise BadInput(f"congruence is a share from 0 to 1, not {congruence!r}.")
+    real_number("congruence", congruence, 0, 1)
     rows = sample.older_sentences(path)
     shown = _shown_emotions(rows, congruence, seed)
     faces = [f"{difficulty}-{seed}-{FIRST_PERSON + i}-0-{emotion}" for i, emotion in enumerate(shown)]

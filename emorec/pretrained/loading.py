@@ -1,30 +1,23 @@
 """From a name, or the path of a saved classifier, to the classifier."""
 
-import hashlib
 import io
 import json
 import os
 import zipfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import emorec
 from emorec import sealed
 from emorec.arguments import explained
+from emorec.datasets.verify import sha256
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.files import replacing, written
 from emorec.labels import LabelSet
 from emorec.pretrained.cards import card, cards
 from emorec.types import FilePath, Numbers
-
-CLASSES = {
-    "TextClassifier": "emorec.text.classifier",
-    "FaceClassifier": "emorec.faces.classifier",
-    "VoiceClassifier": "emorec.voice.classifier",
-    "MultimodalClassifier": "emorec.multimodal.classifier",
-}
 
 
 @explained
@@ -65,9 +58,7 @@ def _load_named(model):
         raise DataMissing(
             f"The file of the model {model.name!r}", [model.path], "install the package again, or clone the project"
         )
-    with open(model.path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != model.sha256:
+    if (digest := sha256(model.path)) != model.sha256:
         raise DataCorrupt(
             f"{model.path} is not the file that came along (sha256 {digest[:12]}…, expected {model.sha256[:12]}…): "
             "it was damaged or replaced. Install the package again."
@@ -83,9 +74,9 @@ def _load_named(model):
 def _class_of(path):
     """The class whose `load` reads a file."""
     name = _config(path).get("class")
-    if name not in CLASSES:
+    if name not in emorec.CLASSES:
         raise DataCorrupt(f"{path} holds a {name!r}, which this version does not know: upgrade, or save it again.")
-    return getattr(import_module(CLASSES[name]), name)
+    return getattr(emorec, name)
 
 
 def _config(path):

@@ -75,9 +75,6 @@ def evaluated(data: Any, name: str = "tfidf-lr") -> Evaluation:
         data: A dataset of texts with one label each (`emorec.datasets.load`).
         name: See `build`.
 
-    Returns:
-        `emorec.metrics.Evaluation`.
-
     Example:
         >>> evaluated(emorec.datasets.load("sample-sentences")).accuracy  # doctest: +SKIP
         0.758

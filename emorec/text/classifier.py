@@ -111,8 +111,8 @@ class TextClassifier(Classifier):
         self.max_words, self.min_count, self.lowercase, self.keep = max_words, min_count, lowercase, keep
         self.max_length, self.max_sentences, self.tweets = max_length, max_sentences, tweets
         self.optimizer = optimizer
-        self.epochs, self.batch_size, self.learning_rate, self.schedule = (epochs, batch_size, learning_rate, schedule)
-        self.weight_decay, self.label_smoothing, self.class_weight = (weight_decay, label_smoothing, class_weight)
+        self.epochs, self.batch_size, self.learning_rate, self.schedule = epochs, batch_size, learning_rate, schedule
+        self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
         self.pretrained, self.word_pieces, self.encoder_dropout = pretrained, word_pieces, encoder_dropout
         self.encoder_rate, self.layer_decay, self.warmup, self.clip = encoder_rate, layer_decay, warmup, clip
         self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed
@@ -224,10 +224,7 @@ class TextClassifier(Classifier):
         if self._tfidf:
             hidden = (self.units,) * self.layers
             return build_vector_model(self.encoding_.vocabulary_size, classes, hidden, self.dropout, self.seed)
-        settings = self._settings_of(build_text_model) | {
-            "kernel_sizes": tuple(self.kernel_sizes),
-            "max_length": self.encoding_.limit,
-        }
+        own = {"kernel_sizes": tuple(self.kernel_sizes), "max_length": self.encoding_.limit}
         network = build_text_model(
             vocabulary_size=self.encoding_.vocabulary_size,
             classes=classes,
@@ -235,7 +232,7 @@ class TextClassifier(Classifier):
             shared_vectors=getattr(self.encoding_, "shared", None) is not None,
             trainable_embedding=self.embedding_trainable is True,
             transformer=self._start and {**self._start.settings, "dropout": self.encoder_dropout},
-            **settings,
+            **self._settings_of(build_text_model) | own,
         )
         if self._start:
             self._start.fill(network.get_layer("encoder"))
@@ -402,9 +399,8 @@ class TextClassifier(Classifier):
             raise BadInput("Hierarchical attention has weights on two levels: see explain(text).to_frame().")
         encoded = self.read([text])
         if len(encoded.rows) > 1:
-            raise BadInput(
-                f"This text is read in {len(encoded.rows)} parts with weights of their own: see explain(text)."
-            )
+            parts = len(encoded.rows)
+            raise BadInput(f"This text is read in {parts} parts with weights of their own: see explain(text).")
         return self._attention_weights(encoded)
 
     def _attention_weights(self, encoded):

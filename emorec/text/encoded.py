@@ -237,10 +237,6 @@ class TextReader:
         """The tokens of one text as the model sees them."""
         return self.read([text]).tokens[0]
 
-    def spans(self, tokens: Strings) -> list[tuple[int, int]]:
-        """(start, end) of the sentences of tokens: one row, unless the encoding knows sentences."""
-        return [(0, len(tokens))]
-
     def encode(self, texts: Strings) -> np.ndarray:
         """Texts to the network's input, see `Encoded.inputs`."""
         return self.read(texts).inputs(self.limits)

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from emorec.errors import BadInput
+from emorec.metrics.evaluation import telling
 from emorec.plots import shown_token
 from emorec.text.encoded import unknown_count
 from emorec.types import Strings
@@ -209,9 +210,7 @@ def _bars_html(probabilities):
 def cases(clf: Any, split: Any, longest: int = 30, **how: Any) -> list:
     """Three examples of a split, chosen by rule instead of by hand, each explained beside its true label.
 
-    The rule takes the right answer with the highest probability, the right answer with the lowest, and the wrong
-    answer with the highest. Classes differ where they can: "wrong and sure" prefers another true class than "right
-    and sure".
+    The rule is that of `emorec.metrics.evaluation.telling`.
 
     Args:
         clf: A trained `emorec.TextClassifier` with one label to a text.
@@ -231,16 +230,7 @@ def cases(clf: Any, split: Any, longest: int = 30, **how: Any) -> list:
     short = np.array([len(clf.tokenise(text)) <= longest for text in texts], dtype=bool)
     texts, labels = (texts[short], labels[short]) if short.any() else (texts, labels)
     probabilities = clf.predict_proba(list(texts))
-    right, sure = clf.answers(probabilities) == labels, probabilities.max(axis=1)
-    chosen = {}
-    for case, among, sign in (
-        ("right and sure", right, 1), ("right and unsure", right, -1), ("wrong and sure", ~right, 1),
-    ):  # fmt: skip
-        taken = labels[list(chosen.values())]
-        fresh = among & ~np.isin(labels.astype(str), taken.astype(str))
-        where = np.flatnonzero(fresh if fresh.any() else among)
-        if len(where):
-            chosen[case] = where[(sign * sure[where]).argmax()]
+    chosen = telling(clf.answers(probabilities) == labels, probabilities.max(axis=1), labels)
     return [replace(clf.explain(texts[i], **how), truth=str(labels[i]), case=case) for case, i in chosen.items()]
 
 

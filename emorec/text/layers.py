@@ -79,6 +79,29 @@ class SharedEmbedding(keras.layers.Embedding):
         return ops.where(ops.expand_dims(ids < self.input_dim, -1), own, fixed)
 
 
+class Stepwise(keras.layers.Layer):
+    """Base of the layers from states (B, T, D) to states of the same steps, whose mask stays.
+
+    Example:
+        >>> issubclass(SequenceEncoder, Stepwise)
+        True
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, states_shape: Shape) -> None:
+        check_states(type(self).__name__, states_shape)
+
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
+        return tuple(states_shape)
+
+    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
+        check_mask(type(self).__name__, states, mask)
+        return output_spec(self, self.compute_output_shape(states.shape))
+
+
 class MaskedPooling(keras.layers.Layer):
     """Base of the layers that pool states (B, T, D) to (B, D); all zeros where no step is real.
 
@@ -257,7 +280,7 @@ class MultiplicativeLSTMCell(keras.layers.LSTMCell):
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class MaskedConv1D(keras.layers.Layer):
+class MaskedConv1D(Stepwise):
     """Convolutions of one or several widths over the real steps (Kim 2014, aclanthology.org/D14-1181).
 
     Padded steps are 0 before and after, and the ends of a text are padded with 0 ("same"), so appending
@@ -285,7 +308,6 @@ class MaskedConv1D(keras.layers.Layer):
 
     def __init__(self, filters: int, kernel_sizes: int | Numbers = 3, activation: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.filters = positive_int("MaskedConv1D", "filters", filters)
         sizes = kernel_sizes if isinstance(kernel_sizes, (list, tuple)) else [kernel_sizes]
         if not sizes:
@@ -294,7 +316,7 @@ class MaskedConv1D(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def build(self, states_shape: Shape) -> None:
-        check_states("MaskedConv1D", states_shape)
+        super().build(states_shape)
         self.convolutions = [
             keras.layers.Conv1D(self.filters, size, padding="same", activation=self.activation, dtype=self.dtype_policy)
             for size in self.kernel_sizes
@@ -308,15 +330,8 @@ class MaskedConv1D(keras.layers.Layer):
         maps = [convolution(states) for convolution in self.convolutions]
         return zero_padding(ops.concatenate(maps, axis=-1), mask)
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
     def compute_output_shape(self, states_shape: Shape) -> tuple:
         return (*states_shape[:-1], self.filters * len(self.kernel_sizes))
-
-    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        check_mask("MaskedConv1D", states, mask)
-        return output_spec(self, self.compute_output_shape(states.shape))
 
     def get_config(self) -> dict[str, Any]:
         activation = keras.activations.serialize(self.activation)
@@ -325,7 +340,7 @@ class MaskedConv1D(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class RightPaddedRNN(keras.layers.Layer):
+class RightPaddedRNN(Stepwise):
     """A recurrent layer, in one or both directions, over sequences padded on the right, run without a mask.
 
     Padding on the right reaches no state to its left, so the forward direction needs no mask; the backward one
@@ -353,14 +368,13 @@ class RightPaddedRNN(keras.layers.Layer):
 
     def __init__(self, forward: keras.Layer, backward: keras.Layer | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.forward, self.backward = forward, backward
         for layer in filter(None, (forward, backward)):
             if not layer.return_sequences:
                 raise BadInput("RightPaddedRNN needs recurrent layers that were made with return_sequences=True.")
 
     def build(self, states_shape: Shape) -> None:
-        check_states("RightPaddedRNN", states_shape)
+        super().build(states_shape)
         for layer in filter(None, (self.forward, self.backward)):
             if not layer.built:
                 layer.build(states_shape)
@@ -373,16 +387,9 @@ class RightPaddedRNN(keras.layers.Layer):
             results.append(reverse_real_steps(back, mask))
         return zero_padding(results[0] if len(results) == 1 else ops.concatenate(results, axis=-1), mask)
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
     def compute_output_shape(self, states_shape: Shape) -> tuple:
         layers = [layer for layer in (self.forward, self.backward) if layer is not None]
         return (*states_shape[:-1], sum(layer.compute_output_shape(states_shape)[-1] for layer in layers))
-
-    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
-        check_mask("RightPaddedRNN", states, mask)
-        return output_spec(self, self.compute_output_shape(states.shape))
 
     def get_config(self) -> dict[str, Any]:
         parts = {name: getattr(self, name) for name in ("forward", "backward")}
@@ -405,7 +412,7 @@ def reverse_real_steps(states: Tensor, mask: Tensor) -> Tensor:
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class SequenceEncoder(keras.layers.Layer):
+class SequenceEncoder(Stepwise):
     """Layers one after the other, each with the mask, padding at 0 before the first and after the last.
 
     A row without a real step is harmless: recurrent layers, which cuDNN does not let have one, see a single
@@ -432,11 +439,10 @@ class SequenceEncoder(keras.layers.Layer):
 
     def __init__(self, parts: Sequence[keras.Layer], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.parts = list(parts)
 
     def build(self, states_shape: Shape) -> None:
-        check_states("SequenceEncoder", states_shape)
+        super().build(states_shape)
         for part in self.parts:
             if not part.built:
                 part.build(states_shape)
@@ -449,17 +455,10 @@ class SequenceEncoder(keras.layers.Layer):
             states = call_with_mask(part, states, safe)
         return zero_padding(states, mask)
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
     def compute_output_shape(self, states_shape: Shape) -> tuple:
         for part in self.parts:
             states_shape = part.compute_output_shape(states_shape)
         return tuple(states_shape)
-
-    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        check_mask("SequenceEncoder", states, mask)
-        return output_spec(self, self.compute_output_shape(states.shape))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "parts": [keras.saving.serialize_keras_object(p) for p in self.parts]}

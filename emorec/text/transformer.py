@@ -10,18 +10,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from emorec.attention.base import check_states, output_spec
-from emorec.attention.masking import boolean_mask, check_mask, dot_scores, masked_softmax, zero_padding
+from emorec.attention.masking import boolean_mask, dot_scores, masked_softmax, zero_padding
 from emorec.checks import fraction, positive_int
 from emorec.errors import BadInput
-from emorec.text.layers import MaskedPooling
+from emorec.text.layers import MaskedPooling, Stepwise
 from emorec.types import Shape, Tensor
 
 EPSILON = 1e-12  # of BERT's layer normalisation
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(Stepwise):
     """Self-attention and two dense layers, each added to what went in and normalised.
 
     1. ``q, k, v = x W + b``, in ``heads`` parts of D / heads each
@@ -52,13 +51,12 @@ class TransformerBlock(keras.layers.Layer):
 
     def __init__(self, heads: int = 12, units: int = 1536, dropout: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.heads = positive_int("TransformerBlock", "heads", heads)
         self.units = positive_int("TransformerBlock", "units", units)
         self.dropout = fraction("TransformerBlock", "dropout", dropout)
 
     def build(self, states_shape: Shape) -> None:
-        check_states("TransformerBlock", states_shape)
+        super().build(states_shape)
         size = states_shape[-1]
         if size % self.heads:
             raise BadInput(f"TransformerBlock: heads={self.heads} must divide the width of the states, {size}.")
@@ -97,23 +95,13 @@ class TransformerBlock(keras.layers.Layer):
         weights = ops.cast(masked_softmax(scores, None if mask is None else mask[:, None, None, :]), value.dtype)
         return ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, steps, size))
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
-    def compute_output_shape(self, states_shape: Shape) -> tuple:
-        return tuple(states_shape)
-
-    def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
-        check_mask("TransformerBlock", states, mask)
-        return output_spec(self, tuple(states.shape))
-
     def get_config(self) -> dict[str, Any]:
         own = {"heads": self.heads, "units": self.units, "dropout": self.dropout}
         return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="emorec")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(Stepwise):
     """BERT above its word vectors: positions added, normalised, then block after block.
 
     The vector of BERT's segment 0, the only one a single text has, is part of ``positions`` here: their sum is all
@@ -145,7 +133,6 @@ class TransformerEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.layers = positive_int("TransformerEncoder", "layers", layers)
         self.max_length = positive_int("TransformerEncoder", "max_length", max_length)
         self.heads, self.units, self.dropout = heads, units, dropout
@@ -155,7 +142,7 @@ class TransformerEncoder(keras.layers.Layer):
         ]
 
     def build(self, states_shape: Shape) -> None:
-        check_states("TransformerEncoder", states_shape)
+        super().build(states_shape)
         size = states_shape[-1]
         self.positions = self.add_weight((self.max_length, size), keras.initializers.TruncatedNormal(stddev=0.02),
                                          name="positions")  # fmt: skip
@@ -182,16 +169,9 @@ class TransformerEncoder(keras.layers.Layer):
                 f"TransformerEncoder: {steps} steps, but positions for {self.max_length} only; cut the text."
             )
 
-    def compute_mask(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        return mask
-
-    def compute_output_shape(self, states_shape: Shape) -> tuple:
-        return tuple(states_shape)
-
     def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         self._check_length(states.shape[1])
-        check_mask("TransformerEncoder", states, mask)
-        return output_spec(self, tuple(states.shape))
+        return super().compute_output_spec(states, mask, training)
 
     def get_config(self) -> dict[str, Any]:
         names = ("layers", "heads", "units", "dropout", "max_length")

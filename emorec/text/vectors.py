@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.arguments import explained
+from emorec.checks import choice
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.text import glove
 from emorec.text.tokens import SPECIAL, UNKNOWN
@@ -107,8 +108,7 @@ def embedding_matrix(
         DataCorrupt: The file is truncated, or holds something else.
         BadInput: An unknown name or ending, or a file without a single word of the texts.
     """
-    if oov not in OOV:
-        raise BadInput(f"oov={oov!r} is unknown; choose one of {', '.join(OOV)}.")
+    choice("oov", oov, OOV)
     counts = Counter(w for text in texts for w in encoder.split(text))
     if source in TRAINED:
         encoder.fit(texts)
@@ -213,16 +213,9 @@ def train_vectors(
         tokens = [names.get(w, SPECIAL[UNKNOWN]) for w in encoder.split(text)]
         corpus += [tokens[i : i + _GENSIM_LIMIT] for i in range(0, len(tokens), _GENSIM_LIMIT)]
     size = sum(map(len, corpus))
-    trained = Word2Vec(
-        corpus,
-        vector_size=dim,
-        sg=int(source == "skip-gram"),
-        min_count=1,
-        epochs=min(30, max(5, 3_000_000 // max(size, 1))),
-        workers=1,
-        seed=seed,
-        hashfxn=_hash,
-    ).wv
+    epochs = min(30, max(5, 3_000_000 // max(size, 1)))
+    kind = {"sg": int(source == "skip-gram"), "vector_size": dim, "min_count": 1, "epochs": epochs}
+    trained = Word2Vec(corpus, **kind, workers=1, seed=seed, hashfxn=_hash).wv
     return dict(zip(trained.index_to_key, trained.vectors))
 
 

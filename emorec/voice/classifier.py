@@ -328,8 +328,7 @@ class VoiceClassifier(Classifier):
             raise BadInput(f"explain takes one sound; received {len(heard)}.")
         has_attention = not self._machine and self.attention != "none"
         method = method or ("attention" if has_attention else "occlusion")
-        if method not in METHODS:
-            raise BadInput(f"method={method!r} is unknown; choose one of {', '.join(METHODS)}.")
+        choice("method", method, METHODS)
         if method == "attention" and not has_attention:
             raise BadInput("This model has no attention; choose method='occlusion'.")
         others = [Utterance(u.source) for u in spoken(others)] if len(others) else []
@@ -391,10 +390,8 @@ def _share(speech, start, window):
 def sound_key(source: Any) -> str:
     """A key that is equal for equal sounds."""
     if isinstance(source, (str, os.PathLike)):
-        path = Path(os.path.expanduser(source))
-        source = (
-            path.read_bytes() if path.is_file() else str(path).encode()
-        )  # reading it for training says what is wrong
+        path = Path(os.path.expanduser(source))  # where it is no file, reading it for training says so
+        source = path.read_bytes() if path.is_file() else str(path).encode()
     elif not isinstance(source, (bytes, bytearray)):
         array = source.samples if isinstance(source, Sound) else np.asarray(source[0])
         source = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from emorec.checks import positive_int
-from emorec.errors import BadInput
+from emorec.checks import choice, positive_int
 from emorec.text.buckets import BucketedIds
 from emorec.voice.utterances import Utterance, read
 
@@ -67,9 +66,8 @@ class VoiceEncoding:
     """
 
     def __init__(self, kind: str = "statistics", normalise: str = "training", levelled: bool = False) -> None:
-        for name, value, known in (("kind", kind, KINDS), ("normalise", normalise, NORMALISE)):
-            if value not in known:
-                raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")
+        choice("kind", kind, KINDS)
+        choice("normalise", normalise, NORMALISE)
         self.kind, self.normalise, self.levelled = kind, normalise, bool(levelled)
         self.mean: Any = None
         self.spread: Any = None
@@ -119,13 +117,8 @@ class VoiceEncoding:
 
     def get_config(self) -> dict:
         """All that `from_config` needs, ready for JSON."""
-        return {
-            "kind": self.kind,
-            "normalise": self.normalise,
-            "levelled": self.levelled,
-            "mean": np.asarray(self.mean, "float64").tolist(),
-            "spread": np.asarray(self.spread, "float64").tolist(),
-        }
+        numbers = {name: np.asarray(getattr(self, name), "float64").tolist() for name in ("mean", "spread")}
+        return {"kind": self.kind, "normalise": self.normalise, "levelled": self.levelled, **numbers}
 
     @classmethod
     def from_config(cls, config: dict) -> VoiceEncoding:

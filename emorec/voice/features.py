@@ -25,11 +25,6 @@ PITCHES = (65.0, 500.0)  # Hz, from a low man's to an excited child's voice
 OCTAVE_COST, LEAP_COST = 0.08, 0.35  # of d': for each octave lower, and for each octave of a leap between frames
 
 
-def frame_times(frames: int, rate: int = RATE) -> np.ndarray:
-    """Centres of that many frames in seconds, float64 (frames,)."""
-    return np.arange(frames) * HOP / rate
-
-
 def _framed(samples, length):
     """Frames (T, length) of samples (N,), centred every `HOP` samples, without a copy."""
     samples = np.asarray(samples, dtype="float32")
@@ -260,7 +255,7 @@ class Frames:
     @property
     def times(self) -> np.ndarray:
         """Centres of the frames, seconds, (T,)."""
-        return frame_times(len(self))
+        return np.arange(len(self)) * HOP / RATE
 
 
 def frames(samples: np.ndarray) -> Frames:

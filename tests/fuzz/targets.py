@@ -71,7 +71,7 @@ def _read_text(data, folder):
     if name == "fer2013.csv":
         from emorec.datasets.readers import fer
 
-        fer._parse(*fer._bytes(path))
+        fer._parse(path.name, path.read_bytes())
     elif name == "finegrained.txt":
         cards.get("finegrained-sentiment").read(path)
     elif name == "train.txt":

@@ -120,7 +120,7 @@ def broken_pages():
 def test_a_file_that_is_no_dataset_is_fetched_and_verified_like_one(tmp_path, monkeypatch, capsys):
     """``data get yunet``: the detector's file, and nothing that is not it."""
     name, content = "face_detection_yunet_2026may.onnx", b"a network"
-    official = extras.get("yunet")
+    official = extras.EXTRAS["yunet"]
     assert official.urls[0].endswith(name) and len(official.sha256[name]) == 64
     with Server(**{name.replace(".", "_"): content}) as server:
         server.pages = {name: content}

@@ -452,7 +452,7 @@ def test_table_drops_blank_texts_and_says_so():
 # --- the sample
 
 
-def test_sample_reader_takes_csv_and_jsonl_with_or_without_a_split(tmp_path):
+def test_sample_reader(tmp_path):
     sentences = [{"id": f"s{i}", "label": labels.EMOTIONS7.names[i % 7], "text": f"text {i}"} for i in range(140)]
     ids, names = ([s[column] for s in sentences] for column in ("id", "label"))
     parts = [splits.SPLITS[p] for p in splits.assign(ids, names, (0.8, 0.1, 0.1))]
@@ -460,12 +460,6 @@ def test_sample_reader_takes_csv_and_jsonl_with_or_without_a_split(tmp_path):
     put(tmp_path, sentences__csv=as_csv(with_split, columns=("id", "label", "text", "split")))
     read, made = rows("sample-sentences", tmp_path)
     assert Counter(made.splits) == Counter(parts) and read["s3"][:2] == ("text 3", "happiness")
-    reviews = [
-        {"id": f"r{i}", "label": ("negative", "positive")[i % 2], "domain": "film", "text": "x"} for i in range(9)
-    ]
-    put(tmp_path, reviews__jsonl="\n".join(map(json.dumps, reviews)))
-    read, made = rows("sample-reviews", tmp_path)
-    assert made.splits is None and read["r1"][1] == "positive"
 
 
 # --- the real files

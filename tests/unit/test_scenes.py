@@ -74,9 +74,9 @@ def test_an_annotated_picture_never_takes_the_place_of_the_one_read(reader, part
     with pytest.raises(BadInput, match="is a folder"):
         reader.annotate(party, output=tmp_path / "folder.png")
     for wrong in (None, [source]):
-        with pytest.raises(BadInput, match="by its path"):
+        with pytest.raises(BadInput, match="path must be a path"):
             reader.predict_folder(wrong)
-        with pytest.raises(BadInput, match="by its path"):
+        with pytest.raises(BadInput, match="path must be a path"):
             reader.predict_video(wrong)
 
 
@@ -164,7 +164,7 @@ def test_a_list_goes_on_behind_a_picture_that_cannot_be_used(reader, tmp_path, p
     with pytest.warns(PictureNotice):
         names = reader.predict([good, *bad], detect="auto", errors="skip")
     assert names[0] in reader.label_set_ and list(names[1:]) == [None] * 3
-    with pytest.raises(BadInput, match="raise or skip"):
+    with pytest.raises(BadInput, match="choose one of raise, skip"):
         reader.predict([good], errors="ignore")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec import labels as sets
+from emorec.checks import choice
 from emorec.datasets import hdf5, pickles, store
 from emorec.datasets.base import SPLIT_NAMES, SPLITS
 from emorec.datasets.readers.features import MODALITIES, finite, polarity3
@@ -46,8 +47,7 @@ def mosi(path: str | Path, steps: int = 50, zero: str = "positive") -> Rows:
         steps: Words kept of each segment.
         zero: Segments of score 0 count as ``positive`` (not negative, as TFN and MFN count them), or ``drop``.
     """
-    if zero not in ("positive", "drop"):
-        raise BadInput(f"zero={zero!r} is unknown; choose 'positive' or 'drop'.")
+    choice("zero", zero, ("positive", "drop"))
     inputs, scores, ids, groups, splits = read(path, steps)
     keep = np.flatnonzero(scores != 0) if zero == "drop" else np.arange(len(scores))
     moved = sum(FOLD_OF.get(groups[i], splits[i]) != splits[i] for i in keep)

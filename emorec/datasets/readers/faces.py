@@ -19,16 +19,10 @@ from emorec.checks import real_number
 from emorec.datasets import cards, store
 from emorec.datasets.base import SPLITS, Dataset, Split, objects
 from emorec.datasets.readers import folders
-from emorec.datasets.readers.fer import fer2013, ferplus, ferplus_distributions
-from emorec.datasets.readers.folders import Item, from_folder
+from emorec.datasets.readers.folders import Item
 from emorec.datasets.splits import Rows, k_fold, split_validation
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.types import Strings
-
-__all__ = [
-    "affectnet", "ckplus", "fer2013", "ferplus", "ferplus_distributions", "from_folder", "jaffe", "kdef", "rafdb",
-    "sfew", "subject_folds",
-]  # fmt: skip
 
 # --- posed faces: the name of a file says who and what
 
@@ -50,8 +44,7 @@ def jaffe(path: str | Path, **how: Any) -> Rows:
     return _by_name(path, r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)\d\.\d+", item, "JAFFE", **how)
 
 
-_KDEF = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happiness", "NE": "neutral", "SA": "sadness"}
-_KDEF["SU"] = "surprise"
+_KDEF = dict(zip(("AN", "DI", "AF", "HA", "SA", "SU", "NE"), sets.EMOTIONS7.names))
 
 
 def kdef(path: str | Path, *, angles: Strings = ("FL", "HL", "S", "HR", "FR"), **how: Any) -> Rows:
@@ -217,9 +210,6 @@ def subject_folds(
         folds: Number of folds; None leaves each subject out in turn.
         seed: Seeds folds and validation splits.
         validation: Share of the other subjects' pictures for validation, whole subjects only.
-
-    Yields:
-        A `Dataset` for each fold.
 
     Raises:
         BadInput: No groups, fewer than three subjects, or more folds than subjects.

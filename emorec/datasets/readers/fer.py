@@ -55,7 +55,9 @@ def fer2013(
     file = _table_file(Path(path).expanduser())
     if file is None:
         return _pictures(path, size=size, grey=grey, crop=crop)
-    table = cache.of_file("faces", file, TABLE_VERSION, lambda: _parse(*_bytes(file)))
+    names = ("fer2013.csv", "icml_face_data.csv")
+    read = lambda: _parse(*store.read_one(file, *names, what="FER-2013", any_name=True))  # noqa: E731
+    table = cache.of_file("faces", file, TABLE_VERSION, read)
     corrupt = table["corrupt"].tolist()
     if corrupt and not skip_corrupt:
         more = f" (and {len(corrupt) - 1} more rows)" if len(corrupt) > 1 else ""
@@ -98,12 +100,7 @@ def _zip_holds_table(file):
         return any(name.endswith(("fer2013.csv", "icml_face_data.csv")) for name in archive.namelist())
 
 
-def _bytes(file):
-    name, data = store.read_one(file, "fer2013.csv", "icml_face_data.csv", what="FER-2013", any_name=True)
-    return data, name
-
-
-def _parse(data, name):
+def _parse(name, data):
     """Arrays of a table: pixels, emotion, split and row of the good rows, and what is wrong with the others."""
     lines = io.BytesIO(data)  # one after the other: a list of them would be the table a second time
     header = lines.readline().rstrip(b"\n")

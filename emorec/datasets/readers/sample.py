@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 
 from emorec.datasets import store
@@ -18,21 +17,19 @@ def sample_root() -> Path:
     return installed if installed.is_dir() else package.parent / "data" / "sample"
 
 
+def _table(path, name):
+    _, data = store.read_one(path, name, what="the bundled sample")
+    return list(csv.DictReader(io.StringIO(store.decode(data))))
+
+
 def _rows(path, stem, label_set, kept=lambda row: True):
-    name, data = store.read_one(path, f"{stem}.csv", f"{stem}.jsonl", what="the bundled sample")
-    text = store.decode(data)
-    if name.endswith(".jsonl"):
-        table = [json.loads(line) for line in text.split("\n") if line.strip()]
-    else:
-        table = list(csv.DictReader(io.StringIO(text)))
-    table = [row for row in table if kept(row)]
+    table = [row for row in _table(path, f"{stem}.csv") if kept(row)]
     return Rows(
         inputs=objects(row["text"] for row in table),
         labels=[label_set.names[label_set.index(row["label"])] for row in table],
         ids=[row["id"] for row in table],
         label_set=label_set,
-        splits=[row["split"] for row in table] if table and table[0].get("split") else None,
-        groups=None,
+        splits=[row["split"] for row in table],
         protocol="the sample's own split",
     )
 
@@ -57,8 +54,7 @@ def dialogues(path: str | Path) -> Rows:
 
     What is said often tells the emotion only beside what was said before: "What?", "Nine thousand.".
     """
-    _, data = store.read_one(path, "dialogues.csv", what="the bundled sample")
-    table = list(csv.DictReader(io.StringIO(store.decode(data))))
+    table = _table(path, "dialogues.csv")
     return Rows(
         inputs={key: objects(row[key] for row in table) for key in ("text", "speaker")},
         labels=[row["label"] for row in table],

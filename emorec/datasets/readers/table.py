@@ -52,9 +52,6 @@ def from_table(
         name: Of the dataset; the file's where None.
         fold, folds, seed, validation: As in `emorec.datasets.load`.
 
-    Returns:
-        A `Dataset`.
-
     Raises:
         BadInput: A missing or doubled column, an unlabelled row, a row that can be read in two ways, an encoding that
             cannot be told, an unknown label, a single class, too few rows, a label column that holds no classes.

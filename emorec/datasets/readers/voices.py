@@ -7,22 +7,23 @@ import re
 from pathlib import Path
 
 from emorec import labels as sets
+from emorec.checks import choice
 from emorec.datasets import store
 from emorec.datasets.base import objects
 from emorec.datasets.decoding import decode
 from emorec.datasets.readers import folders
 from emorec.datasets.splits import Rows
-from emorec.errors import BadInput, DataCorrupt
+from emorec.errors import DataCorrupt
 from emorec.types import FilePath, Strings
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".flv")
 
 
-def _by_name(path, pattern, row, label_set, what, suffixes=SUFFIXES, notes=()):
+def _by_name(path, pattern, row, label_set, what, suffixes=SUFFIXES):
     """Rows of the files whose stem matches; ``row`` makes (label, speaker) of a match, or None to pass over."""
     rows, others = {}, []
-    for name, file in folders.files(path, suffixes):
+    for name, file in folders.files(path, suffixes=suffixes):
         match = re.fullmatch(pattern, file.stem)
         if match is None:
             others.append(name)
@@ -35,35 +36,26 @@ def _by_name(path, pattern, row, label_set, what, suffixes=SUFFIXES, notes=()):
         )
     left_out = (f"{len(others)} files were left out, not named as in {what}, e.g. {others[0]}",) if others else ()
     files, labels, speakers = zip(*rows.values())
-    return Rows(
-        inputs=objects(files),
-        labels=list(labels),
-        ids=list(rows),
-        label_set=label_set,
-        groups=list(speakers),
-        keep=("groups",),
-        notes=(*notes, *left_out),
-    )
+    speakers = list(speakers)
+    return Rows(objects(files), list(labels), list(rows), label_set, groups=speakers, keep=("groups",), notes=left_out)
 
 
 # --- EMO-DB
 
-_EMODB = {
-    "W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness", "N": "neutral",
-}  # fmt: skip
+_EMODB = dict(zip("WLEAFTN", sets.EMODB.names))
 EMODB_WOMEN = ("08", "09", "13", "14", "16")
 
 
 def emodb(path: FilePath, *, least_recognised: float = 0.0, least_natural: float = 0.0) -> Rows:
     """EMO-DB: ``03a01Fa.wav`` is speaker 03, sentence a01, happiness (F), version a; 16 kHz, 1 to 9 s.
 
+    Groups are the ten speakers.
+
     Args:
         path: The folder, or wav.zip.
         least_recognised, least_natural: Percent of the 20 listeners of the perception test (erkennung.txt) who named
             the emotion, and who found it natural, below which an utterance is left out; the authors' own are 80 and 60.
 
-    Returns:
-        `Rows`; groups are the ten speakers.
     """
     heard = emodb_perception(path) if least_recognised or least_natural else None
 
@@ -117,19 +109,18 @@ _RAVDESS = dict(zip(("01", "02", "03", "04", "05", "06", "07", "08"), sets.RAVDE
 def ravdess(path: FilePath, *, kind: str = "sound", channel: str = "speech") -> Rows:
     """RAVDESS: ``03-01-06-01-02-01-12.wav`` is sound alone, speech, fear, normal, sentence 2, first time, actor 12.
 
+    Groups are the 24 actors, odd numbers men, even numbers women.
+
     Args:
         path: The folder with ``Actor_01`` and so on, or an archive, such as Audio_Speech_Actors_01-24.zip.
         kind: ``sound`` (03), ``film`` (01: picture and sound) or ``silent film`` (02).
         channel: ``speech`` (01), ``song`` (02) or ``both``.
 
-    Returns:
-        `Rows`; groups are the 24 actors, odd numbers men, even numbers women.
     """
     kinds = {"film": "01", "silent film": "02", "sound": "03"}
     channels = {"speech": ("01",), "song": ("02",), "both": ("01", "02")}
     for name, value, known in (("kind", kind, kinds), ("channel", channel, channels)):
-        if value not in known:
-            raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(known)}.")
+        choice(name, value, known)
 
     def row(match):
         wanted = match[1] == kinds[kind] and match[2] in channels[channel]
@@ -144,25 +135,22 @@ def ravdess(path: FilePath, *, kind: str = "sound", channel: str = "speech") -> 
 
 # --- CREMA-D
 
-_CREMAD = {
-    "ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happiness", "NEU": "neutral", "SAD": "sadness",
-}  # fmt: skip
+_CREMAD = dict(zip(("ANG", "DIS", "FEA", "HAP", "NEU", "SAD"), sets.CREMAD.names))
 _SENTENCES = "IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI"
 
 
 def cremad(path: FilePath, *, kind: str = "sound", levels: Strings = ("LO", "MD", "HI", "XX")) -> Rows:
     """CREMA-D: ``1001_DFA_ANG_XX.wav`` is actor 1001, sentence DFA, anger, of unsaid strength.
 
+    Groups are the 91 actors.
+
     Args:
         path: The folder with ``AudioWAV`` (or ``VideoFlash``), or an archive of it.
         kind: ``sound`` or ``film``.
         levels: Strengths to read: low, medium, high, not said.
 
-    Returns:
-        `Rows`; groups are the 91 actors.
     """
-    if kind not in ("sound", "film"):
-        raise BadInput(f"kind={kind!r} is unknown; choose sound or film.")
+    choice("kind", kind, ("sound", "film"))
 
     def row(match):
         return (_CREMAD[match[3]], match[1]) if {None: "XX", "X": "XX"}.get(match[4], match[4]) in levels else None
