@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.datasets import cards
 from emorec.files import write_text
 from experiments.pretrained import cards as model_cards
-from tools import diagrams, faults, notebooks, overview, performance, results
+from tools import data, diagrams, faults, notebooks, overview, performance, results
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +20,7 @@ def documents() -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Pairs of a path and a function from the file's present text to the text that it should have."""
     yield from results.documents()
     yield ROOT / "notebooks" / "README.md", lambda text: overview.page()
-    yield ROOT / "data" / "README.md", lambda text: cards.readme()
+    yield data.FOLDER / "README.md", lambda text: data.page()
     yield model_cards.FOLDER / "models.toml", lambda text: model_cards.written()
     yield from performance.documents()
     yield from faults.documents()

@@ -1,24 +1,16 @@
-"""``python -m emorec data``: list, get, find and verify datasets, and write what is made from the cards."""
+"""``python -m emorec data``: list, get, find and verify datasets."""
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.datasets import cards, download, extras, splits, store, verify
+from emorec.datasets import cards, download, extras, store, verify
 from emorec.datasets.readers import sample
 from emorec.errors import BadInput, EmorecError
-from emorec.files import write_text, written
 
 if TYPE_CHECKING:
     import argparse
-
-    from emorec.datasets.splits import Rows
-
-FOLDED = ("movie-polarity", "movie-subjectivity")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -30,8 +22,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         ("get", _get, "download a dataset from its official home", "NAME"),
         ("where", _where, "the folders looked at, or the place of one dataset", "?"),
         ("verify", _verify, "checksums and row counts of a dataset that is here", "?"),
-        ("readme", _readme, "write data/README.md from the cards", None),
-        ("folds", _folds, "write data/folds from the real data", None),
     ):
         command = commands.add_parser(name, help=text, description=text)
         if positional:
@@ -41,8 +31,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
             command.add_argument("--force", action="store_true", help="download even if it is there")
         if name == "verify":
             command.add_argument("--path", help="folder, archive or file instead of the data roots")
-        if name in ("readme", "folds"):
-            command.add_argument("--output", help="where to write; data/ of this checkout if left out")
         command.set_defaults(run=run)
 
 
@@ -114,36 +102,3 @@ def _verify(args):
         for line in [f"{name}: {state}" for name, state in states] + (problems or [counts]):
             print(f"{card.name}: {line}")
     return int(wrong)
-
-
-def _checkout_data(args):
-    folder = Path(args.output) if args.output else Path(__file__).resolve().parents[2] / "data"
-    if not args.output and not (folder / "sample").is_dir():
-        raise BadInput("This is not a checkout of the project; say where to write with --output FOLDER.")
-    with written(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _readme(args):
-    target = _checkout_data(args) / "README.md"
-    write_text(target, cards.readme())
-    print(target)
-    return 0
-
-
-def _folds(args):
-    folder = _checkout_data(args) / "folds"
-    for name in FOLDED:
-        rows = cards.get(name).read(store.locate(cards.get(name)))
-        lines = io.StringIO()
-        csv.writer(lines, lineterminator="\n").writerows([("id", "fold"), *fold_numbers(rows)])
-        write_text(folder / f"{name}.csv", lines.getvalue())
-        print(folder / f"{name}.csv")
-    return 0
-
-
-def fold_numbers(rows: Rows, folds: int = 10, seed: int = 0) -> list[tuple[str, int]]:
-    """(id, fold) of every row: the published numbers of ``folds=10, seed=0``."""
-    content = [splits.normalise(text) for text in rows.inputs]
-    return list(zip(rows.ids, splits.k_fold(rows.ids, rows.labels, folds=folds, seed=seed, content=content).tolist()))

@@ -1,7 +1,6 @@
 """Splits, cards and the data command."""
 
 import argparse
-import csv
 import importlib
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 import emorec.datasets as datasets
 from emorec import labels
-from emorec.datasets import cards, commands, splits, store
+from emorec.datasets import cards, commands, splits
 from emorec.datasets.base import objects
 from emorec.errors import BadInput, DataMissing, LabelMismatch
 
@@ -155,20 +154,6 @@ def test_assemble_splits_dicts_of_modalities_by_content_keys():
     assert all(where[f"id-{i}"] == where[f"id-{i + 1}"] for i in range(0, 40, 2))
 
 
-# --- published folds
-
-
-@pytest.mark.parametrize("name, folder", zip(commands.FOLDED, ("rt-polarity", "subjectivity")))
-def test_published_folds_are_what_the_function_gives(name, folder, real):
-    with open(CHECKOUT / "data" / "folds" / f"{name}.csv", newline="", encoding="utf-8") as file:
-        published = [(row["id"], int(row["fold"])) for row in csv.DictReader(file)]
-    assert Counter(fold for _, fold in published).keys() == set(range(10))
-    rows = cards.get(name).read(real(folder))
-    assert commands.fold_numbers(rows) == published
-    data = datasets.load(name, path=real(folder), fold=3)
-    assert set(data.test.ids) == {i for i, fold in published if fold == 3}
-
-
 # --- cards
 
 
@@ -207,12 +192,6 @@ def test_unknown_names_get_close_matches_and_the_list():
     for name in (None, 7, "", "zzz", ["imdb"]):
         with pytest.raises(BadInput, match="Known: sample-sentences"):
             datasets.load(name)
-
-
-def test_readme_is_up_to_date():
-    assert (CHECKOUT / "data" / "README.md").read_text(encoding="utf-8") == cards.readme(), (
-        "run: python -m emorec data readme"
-    )
 
 
 def test_import_is_cheap():
@@ -254,12 +233,3 @@ def test_verify_tells_good_from_bad(tmp_path, capsys, real):
     assert run("verify", "finegrained-sentiment", "--path", tmp_path) == 1
     out = capsys.readouterr().out
     assert "differs from the official file" in out and "where 1,320 are published" in out
-
-
-def test_readme_and_folds_are_written_where_asked(tmp_path, capsys, monkeypatch):
-    assert run("readme", "--output", tmp_path) == 0
-    assert (tmp_path / "README.md").read_text(encoding="utf-8") == cards.readme()
-    monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "none"))
-    monkeypatch.setattr(store, "user_cache", lambda: tmp_path / "cache")
-    with pytest.raises(DataMissing):
-        run("folds", "--output", tmp_path)

@@ -287,7 +287,7 @@ def test_a_film_that_is_cut_off_is_read_so_far_with_a_notice(tmp_path):
 
 def test_every_n_th_frame_is_a_whole_number(reader, tmp_path):
     for name, value in (("every", 1.5), ("every", 0), ("every", True), ("limit", 2.5), ("limit", -1)):
-        with pytest.raises(BadInput, match=f"{name}="):
+        with pytest.raises(BadInput, match=f"{name} must be"):
             reader.predict_video(tmp_path / "film.mkv", **{name: value})
 
 
