@@ -200,14 +200,11 @@ def yunet(picture: np.ndarray, least: float, model: FilePath | None = None) -> l
         except cv2.error as error:
             raise DataCorrupt(f"{file} does not work as a model of YuNet: {error}") from error
         back = np.array([[1, 0, -left], [0, 1, -top]]) / scale
-        faces += [_yunet_face(row.astype("float64")).moved(back) for row in ([] if rows is None else rows)]
+        for row in [] if rows is None else rows.astype("float64"):
+            faces.append(Face(tuple(row[:4]), float(row[14]), row[4:14].reshape(5, 2)).moved(back))
         if any(face.score >= SURE["yunet"] for face in faces):
             break
     return distinct(sorted(faces, key=lambda face: -face.score))
-
-
-def _yunet_face(row):
-    return Face(tuple(row[:4]), float(row[14]), row[4:14].reshape(5, 2))
 
 
 @functools.lru_cache(maxsize=1)

@@ -484,6 +484,10 @@ class MultimodalExplanation:
         if self.image is not None:
             pictures = {"The picture": self.image.overlay(0.0), "What counted in it": self.image.overlay()}
         style = "height:9em;display:inline-block;image-rendering:pixelated;margin:4px 8px 4px 0"
+        wave = ""
+        if self.sound is not None:
+            data = base64.b64encode(self.sound._repr_png_()).decode()
+            wave = f'<img alt="When in the sound" src="data:image/png;base64,{data}" style="max-width:100%">'
         return (
             '<div style="font-family:sans-serif;font-size:14px;max-width:60em">'
             + "".join(f"<div>{escape(line)}</div>" for line in lines)
@@ -492,13 +496,9 @@ class MultimodalExplanation:
                 for alt, x in pictures.items()
             )
             + (self.text._repr_html_() if self.text is not None else "")
-            + (self._wave() if self.sound is not None else "")
+            + wave
             + "</div>"
         )
-
-    def _wave(self):
-        data = base64.b64encode(self.sound._repr_png_()).decode()
-        return f'<img alt="When in the sound" src="data:image/png;base64,{data}" style="max-width:100%">'
 
 
 class _WithRest:

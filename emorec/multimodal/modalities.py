@@ -187,7 +187,8 @@ class Sounds(Modality):
             except (BadInput, DataCorrupt) as error:
                 raise type(error)(f"Sound {i}: {error}") from error
         read(utterances)  # warns once of all that are doubtful
-        x = encoding.encode(utterances) if present else np.zeros((0, *_shape(encoding)), dtype="float32")
+        shape = (len(encoding.mean),) if encoding.kind == "statistics" else (STEPS, 1 + COLUMNS)
+        x = encoding.encode(utterances) if present else np.zeros((0, *shape), dtype="float32")
         x = x.pad(np.arange(len(present))) if isinstance(x, FrameBatches) else x
         encoded = np.zeros((len(values), *x.shape[1:]), dtype="float32")
         encoded[present] = x
@@ -201,10 +202,6 @@ def _missing(value):
     """None, or what pandas has in its place: NaN, NA and NaT."""
     nan = isinstance(value, float) and value != value
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
-
-
-def _shape(encoding):
-    return (len(encoding.mean),) if encoding.kind == "statistics" else (STEPS, 1 + COLUMNS)
 
 
 MODALITIES = {modality.name: modality for modality in (Pictures(), Sentences(), Sounds())}

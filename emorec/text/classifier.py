@@ -370,7 +370,7 @@ class TextClassifier(Classifier):
         return explain.Explanation(
             tokens=tokens,
             weights=_by_token(outputs[1][present], encoded),
-            label=self._label(probabilities),
+            label=self.label_set_.names[int(probabilities.argmax())],
             probabilities=dict(zip(self.label_set_, probabilities.tolist())),
             label_set=self.label_set_,
             method=f"{self.attention} attention",
@@ -410,9 +410,6 @@ class TextClassifier(Classifier):
             return _by_token(weights, encoded)
         looking = np.swapaxes(_by_token(weights[:, : len(encoded.rows[0])], encoded), 1, 2)
         return np.swapaxes(_by_token(looking, encoded, mean=True), 1, 2)
-
-    def _label(self, probabilities):
-        return self.label_set_.names[int(probabilities.argmax())]
 
     # One file
 

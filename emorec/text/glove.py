@@ -22,7 +22,7 @@ from emorec.errors import DataCorrupt
 from emorec.files import replacing, written
 from emorec.types import FilePath, Strings
 
-NAME, DIM = "glove-6b-50d", 50
+NAME = "glove-6b-50d"
 FILE = extras.PRETRAINED / f"{NAME}.npz"
 SHA256 = extras.EXTRAS[NAME].sha256[FILE.name]
 _POSSESSIVE = re.compile(r"(?:'s|s')$")

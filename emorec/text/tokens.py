@@ -26,7 +26,7 @@ __all__ = [
     "Encoded", "EncodingReport", "TextEncoder", "TextNotice", "check_texts", "sentence_spans", "tokenise",
 ]  # fmt: skip
 
-PADDING, UNKNOWN = 0, 1
+UNKNOWN = 1  # 0 is padding
 SPECIAL = ("<pad>", "<unk>")
 SENTENCE_END = frozenset({".", "!", "?", "...", "…"})
 CLOSING = frozenset({'"', "'", ")", "]", "”", "’"})
@@ -173,9 +173,6 @@ class TextEncoder(TextReader):
         """All tokens of one text, before cutting."""
         return tokenise(text, self.lowercase, self.tweets)
 
-    def _limit(self, training):
-        return self.limit if training or self.fixed else self.max_length
-
     def _cut(self, tokens, limit):
         if self.max_sentences is None:
             return self._cut_to(tokens, limit)
@@ -212,7 +209,7 @@ class TextEncoder(TextReader):
 
     def read_tokens(self, token_lists: Sequence[Sequence[str]], training: bool = False) -> Encoded:
         """Lists of tokens to `Encoded`: rows of ids (T,), or (S, T) where `max_sentences` is set."""
-        limit = self._limit(training)
+        limit = self.limit if training or self.fixed else self.max_length
         kept = [self._cut(tokens, limit) for tokens in token_lists]
         flat = [np.array([self.id_of(w) for w in tokens], dtype="int32") for tokens in kept]
         rows = flat if self.max_sentences is None else [self._by_sentence(*pair) for pair in zip(kept, flat)]

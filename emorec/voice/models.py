@@ -93,17 +93,13 @@ def build_voice_model(
         if layer is not None:
             states, *_ = layer(states, mask=mask, return_attention_scores=True)
         if attention == "none":
-            states = _mean_and_max(states, mask)
+            pooled = [MaskedMean(name="mean")(states, mask=mask), MaskedMax(name="largest")(states, mask=mask)]
+            states = keras.layers.Concatenate(name="pooling")(pooled)
         elif attention == "self":
             states = MaskedMean(name="pooling")(states, mask=mask)
         elif attention == "structured":
             states = keras.layers.Reshape((layer.hops * states.shape[-1],), name="hops")(states)
         return keras.Model(frames, head(states, classes, dropout), name="voice_model")
-
-
-def _mean_and_max(states, mask):
-    pooled = [MaskedMean(name="mean")(states, mask=mask), MaskedMax(name="largest")(states, mask=mask)]
-    return keras.layers.Concatenate(name="pooling")(pooled)
 
 
 def _encoder(encoder, units, layers, filters, kernel_size):

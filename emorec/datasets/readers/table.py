@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SEVERAL = (list, tuple, set, frozenset, np.ndarray)  # kinds of cells that hold several labels
+_RUNS = re.compile("[0-9]+|[^0-9]+")
 
 
 @explained
@@ -165,11 +166,7 @@ def _sort_key(names):
         size = {name: float(name) for name in names}
         return lambda name: (size[name], name)
     except ValueError:
-        return lambda name: [(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in _runs(name)]
-
-
-def _runs(name):
-    return re.findall(r"[0-9]+|[^0-9]+", name)
+        return lambda name: [(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in _RUNS.findall(name)]
 
 
 def _mind_rare_classes(labels, places, name, multi_label):

@@ -43,7 +43,6 @@ def _by_name(path, pattern, row, label_set, what, suffixes=SUFFIXES):
 # --- EMO-DB
 
 _EMODB = dict(zip("WLEAFTN", sets.EMODB.names))
-EMODB_WOMEN = ("08", "09", "13", "14", "16")
 
 
 def emodb(path: FilePath, *, least_recognised: float = 0.0, least_natural: float = 0.0) -> Rows:
