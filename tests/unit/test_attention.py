@@ -365,7 +365,7 @@ def test_dropout_is_for_training_and_leaves_the_scores():
         (lambda: GlobalAttention(dropout=1.0), "dropout must be a number from 0 to below 1, got 1.0"),
         (lambda: SelfAttention(units=64, heads=5), "units=64 cannot be shared equally between heads=5"),
         (lambda: SelfAttention(heads=0), "heads must be a whole number"),
-        (lambda: SelfAttention(scoring="cosine"), "one of dot, additive; got 'cosine'"),
+        (lambda: SelfAttention(scoring="cosine"), "'cosine' is unknown; choose one of dot, additive"),
         (lambda: StructuredSelfAttention(hops=-1), "hops must be"),
         (lambda: StructuredSelfAttention(penalty=-0.1), "penalty must be a number of at least 0, got -0.1"),
         (lambda: HierarchicalAttention(word_encoder="transformer"), "rnn, gru, lstm, birnn, bigru, bilstm"),
