@@ -238,7 +238,7 @@ print(type(again).__name__, list(again.label_set_))
 # prints the table.
 #
 # As built, the cell reads a second film, of two other people: one grieves and the other is glad, in face, voice and words. The
-# next cell writes it.
+# next cell writes it. A single model may err about one of them; the joint answer should not.
 
 # %%
 render_clip(work / "news.mp4", [
