@@ -6,28 +6,27 @@ from emorec.errors import BadInput
 from emorec.types import Tensor
 
 
-def masked_softmax(scores: Tensor, mask: Tensor = None, axis: int = -1) -> Tensor:
-    """Softmax in which masked positions get exactly 0.
+def masked_softmax(scores: Tensor, mask: Tensor = None) -> Tensor:
+    """Softmax over the last axis in which masked positions get exactly 0.
 
     Computed in float32 at least, so float16 scores neither overflow nor lose small weights.
 
     Args:
         scores: Float tensor of any shape.
         mask: Boolean tensor that broadcasts to ``scores``, ``True`` at real positions; ``None``: all real.
-        axis: The axis the weights sum to 1 over.
 
     Returns:
         Weights of the shape and dtype of ``scores``; all zeros (not NaN) where every position is masked.
     """
     wide = scores if scores.dtype == "float64" else ops.cast(scores, "float32")
     if mask is None:
-        return ops.cast(ops.softmax(wide, axis=axis), scores.dtype)
+        return ops.cast(ops.softmax(wide), scores.dtype)
     keep = ops.cast(mask, "bool")
     # `initial`, so that a batch of no rows has a maximum, too.
-    highest = ops.max(ops.where(keep, wide, -1e30), axis=axis, keepdims=True, initial=-1e30)
+    highest = ops.max(ops.where(keep, wide, -1e30), axis=-1, keepdims=True, initial=-1e30)
     # `where` before `exp`: what stands in the padding, infinity and NaN included, reaches no gradient.
     powers = ops.exp(ops.where(keep, wide - ops.stop_gradient(highest), 0.0)) * ops.cast(keep, wide.dtype)
-    total = ops.sum(powers, axis=axis, keepdims=True)  # at least 1, or 0 where nobody is real
+    total = ops.sum(powers, axis=-1, keepdims=True)  # at least 1, or 0 where nobody is real
     return ops.cast(powers / ops.where(total > 0, total, 1.0), scores.dtype)
 
 

@@ -63,8 +63,8 @@ class TextClassifier(Classifier):
         filters, kernel_sizes: Of the convolutional encoders.
         max_words, min_count, max_length, max_sentences, lowercase, keep, tweets: See
             `emorec.text.tokens.TextEncoder`; `max_sentences` acts with hierarchical attention only.
-        epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, patience, monitor: See
-            `emorec.training.TrainingOptions`.
+        epochs, batch_size, optimizer, learning_rate, schedule, weight_decay, label_smoothing, warmup, clip, patience,
+            monitor: See `emorec.training.TrainingOptions`.
         class_weight: ``balanced`` weighs classes by inverse frequency; or a dict of class to weight; or None.
         pretrained: What a transformer starts from: ``minilm``; a folder with a BERT; a saved classifier, or the name of
             one that comes along; None, at random, with `layers`, `heads`, `units` and `embedding_dim` of its own. See
@@ -75,8 +75,6 @@ class TextClassifier(Classifier):
         encoder_rate: What the learning rate is multiplied with in a transformer and its word vectors: they know
             something already, the layers above them nothing.
         layer_decay: What it is multiplied with once more for each layer further down (Howard & Ruder 2018); 1: equal.
-        warmup: Share of the steps in which the rate rises from 0; None leaves it to `schedule`.
-        clip: Norm at which all gradients together are cut; None cuts each weight's gradient at 1.
         bucketing: Whether texts of similar length share a batch (`emorec.text.buckets.BucketedIds`), which
             saves time where lengths differ; ``auto`` decides by the lengths.
         seed: Of weights, dropout and the order of examples.

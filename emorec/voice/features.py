@@ -71,18 +71,17 @@ def hertz(mels: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def mel_filters(bands: int = BANDS, rate: int = RATE, low: float = 0.0, high: float | None = None) -> np.ndarray:
-    """Triangles of equal area, evenly spaced in mels (Slaney 1998).
+def mel_filters(bands: int = BANDS, rate: int = RATE) -> np.ndarray:
+    """Triangles of equal area, evenly spaced in mels from 0 Hz to half the rate (Slaney 1998).
 
     Args:
         bands: How many.
         rate: Samples a second, Hz.
-        low, high: Edges of the lowest and the highest, Hz; None is half the rate.
 
     Returns:
         float32 (bands, 257): power of each FFT bin to power of each band.
     """
-    edges = hertz(np.linspace(mel(low), mel(high or rate / 2), bands + 2))
+    edges = hertz(np.linspace(0.0, mel(rate / 2), bands + 2))
     bins = np.arange(FFT // 2 + 1) * rate / FFT
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]

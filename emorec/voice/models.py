@@ -184,9 +184,7 @@ class Products(keras.layers.Layer):
         return (*shape[:-1], shape[-1] + shape[-1] * (shape[-1] + 1) // 2)
 
 
-def fit_machine(
-    kind: str, x: np.ndarray, targets: np.ndarray, *, classes: int, C: float = 3.0, gamma: float | None = None
-) -> keras.Model:
+def fit_machine(kind: str, x: np.ndarray, targets: np.ndarray, *, classes: int, C: float = 3.0) -> keras.Model:
     """Trains a linear discriminant or support vector machines, and returns them as a Keras model.
 
     Every class weighs the same, however many examples it has.
@@ -194,12 +192,12 @@ def fit_machine(
     Args:
         kind: ``lda``, a linear discriminant whose covariance is shrunk (Ledoit & Wolf 2004): logits are log odds of
             Gaussians; ``qda``, the same in the plane that separates the classes best, where each has a covariance of
-            its own; or ``svm``, a machine with a Gaussian kernel for each class against all others: logits are margins.
+            its own; or ``svm``, a machine with a Gaussian kernel (gamma 1 / D) for each class against all others:
+            logits are margins.
         x: Float (N, D), standardised.
         targets: Class indices, int (N,); every class occurs.
         classes: How many.
         C: Inverse regularisation of the machines.
-        gamma: Of their kernel; None is 1 / D.
 
     Returns:
         ``keras.Model``: float32 (B, D) to logits (B, classes).
@@ -210,8 +208,9 @@ def fit_machine(
         raise BadInput(f"Every class needs an example; there is none of the classes {missing}.")
     inputs = read = keras.Input((x.shape[1],), name="statistics")
     if kind == "svm":
-        support, coefficients, bias = _support_vectors(x, targets, classes, C, gamma or 1 / x.shape[1])
-        layer = KernelMachine(len(support), classes, gamma or 1 / x.shape[1], dtype="float32", name="logits")
+        gamma = 1 / x.shape[1]
+        support, coefficients, bias = _support_vectors(x, targets, classes, C, gamma)
+        layer = KernelMachine(len(support), classes, gamma, dtype="float32", name="logits")
         weights = [support, coefficients, bias]
     elif kind == "qda":
         directions, centre, *weights = _quadratic(x, targets, classes)
