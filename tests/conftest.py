@@ -42,8 +42,8 @@ def elsewhere(tmp_path_factory):
     process.close()
 
 
-# A test of more than five seconds of CPU time carries the marker `slow` or `notebook`, so that `make unit` stays quick.
-LIMIT = 5.0
+# A test of more than three seconds of CPU time is marked `slow` or `notebook`, so that `make unit` stays quick.
+LIMIT = 3.0
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

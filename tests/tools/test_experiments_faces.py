@@ -46,6 +46,7 @@ def test_a_run_reports_both_ways_of_seeing_the_test_part(small, tmp_path):
     assert value == np.mean(again.predict(small.test.inputs, views="one") == small.test.labels)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(small, monkeypatch):
     class Killed(BaseException):
         pass
@@ -72,6 +73,7 @@ def test_baselines_of_faces(small, tmp_path):
     assert majority == pytest.approx(1 / 7) and linear > 0.35  # far above chance on 98 easy faces
 
 
+@pytest.mark.slow
 def test_pictures_that_recur_are_counted_apart(small, tmp_path, monkeypatch):
     inputs, labels = np.array(small.train.inputs), np.array(small.train.labels)
     inputs[:4], labels[:4] = small.test.inputs[:4], small.test.labels[:4]

@@ -54,6 +54,7 @@ def test_class_weights_between_none_and_balanced():
     assert np.mean(middle[MELD.encode(labels)]) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_rule_and_a_layer_in_a_synthetic_task(monkeypatch):
     def small(run):
         task = replace(synthetic.synthetic_task(run.dataset), seed=run.seed)

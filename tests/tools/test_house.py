@@ -127,6 +127,7 @@ def test_lines_of_code_leave_out_words_and_blanks():
     assert lines.code_lines(source) == 5  # import, def, and three of the string
 
 
+@pytest.mark.slow
 def test_what_is_generated_is_fresh():
     assert generated.stale() == [], "run `make generated`"
 

@@ -75,6 +75,7 @@ def test_intervals_draw_the_groups_of_a_split(several):
     assert width[0] != pytest.approx(width[1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_balanced_weights_with_several_labels_raise_the_rare_one():
     texts, labels = ["plain words"] * 40, [("often",)] * 36 + [("often", "rare")] * 2 + [()] * 2
     answers = []

@@ -36,6 +36,7 @@ def face():
     return classifier, pictures
 
 
+@pytest.mark.slow
 def test_a_face_network_in_tensorflow_lite_answers_the_same(face, tmp_path):
     classifier, pictures = face
     file = classifier.export(tmp_path / "face.tflite")

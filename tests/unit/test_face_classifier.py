@@ -66,6 +66,7 @@ def test_learns_scores_and_evaluates(trained):
     assert trained.features(test.inputs[:5]).shape == (5, 42) and trained.features([]).shape == (0, 42)
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_seed_agree_and_augmentation_changes_the_run():
     images, labels = planted(40)
     probe = planted(6, 9)[0]
@@ -356,6 +357,7 @@ def test_crops_are_the_four_corners():
 # --- one file
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_answer(trained, tmp_path):
     images = planted(6, 8)[0]
     np.save(tmp_path / "x.npy", images)

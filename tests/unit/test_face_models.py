@@ -101,6 +101,7 @@ def test_attention_on_maps_sums_to_one_and_knows_places():
 # --- models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_small_models_learn_survive_a_file_and_carry_their_scaling(name, tmp_path):
     keras.utils.set_random_seed(0)

@@ -363,6 +363,7 @@ def everything(steps, dropout=0.0):
     return keras.Model([*inputs, presence], keras.layers.Concatenate()(outputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [None, 3])
 def test_every_weight_trains(steps):
     keras.utils.set_random_seed(0)
@@ -385,6 +386,7 @@ def test_every_weight_trains(steps):
     assert not still
 
 
+@pytest.mark.slow
 def test_every_layer_reloads_in_a_fresh_process(elsewhere):
     xs, presence = data(2, 3), np.array([[1, 1, 1], [0, 1, 0]], bool)
     elsewhere.check_model(everything(3), [*xs, presence], rtol=1e-5, atol=1e-6)

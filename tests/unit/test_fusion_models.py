@@ -67,6 +67,7 @@ def logits(model, first, second):
     return model.predict_on_batch({"first": first, "second": second, "presence": np.ones((len(first), 2))})
 
 
+@pytest.mark.slow
 def test_exclusive_or_needs_an_interaction():
     data = TASKS["exclusive-or"].dataset()
     y, bayes = data.label_set.encode(data.test.labels), TASKS["exclusive-or"].bayes
@@ -315,11 +316,13 @@ def every_model():
     yield "vectors", build_fusion_model(SIZES, 2, scaling=scaling, hybrid=True, modality_dropout=0.2), vectors
 
 
+@pytest.mark.slow
 def test_models_reload_in_a_fresh_process(elsewhere):
     for _, model, inputs in every_model():
         elsewhere.check_model(model, {i.name: inputs[i.name] for i in model.inputs})
 
 
+@pytest.mark.slow
 def test_every_weight_of_every_model_trains():
     keras.utils.set_random_seed(0)
     for name, model, inputs in every_model():

@@ -222,6 +222,7 @@ def test_one_file_gives_the_same_answers_in_a_fresh_process(backend, trained, tm
     assert path.exists() and trained.temperature_ != 1.0
 
 
+@pytest.mark.slow
 def test_trained_classifiers_of_other_classes_are_taken_as_they_are(trained):
     images, texts, labels = planted(120, 9)
     low = objects("low" if label.startswith("low") else "top" for label in labels)

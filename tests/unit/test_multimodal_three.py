@@ -79,6 +79,7 @@ def test_a_sound_is_explained_beside_the_rest(trained):
     assert explanation.sound.target == explanation.target and "When in the sound" in explanation._repr_html_()
 
 
+@pytest.mark.slow
 def test_wrong_sounds_are_refused_with_their_row(trained):
     _, texts, sounds, _ = planted(2, 4)
     silence = (np.full(RATE, np.nan, "float32"), RATE)

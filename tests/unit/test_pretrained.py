@@ -83,6 +83,7 @@ def test_an_explanation_comes_without_warnings_of_keras(name):
         assert emorec.load(name).explain("A dull film.").method == "global attention"
 
 
+@pytest.mark.slow
 def test_a_head_shares_the_encoder_of_its_base():
     base, head = emorec.load("text-emotion"), emorec.load("text-sentiment")
     texts = ["A warm, funny, engaging film.", "The worst two hours of my life."]

@@ -33,6 +33,7 @@ def hostile_texts(n):
     return [" ".join(rng.choice(pieces, rng.integers(0, 9))) for _ in range(n)]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("1,000 hostile sentences, in one run", "probabilities that sum to 1, or `BadInput`")
 def test_hostile_sentences(saved_classifier):
     answered = 0
@@ -56,6 +57,7 @@ def test_hostile_files(kind, n, tmp_path):
     assert 0 < read < n
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "Thousands of mutated pickles, HDF5 files, archives, tables and word vectors, read in a process of their own",
     "the process lives; every file is read or refused with an error of this package",

@@ -118,6 +118,7 @@ def test_a_tilted_face_is_read_like_the_upright_one(reader):
 # --- notices
 
 
+@pytest.mark.slow
 def test_a_network_trained_on_rendered_faces_says_so_of_what_a_detector_finds(party, tmp_path):
     x, y = faces(24)
     data = Split("train", x, y, objects(str(i) for i in range(24)), source="rendered")

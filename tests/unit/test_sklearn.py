@@ -76,6 +76,7 @@ def pictures(n=60):
 # ---------------------------------------------------------------------------------------- data sorted by label
 
 
+@pytest.mark.slow
 def test_cross_validation_is_stratified():
     assert is_classifier(text()) and is_classifier(face()) and is_classifier(MultimodalClassifier())
     scores = cross_validate(text(), *sentences(), cv=2, scoring=("accuracy", "roc_auc_ovr"))
@@ -90,11 +91,13 @@ def test_probabilities_of_cross_validation_are_in_the_order_of_the_classes():
     assert (np.array(sorted(WORDS))[p.argmax(axis=1)] == labels).mean() > 0.6
 
 
+@pytest.mark.slow
 def test_a_grid_search_chooses_the_rate_that_learns():
     search = GridSearchCV(text(), {"learning_rate": [1e-6, 0.1]}, cv=2).fit(*sentences())
     assert search.best_params_ == {"learning_rate": 0.1} and search.score(*sentences()) > 0.9
 
 
+@pytest.mark.slow
 def test_calibration_voting_and_stacking():
     texts, labels = sentences()
     calibrated = CalibratedClassifierCV(text(), cv=2).fit(texts, labels)

@@ -75,6 +75,7 @@ def small(sample):
     return sample.smaller(140)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::emorec.text.tokens.TextNotice")
 @pytest.mark.parametrize("encoder, attention", ALL, ids=["-".join(pair) for pair in ALL])
 def test_a_network_answers_the_same_in_a_fresh_process_and_in_batches(encoder, attention, small, elsewhere, tmp_path):
@@ -173,6 +174,7 @@ def loss(clf, pair):
     return training.validation_scores(clf._targets(objects(pair[1])), clf.logits(pair[0]))["loss"]
 
 
+@pytest.mark.slow
 def test_the_best_epoch_of_both_stages_is_kept(monkeypatch):
     """Thawed at a rate that ruins it, the classifier goes back to the frozen stage."""
     texts, labels = planted(60)

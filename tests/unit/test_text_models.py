@@ -140,6 +140,7 @@ def planted(n, shape, seed):
 
 # Over the word vectors themselves: the states of a recurrent encoder have seen their neighbours, and the weight may
 # stand beside the word.
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["global", "self", "structured", "hierarchical"])
 def test_attention_finds_a_planted_word(attention):
     shape = (4, 5) if attention == "hierarchical" else (8,)

@@ -68,6 +68,7 @@ def test_shared_words_keep_the_vector_that_came_along(with_glove):
     assert not np.array_equal(own[encoding.id_of("film")], shared.vectors(["film"])["film"]), "was trained"
 
 
+@pytest.mark.slow
 def test_a_saved_glove_classifier_is_small_and_answers_the_same_elsewhere(with_glove, tmp_path):
     path = with_glove.save(tmp_path / "glove.emorec")
     assert path.stat().st_size < 300_000, "the shared vectors are not saved with it"
@@ -211,6 +212,7 @@ def test_a_transformer_learns_and_explains_by_words(transformer):
     assert transformer.attention_weights(text).shape == (5,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["none", "uniform", "structured", "self"])
 def test_a_transformer_under_every_pooling(attention):
     clf = fitted("transformer", attention, **TINY | {"epochs": 1})

@@ -113,6 +113,7 @@ def kill_after(epochs):
     return progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"epochs": 3}, {"monitor": "accuracy"}, {"label_smoothing": 0.1}, "data", "net"])
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path, changed):
     (tmp_path / "mine.npz").touch()

@@ -122,6 +122,7 @@ def test_a_saved_model_answers_the_same_in_a_fresh_process(elsewhere, expected):
     elsewhere.check_model(model(), expected["tiny_ids"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_which_of_two_words_came_first():
     """Bags of words cannot: each text holds both."""
     rng = np.random.default_rng(0)

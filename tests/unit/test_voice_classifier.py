@@ -135,6 +135,7 @@ def test_padding_changes_no_logit(encoder, attention):
 # --- speakers
 
 
+@pytest.mark.slow
 def test_speakers_who_differ_more_than_the_classes_need_to_be_normalised():
     own = (0.5, 1.0, 2.0, 0.7, 1.4)
     train, test = voices(40, own), voices(12, (0.6, 1.7))
@@ -316,6 +317,7 @@ def test_saved_and_loaded_in_a_fresh_process(discriminant, network, tmp_path):
         emorec.FaceClassifier.load(tmp_path / "a.emorec")
 
 
+@pytest.mark.slow
 def test_two_trainings_of_one_seed_agree_to_the_bit(data):
     made = [VoiceClassifier("cnn", epochs=2, **TINY).fit(data, progress=None).logits(fresh()) for _ in range(2)]
     assert np.array_equal(*made)
