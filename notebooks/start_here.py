@@ -206,7 +206,7 @@ emorec.reporting.publish(numbers)
 # | whether attention gains anything, compared on folds | [attention_comparison](text/attention_comparison.ipynb) | 1 | p values |
 # | how to read photographs, folders, films and the camera | [detect_and_classify](faces/detect_and_classify.ipynb) | 1 | nothing |
 # | how a convolutional network reads a face | [cnn](faces/cnn.ipynb) | 1 | nothing |
-# | which changes of the pictures help a network | [data_augmentation](faces/data_augmentation.ipynb) | 3 | cnn |
+# | which changes of the pictures help a network | [data_augmentation](faces/data_augmentation.ipynb) | 4 | cnn |
 # | how to get by with few pictures | [transfer_learning](faces/transfer_learning.ipynb) | 2 | cnn |
 # | whether a network can put a face straight | [deep_emotion](faces/deep_emotion.ipynb) | 2 | cnn, gradients |
 # | what attention adds to a convolutional network | [attention_cnn](faces/attention_cnn.ipynb) | 1 | cnn, self-attention |
@@ -217,10 +217,10 @@ emorec.reporting.publish(numbers)
 # | which kind of fusion can represent what | [feature_fusion](multimodal/feature_fusion.ipynb) | 1 | face_and_sentence |
 # | how to combine the probabilities of several models | [decision_fusion](multimodal/decision_fusion.ipynb) | 1 | face_and_sentence |
 # | whether attention follows the modality that can be trusted | [attention_fusion](multimodal/attention_fusion.ipynb) | 1 | global attention |
-# | how a word and its tone are read together | [aligned_sequences](multimodal/aligned_sequences.ipynb) | 4 | recurrent networks, self-attention |
+# | how a word and its tone are read together | [aligned_sequences](multimodal/aligned_sequences.ipynb) | 5 | recurrent networks, self-attention |
 # | what to do when a modality is missing | [missing_modalities](multimodal/missing_modalities.ipynb) | 1 | feature_fusion |
 # | whether it helps to know the sentences before | [conversations](multimodal/conversations.ipynb) | 2 | recurrent networks |
-# | what a film expresses from moment to moment | [film_clip](multimodal/film_clip.ipynb) | 3 | decision_fusion |
+# | what a film expresses from moment to moment | [film_clip](multimodal/film_clip.ipynb) | 1 | decision_fusion |
 # | which datasets there are, and their faults | [datasets](datasets.ipynb) | 1 | nothing |
 #
 # The functions used here are described in [emorec.pretrained](../docs/api/pretrained.md).

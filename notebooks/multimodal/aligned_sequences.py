@@ -186,8 +186,8 @@ models = {name: runs[0][0] for name, runs in trained.items()}
 
 # %% [markdown]
 # The figure shows the training loss of all models. Guessing has a loss of $\ln 2 = 0.69$ nats. Without knowing *when*, 0.42 is the best
-# possible, and with it 0.14 (the expected loss of the optimal answers, from four million samples). A loss below that is
-# learnt by heart.
+# possible, and with it 0.14 (the expected loss of the optimal answers, from four million samples). What goes below is
+# learnt by heart, as by the late LSTM in its last epochs.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
@@ -196,7 +196,8 @@ for (name, runs), colour in zip(trained.items(), plots.COLOURS):
         ax.plot(range(1, len(history["loss"]) + 1), history["loss"], color=colour, label=name if number == 0 else None)
 for height, name in ((0.693, "chance"), (0.42, "best without when"), (0.14, "best possible")):
     ax.axhline(height, color="0.7", ls=":", zorder=0)
-    ax.annotate(name, (epochs, height), xytext=(0, 3), textcoords="offset points", ha="right", color="0.4", fontsize=9)
+    ax.text(1.01, height, name, transform=ax.get_yaxis_transform(), va="center", color="0.4", fontsize=9)
+ax.set_xticks(range(2, epochs + 1, 2))
 ax.set(xlabel="epoch", ylabel="training loss (nats)", title="Learning curves, a line for each training set")
 ax.legend(frameon=False);
 
@@ -286,7 +287,7 @@ pd.DataFrame({f"without {m}": {name: accuracy(model, without(m, x_test)) for nam
 
 # %% [markdown]
 # The remedy is to show this in training, which is called *modality dropout*. MulT is trained for two epochs more, on new
-# sentences of which every second one lacks the face, and answers again. Two thirds of the loss are made good in this short
+# sentences of which every second one lacks the face, and answers again. A good part of the loss is made up for in this short
 # time.
 
 # %%
@@ -336,7 +337,7 @@ pd.Series({name: 100 * hit.mean() for name, hit in at_cue.items()}, name="larges
 # MulT does not know which step of the voice belongs to which word. The picture shows the attention from the
 # words (rows) to the voice (columns) over the test sentences of twelve words, as the mean over its heads; what is missing to a
 # sum of 1 goes to an empty slot, which stands for "nothing". A bright diagonal is an
-# alignment that was learnt. This network has it in the first half of a sentence, and faintly at best in the second.
+# alignment that was learnt. This network has it in some places of a sentence, each time several words wide.
 
 # %%
 def attended(model):
@@ -433,8 +434,9 @@ emorec.reporting.publish({
 # better still, near the best possible. When the alignment is wrong, the early LSTM falls to guessing and the memory not far
 # above it. Nothing that stands in the padding changes an answer.
 #
-# Cross-modal attention receives no alignment and learns one in part: the words of the first half of a sentence look at their own
-# voice. Its loss falls in two steps.
+# Cross-modal attention receives no alignment and learns one in part: in some places of a sentence the words look at their own
+# voice and that of their neighbours. How far it comes depends on chance: here it stays below the early LSTM, and with `seed = 1`
+# and `seed = 2` it reads 93 % correctly, as MFN does. Its loss falls in two steps.
 # First it adds up the voice wherever it is loud, and then it learns *when*. This takes four times the sentences and most of the
 # computing time, and a learning rate that is small enough: at twice the rate it stayed at guessing with `seed = 1`. On data
 # that *are* aligned, models that use the alignment have the advantage.
