@@ -2,7 +2,7 @@
 
 import numbers
 import operator
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable
 from typing import Any
 
 from emorec.errors import BadInput
@@ -46,7 +46,7 @@ def optional_seed(owner: str, value: Any) -> int | None:
     return None if value is None else whole_number("seed", value, 0, 2**32 - 1, owner)
 
 
-def choice(name: str, value: Any, known: Sequence) -> None:
+def choice(name: str, value: Any, known: Collection) -> None:
     """BadInput unless ``value`` is one of ``known``."""
     if not isinstance(value, Hashable) or value not in known:
         raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")

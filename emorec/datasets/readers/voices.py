@@ -54,7 +54,6 @@ def emodb(path: FilePath, *, least_recognised: float = 0.0, least_natural: float
         path: The folder, or wav.zip.
         least_recognised, least_natural: Percent of the 20 listeners of the perception test (erkennung.txt) who named
             the emotion, and who found it natural, below which an utterance is left out; the authors' own are 80 and 60.
-
     """
     heard = emodb_perception(path) if least_recognised or least_natural else None
 
@@ -114,7 +113,6 @@ def ravdess(path: FilePath, *, kind: str = "sound", channel: str = "speech") -> 
         path: The folder with ``Actor_01`` and so on, or an archive, such as Audio_Speech_Actors_01-24.zip.
         kind: ``sound`` (03), ``film`` (01: picture and sound) or ``silent film`` (02).
         channel: ``speech`` (01), ``song`` (02) or ``both``.
-
     """
     kinds = {"film": "01", "silent film": "02", "sound": "03"}
     channels = {"speech": ("01",), "song": ("02",), "both": ("01", "02")}
@@ -147,7 +145,6 @@ def cremad(path: FilePath, *, kind: str = "sound", levels: Strings = ("LO", "MD"
         path: The folder with ``AudioWAV`` (or ``VideoFlash``), or an archive of it.
         kind: ``sound`` or ``film``.
         levels: Strengths to read: low, medium, high, not said.
-
     """
     choice("kind", kind, ("sound", "film"))
 
