@@ -30,6 +30,7 @@ def command_line(prog: str, description: str, adders: Sequence[Callable], argume
         add(subparsers)
     options = parser.parse_args(arguments)
     try:
+        _refuse_empty(vars(options))
         status = options.run(options)
         sys.stdout.flush()
         return status
@@ -42,6 +43,12 @@ def command_line(prog: str, description: str, adders: Sequence[Callable], argume
         return 2
     except KeyboardInterrupt:
         return _stopped()
+
+
+def _refuse_empty(options):
+    """An empty value is that of a shell's variable that is not set; what is left out has none."""
+    if empty := [name for name, value in options.items() if isinstance(value, str) and not value]:
+        raise BadInput(f"{empty[0]} is empty: give a value, or leave it out.")
 
 
 def _stopped():

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 # Whose errors speak of arguments: those of users' own callbacks, and of the system (OSError), stay what they are.
 _LIBRARIES = {"builtins", "numpy", "pandas", "scipy", "cv2", "keras", "tensorflow", "jax", "torch", "sklearn", "PIL",
-              "matplotlib", "statsmodels", "zoneinfo"}  # fmt: skip
+              "matplotlib", "statsmodels", "zoneinfo", "re"}  # fmt: skip
 _OURS = (NameError, ImportError, AssertionError, SyntaxError, NotImplementedError)  # of no argument
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHOWN = 100  # entries of a list that are compared with what they must be
@@ -31,7 +31,8 @@ _SHOWN = 100  # entries of a list that are compared with what they must be
 def explained(function: Callable[P, R]) -> Callable[P, R]:
     """A public function whose errors of arguments are `BadInput`.
 
-    Costs nothing while nothing fails: only an error that comes out has the arguments compared with their annotations.
+    Costs next to nothing while nothing fails: only an error that comes out has the arguments compared with their
+    annotations. What has a mask is looked at before, since libraries pass over masks without a word.
 
     Example:
         >>> @explained
@@ -45,6 +46,8 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for value in (*args, *kwargs.values()):
+            refuse_masked(value, function.__qualname__)
         try:
             return function(*args, **kwargs)
         except (EmorecError, Warning, *_OURS):
@@ -73,6 +76,24 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
             raise BadInput(_refusal(function, values, error)) from error
 
     return call
+
+
+def refuse_masked(value: Any, name: str) -> None:
+    """`BadInput` for a masked array with masked entries, alone or in a pair or a dict: they would count as data.
+
+    Example:
+        >>> refuse_masked(np.ma.array([1, 2], mask=[False, False]), "half")  # nothing is masked
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        if masked := int(np.ma.count_masked(value)):
+            raise BadInput(
+                f"{name}: {masked} of {value.size} entries of an array are masked, and a mask is not looked at: leave "
+                "them out, or fill them (array.filled(...))."
+            )
+    elif isinstance(value, (tuple, dict)) and len(value) <= _SHOWN:
+        for one in value.values() if isinstance(value, dict) else value:
+            if isinstance(one, np.ma.MaskedArray):
+                refuse_masked(one, name)
 
 
 def ends_memory(error: Exception) -> bool:

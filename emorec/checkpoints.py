@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -222,9 +223,10 @@ class Checkpoint:
     def done(self) -> None:
         """Removes what this run wrote, and the folder where nothing else is in it."""
         if self.folder is not None and self.folder.is_dir():
-            self._clear([*self._own("epoch"), *self._own("best")])
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
+            with contextlib.suppress(OSError):  # of another run in the folder, say: what was trained is worth more
+                self._clear([*self._own("epoch"), *self._own("best")])
+                if not any(self.folder.iterdir()):
+                    self.folder.rmdir()
 
 
 def _tell(progress, text):

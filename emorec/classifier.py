@@ -24,7 +24,7 @@ from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import split_validation
 from emorec.errors import BadInput, DataMissing, LabelMismatch
 from emorec.files import named, output, replacing, written
-from emorec.labels import LabelSet
+from emorec.labels import LabelSet, notice_alike
 from emorec.types import FilePath, Numbers, Strings, Values
 from emorec.version import __version__
 
@@ -315,6 +315,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         classes, probabilities = len(self.label_set_), np.asarray(probabilities, dtype="float64")
         if probabilities.ndim != 2 or probabilities.shape[1] != classes:
             raise BadInput(f"Probabilities have the shape (N, {classes}); received {probabilities.shape}.")
+        if (probabilities < 0).any() or (probabilities > 1 + 1e-6).any():
+            raise BadInput("Probabilities lie in 0 to 1: are these logits?")
         if self.label_set_.multi_label:
             answers = self.label_set_.decode(probabilities >= self._thresholds())
         else:
@@ -522,17 +524,25 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
         (LabelSet(name='inferred', names=('2', '10'), multi_label=False), array([ 2, 10]))
     """
     values = [x.item() if isinstance(x, np.generic) else x for x in labels]
+    empty = [i for i, x in enumerate(values) if _is_missing(x)]
+    if empty:
+        raise LabelMismatch(
+            f"Label {empty[0]} is missing ({values[empty[0]]!r}), as {len(empty)} of {len(values)} are: leave those "
+            "examples out, or give them a class."
+        )
     if values and all(isinstance(x, (tuple, list, set, frozenset)) for x in values):
         names = [name for x in values for name in x]
         if wrong := [name for name in names if not isinstance(name, str)]:
             kind = type(wrong[0]).__name__
             raise LabelMismatch(f"Labels of several classes are tuples of names; one holds {wrong[0]!r:.40} ({kind}).")
+        notice_alike(sorted(set(names)))
         return _classes_of(LabelSet("inferred", tuple(sorted(set(names))), multi_label=True))
     for kind in (str, bool, int, float):
         whole = kind is not float or all(isinstance(x, float) and x.is_integer() for x in values)
         if values and whole and all(type(x) is kind for x in values):
             classes = sorted(set(values))
-            names = tuple(f"{x:.0f}" if kind is float else str(x) for x in classes)
+            names = tuple(str(int(x) if kind is float else x) for x in classes)
+            notice_alike(names)
             return _classes_of(LabelSet("inferred", names), classes)
     unexpected = next((x for x in values if type(x) not in (str, bool, int)), values[0] if values else None)
     raise LabelMismatch(
@@ -541,10 +551,19 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
     )
 
 
+def _is_missing(label):
+    """None, NaN, NA or NaT, and an empty string, which stands in the cell of a label that nobody gave."""
+    if isinstance(label, str):
+        return not label.strip()
+    return label is None or str(label) in ("<NA>", "NaT") or (isinstance(label, float) and label != label)
+
+
 def _classes_of(label_set, classes=None):
     """A label set and its classes as an array; None takes the names."""
     if not isinstance(label_set, LabelSet):
         raise BadInput(f"label_set is an emorec.labels.LabelSet; received {label_set!r:.60}.")
+    if not len(label_set):
+        raise BadInput(f"The label set {label_set.name!r} has no class: no label names one.")
     classes = label_set.names if classes is None else classes
     return label_set, objects(classes) if isinstance(classes[0], str) else np.array(classes)
 

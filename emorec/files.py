@@ -37,6 +37,16 @@ def named(path: str | os.PathLike, what: str = "path") -> Path:
     return Path(os.path.expanduser(text))
 
 
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are no text, which Python keeps as half letters, become escapes.
+
+    Example:
+        >>> printable("caf\udce9.png")
+        'caf\\\\udce9.png'
+    """
+    return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
 def output(path: str | os.PathLike, what: str = "path") -> Path:
     """`named`, for a file that is going to be written; asked before the work, so that none is lost.
 
@@ -128,8 +138,10 @@ def _runs(number):
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file in UTF-8, with the line ends it has, at once: see `replacing`.
 
+    What UTF-8 lacks, such as the bytes of a file's name that is no text, is written as an escape.
+
     Raises:
         NotWritten: It cannot be written; what was there stays.
     """
     with written(path), replacing(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.arguments import explained
+from emorec.checks import whole_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.types import Picture
 
@@ -40,6 +41,8 @@ def as_picture(image: Picture, *, bgr: bool = False) -> np.ndarray:
     """
     if isinstance(image, (str, os.PathLike, bytes, bytearray)):
         image, bgr = _decoded(image), False
+    elif hasattr(image, "read"):
+        raise BadInput(f"A picture is a path, bytes or an array; this {type(image).__name__} is a file: file.read().")
     elif hasattr(image, "getbands"):  # Pillow's; its palettes, CMYK and EXIF mean what they mean in a file
         image, bgr = _pixels(image), False
     try:
@@ -198,6 +201,7 @@ def squared(picture: np.ndarray, size: int) -> np.ndarray:
     """The centre square of a picture, resized to ``size`` by ``size`` pixels; nothing is stretched."""
     import cv2
 
+    size = whole_number("size", size, 1, 10_000)
     height, width = picture.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2

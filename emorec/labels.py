@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from emorec.arguments import explained
 from emorec.errors import BadInput, LabelMismatch
-from emorec.types import Values
+from emorec.notices import notice
+from emorec.types import Strings, Values
 
 # Spellings seen in the official files, and the name they have here.
 ALIASES = {
@@ -44,12 +46,17 @@ class LabelSet:
     _index: dict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        listed = not isinstance(self.names, (str, bytes, dict, set, frozenset))  # the order of a set changes by itself
         try:
-            names = () if isinstance(self.names, (str, bytes)) else tuple(self.names)
+            names = tuple(self.names) if listed else ()
             repeated = len(set(names)) != len(names)
         except TypeError as error:
             raise BadInput(f"Label set {self.name!r}: names are strings, not {self.names!r:.80}.") from error
-        if isinstance(self.names, (str, bytes)) or not isinstance(self.multi_label, (bool, np.bool_)):
+        if (
+            not listed
+            or not all(isinstance(name, str) for name in names)
+            or not isinstance(self.multi_label, (bool, np.bool_))
+        ):
             raise BadInput(
                 f"Label set {self.name!r}: names are a list of strings and multi_label True or False; received "
                 f"{self.names!r:.80} and {self.multi_label!r:.40}."
@@ -78,6 +85,8 @@ class LabelSet:
         """
         if isinstance(label, str) and label in self._index:
             return self._index[label]
+        if isinstance(label, np.generic):
+            label = label.item()
         if isinstance(label, float) and label.is_integer():
             label = int(label)
         plain = str(label).strip()
@@ -105,17 +114,45 @@ class LabelSet:
         return rows
 
     def decode(self, indices: Values) -> np.ndarray:
-        """Indices (N,) to an array of names; a 0/1 array (N, C) of a multi-label set to N tuples of names."""
+        """Indices (N,) to an array of names; a 0/1 array (N, C) of a multi-label set to N tuples of names.
+
+        Raises:
+            BadInput: Numbers that are no index (from 0 to C - 1, whole), or other than 0 and 1, such as probabilities.
+        """
+        numbers, most = np.asarray(indices), 1 if self.multi_label else len(self) - 1
+        whole = numbers.size == 0 or (numbers.dtype.kind in "biuf" and (numbers == numbers // 1).all())
+        if not whole or (numbers.size and not (0 <= numbers.min() and numbers.max() <= most)):
+            raise BadInput(f"Label set {self.name!r} decodes whole numbers from 0 to {most}; received {indices!r:.80}.")
         if not self.multi_label:
-            return np.array(self.names, dtype=object)[np.asarray(indices, dtype="int64")]
+            return np.array(self.names, dtype=object)[numbers.astype("int64")]
         decoded = np.empty(len(indices), dtype=object)
         decoded[:] = [tuple(n for n, on in zip(self.names, row) if on) for row in np.asarray(indices)]
         return decoded
 
     def check_same(self, other: LabelSet) -> None:
         """Refuses a label set with other names or another order than this one."""
+        if isinstance(other, (str, bytes)):
+            raise BadInput(f"Give a label set, or a list of names; received {other!r:.60}.")
         if tuple(other) != self.names:
             raise LabelMismatch(f"Label order differs: expected {list(self.names)}, received {list(other)}.")
+
+
+def notice_alike(names: Strings, name: str = "Labels") -> None:
+    """A notice where two names differ by case, blanks or signs that nobody sees alone: a slip made one class two.
+
+    Args:
+        names: Of the classes, as somebody typed them.
+        name: Of what holds them, for the notice.
+    """
+    seen: dict[str, str] = {}
+    for label in names:
+        visible = (c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
+        first = seen.setdefault(" ".join("".join(visible).casefold().split()), label)
+        if first != label:
+            notice(
+                f"{name}: the classes {first!a} and {label!a} differ by case, blanks or invisible signs alone, and "
+                "count as two. If they are one, write them alike, e.g. with label.strip().lower()."
+            )
 
 
 POLARITY = LabelSet("polarity", ("negative", "positive"))

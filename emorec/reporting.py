@@ -78,7 +78,7 @@ def work_folder(name: str = "") -> Path:
     here = Path.cwd()
     checkout = next((p for p in (here, *here.parents) if (p / "emorec" / "version.py").is_file()), here)
     chosen = os.environ.get("EMOREC_OUTPUT")
-    folder = (Path(chosen) if chosen else Path(os.path.relpath(checkout), "output", "notebooks")) / name
+    folder = (Path(chosen).expanduser() if chosen else Path(os.path.relpath(checkout), "output", "notebooks")) / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -6,6 +6,7 @@ stopped: beside the unfinished output lies a note of how far it is complete.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -16,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from emorec.datasets.tabular import KINDS, delimiter_of
+from emorec.datasets.tabular import KINDS, delimiter_of, refuse_foreign
 from emorec.errors import BadInput, DataCorrupt, DataMissing
-from emorec.files import named, output, replacing, write_text, written
+from emorec.files import named, output, printable, replacing, write_text, written
+from emorec.notices import notice
 from emorec.text.encoded import TextNotice
 from emorec.text.tokens import tokenise
 from emorec.types import FilePath
@@ -31,10 +33,16 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".mp3")
 FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4a")  # the last without a picture, as telephones record
 OTHER_FILES = (*KINDS, ".txt", ".gz")  # known as files, so that their names are not read as sentences
-OF_ONE_KIND = {"text": "table", "subtitles": "film", "explain": "text"}  # options, and the input that they are for
+OF_ONE_KIND = {
+    "text": "table",
+    "encoding": "table",
+    "subtitles": "film",
+    "explain": "text",
+}  # options, and the input that they are for
 DEFAULTS = {"text": "text-emotion", "face": "face-emotion", "voice": "voice-emotion"}
 READS = {"text": "score_texts", "face": "predict_faces", "voice": "predict_over_time"}  # what such a classifier has
 BLOCK = 512
+LONGEST = 10_000_000  # letters of a cell; without a limit, a quotation mark that has no fellow took all memory
 UTTERANCE = 5.0  # seconds: a longer sound is read over time
 SHOWN = ["start", "end", "speaker", "text", "face", "voice", "words", "emotion", "confidence", "decided_by", "disagree"]
 TEXT = 40  # letters of a subtitle that a terminal shows
@@ -45,12 +53,14 @@ def add_parsers(subparsers: argparse._SubParsersAction) -> None:
     about = "read sentences, a table of texts, pictures, a sound or a film"
     languages = "The text models read English; the voice model learned from acted German speech."
     parser = subparsers.add_parser("score", help=about, description=f"{about.capitalize()}. {languages}")
-    help_text = "sentences, one or more files, or - for sentences from standard input, a line each"
+    help_text = (
+        "sentences (after -- where one begins with a dash), one or more files, or - for standard input, a line each"
+    )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help=help_text)
     parser.add_argument("--model", help="a name of `python -m emorec models`, or the file of a saved classifier")
     parser.add_argument("--text", metavar="COLUMN", help="of a table: the column that holds the texts")
     parser.add_argument("--out", metavar="FILE", help="where the table of answers goes (.csv or .tsv)")
-    parser.add_argument("--encoding", default="utf-8-sig", help="of a table; UTF-8 where left out")
+    parser.add_argument("--encoding", help="of a table; UTF-8, or UTF-16 with its mark, where left out")
     parser.add_argument("--subtitles", metavar="FILE", help="of a film: its .srt or .vtt")
     help_text = "of sentences: which words the answer came from (what its probability loses without each word)"
     parser.add_argument("--explain", action="store_true", help=help_text)
@@ -71,6 +81,8 @@ def _models(options):
 
 
 def _score(options):
+    if "-" in options.inputs[1:] or (len(options.inputs) > 1 and options.inputs[0] == "-"):
+        raise BadInput("- stands for sentences from standard input, and comes alone.")
     if options.inputs == ["-"]:
         options.inputs, kind = _lines(sys.stdin), "text"
     else:
@@ -180,7 +192,7 @@ def _sentences(options):
             print(_explained(classifier, text))
     if options.out:
         scored = zip(options.inputs, answers, probabilities, encoded.unknown_share)
-        rows = [[text, *_cells(answer, row, share)] for text, answer, row, share in scored]
+        rows = [[printable(text), *_cells(answer, row, share)] for text, answer, row, share in scored]
         _show(pd.DataFrame(rows, columns=["text", *_new_columns(classifier)]), options)
     return 0
 
@@ -208,7 +220,7 @@ def _faces(options):
         if table.empty:
             whole = f"emorec.load('face-emotion').predict_faces({name!r}, detect='none')"
             print(f"{name}: no face was found. If the whole picture is a face: {whole}")
-        table.insert(0, "file", name)
+        table.insert(0, "file", printable(name))
         tables.append(table)
     answers = pd.concat(tables)
     if options.out or len(answers):
@@ -228,7 +240,7 @@ def _sounds(options):
         return 0
     table = pd.DataFrame(classifier.predict_proba(options.inputs), columns=list(classifier.label_set_))
     table.insert(0, "emotion", classifier.answers(table.to_numpy()))
-    table.insert(0, "file", options.inputs)
+    table.insert(0, "file", list(map(printable, options.inputs)))
     _show(table, options)
     return 0
 
@@ -238,6 +250,9 @@ def _film(options):
 
     if len(options.inputs) != 1:
         raise BadInput("Give one film at a time.")
+    if options.model:
+        raise BadInput("A film is read by three models, so that --model is not for it: emorec.multimodal.read_clip "
+                       "takes others, as face=, voice= and words=.")  # fmt: skip
     table = read_clip(options.inputs[0], subtitles=options.subtitles)
     if not options.out:
         table = table[SHOWN].copy()
@@ -264,7 +279,7 @@ def _table(options):
 
 
 def score_table(
-    source: FilePath, column: str, target: FilePath, classifier: Any, model: str = "", encoding: str = "utf-8-sig",
+    source: FilePath, column: str, target: FilePath, classifier: Any, model: str = "", encoding: str | None = None,
     progress: bool = True,
 ) -> int:  # fmt: skip
     """Scores the texts of a table and writes the table with the answers; memory does not grow with its length.
@@ -276,7 +291,7 @@ def score_table(
             (``p_anger`` ...), and ``unknown_words``, the share of words (0 to 1) that the model does not know. A row
             without text is kept, its new columns stay empty.
         classifier: A text classifier. model: Its name, so that a run is not taken up with another one.
-        encoding: Of the source.
+        encoding: Of the source; None takes UTF-8, or UTF-16 with its mark.
         progress: Whether a bar is shown.
 
     Returns:
@@ -295,15 +310,25 @@ def score_table(
         raise DataMissing(f"The table {str(source)!r}", [source.absolute()], "check the name and the folder")
     if os.path.realpath(source) == os.path.realpath(target):
         raise BadInput(f"{str(target)!r} is the table itself: give another file for the result.")
-    _known_encoding(encoding)
+    encoding = _known_encoding(encoding, source)
+    with open(source, "rb") as file:
+        head = file.read(512)
+    if any(head.startswith(magic) for magic in (b"PK\x03\x04", b"PAR1", b"\x1f\x8b")):
+        raise BadInput(f"{source} is packed, or of another program (Excel, Parquet, gzip): save it as CSV.")
+    refuse_foreign(head, source)
     part, note = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
     identity = {"source": str(source.resolve()), "size": source.stat().st_size, "mtime": source.stat().st_mtime_ns,
-                "column": column, "model": model, "classes": list(classifier.label_set_)}  # fmt: skip
+                "column": column, "encoding": encoding, "model": [model, *_state_of(model)],
+                "classes": list(classifier.label_set_)}  # fmt: skip
     done, size = _progress_of(note, part, identity)
+    if not size:
+        note.unlink(missing_ok=True)  # of another run
     kept = f"the rows up to then are in {part.name}: make room, and run the same again, it goes on from there."
     with open(source, encoding=encoding, newline="") as opened, written(target, kept), _part(part, size) as file:
         delimiter = _delimiter(source, encoding)
-        reader = _checked(csv.reader(opened, delimiter=delimiter, strict=True), source, encoding)
+        _after_mark(opened)
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST))
+        reader = _checked(csv.reader(opened, delimiter=delimiter, strict=True), source, encoding, delimiter)
         header = [cell.strip() for cell in next(reader, ())]
         if column not in header:
             raise BadInput(f"{source} has no column {column!r}; it has {', '.join(header) or 'no header'}.")
@@ -322,17 +347,37 @@ def score_table(
     return done
 
 
-def _known_encoding(name):
+def _state_of(model):
+    """Size and time of a model's file, nothing for a model that comes along."""
+    path = Path(os.path.expanduser(model))
+    return [path.stat().st_size, path.stat().st_mtime_ns] if model and path.is_file() else []
+
+
+def _known_encoding(name, source):
+    """A name that Python knows; where None, that of a file's mark, else UTF-8."""
+    if name is None:
+        with open(source, "rb") as file:
+            return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     try:
         "a".encode(name)
     except (LookupError, ValueError, TypeError) as error:
         raise BadInput(f"encoding={name!r} is unknown; give one such as utf-8, cp1252 or shift_jis.") from error
+    return name
+
+
+def _after_mark(file):
+    """Passes over the byte-order mark with which a file may begin: it is no part of the first column's name."""
+    try:
+        if file.read(1) != "\ufeff":
+            file.seek(0)
+    except UnicodeError:  # said where the rows are read
+        file.seek(0)
 
 
 def _delimiter(source, encoding):
     try:
         with open(source, encoding=encoding, errors="replace", newline="") as file:
-            start = file.read(65_536).splitlines()
+            start = file.read(65_536).removeprefix("\ufeff").splitlines()
     except UnicodeError as error:  # as of UTF-16 without its mark, which cannot be replaced
         raise DataCorrupt(f"{source} is not in {encoding} ({error}): give its --encoding.") from error
     return delimiter_of(next((line for line in start if line.strip()), ""), source.suffix.lower())
@@ -342,13 +387,20 @@ def _new_columns(classifier):
     return ["emotion", *(f"p_{name}" for name in classifier.label_set_), "unknown_words"]
 
 
+@contextlib.contextmanager
 def _part(path, size):
     """The unfinished file, open in bytes at the end of what is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "r+b" if size else "wb")  # noqa: SIM115
-    file.truncate(size)
-    file.seek(size)
-    return file
+    try:
+        with open(path, "r+b" if size else "wb") as file:
+            file.truncate(size)
+            file.seek(size)
+            yield file
+    except BaseException:
+        if not path.with_name(path.name + ".json").exists():  # there is no complete row in it
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise
 
 
 class _Writer:
@@ -362,7 +414,7 @@ class _Writer:
         self.file.flush()
 
     def write(self, text):
-        self.file.write(text.encode("utf-8"))
+        self.file.write(text.encode("utf-8", errors="backslashreplace"))  # half a letter of UTF-16 has no bytes
 
 
 def _blocks(reader, header, column, classifier, writer, note, identity, done, progress):
@@ -395,22 +447,22 @@ def _cells(answer, probabilities, unknown):
     return [_plain(answer), *(f"{p:.4f}" for p in probabilities), f"{unknown:.3f}"]
 
 
-def _checked(reader, source, encoding):
+def _checked(reader, source, encoding, delimiter):
     """The rows of a reader, each with as many cells as the header; faults name their line."""
-    width = None
+    width, doubted = None, False
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise DataCorrupt(
-                f"{source} is not in {encoding} (after line {reader.line_num}: {error.reason}): give its --encoding, "
+                f"{source} is not in {encoding} (after line {reader.line_num}: {error}): give its --encoding, "
                 "such as cp1252."
             ) from error
         except csv.Error as error:
             raise DataCorrupt(f"{source}, line {reader.line_num}: {error}; look at the quotes there.") from error
-        if not row:
+        if not any(cell.strip() for cell in row) and len(row) != width:  # an empty line
             continue
         width = width or len(row)
         if len(row) != width:
@@ -418,7 +470,22 @@ def _checked(reader, source, encoding):
                 f"{source}, line {reader.line_num}, has {len(row)} cells where the header has {width}: a text with the "
                 "separator in it must stand in quotes."
             )
+        if not doubted and (lines := _swallowed(row, delimiter)):
+            doubted = True
+            notice(
+                f"{source}: a cell in quotes goes over {lines} lines, up to line {reader.line_num}, and some look like "
+                "rows of their own. If there is no text with line ends, a quotation mark is left over there: double it."
+            )
         yield row
+
+
+def _swallowed(row, delimiter):
+    """Number of lines of a row that goes over several which look like rows of their own, else 0."""
+    if len(row) == 1 or not any("\n" in cell for cell in row):
+        return 0
+    lines = delimiter.join(row).split("\n")
+    first, *between, last = (line.count(delimiter) + 1 == len(row) for line in lines)
+    return len(lines) if any(between) or (first and last) else 0
 
 
 def _progress_of(note, part, identity):

@@ -26,6 +26,11 @@ MEMBERS = 3_000_000
 OPTION = "EMOREC_UNPACK_GB"
 
 
+def is_archive(path: Path, endings: str | tuple[str, ...] = ARCHIVES) -> bool:
+    """Whether a file's ending, in letters of any case, is one of an archive."""
+    return path.name.lower().endswith(endings)
+
+
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Turns what reading a damaged, locked or foreign file raises inside the block into an error that names it.
@@ -50,7 +55,7 @@ def readable(path: Path) -> Iterator[None]:
         if path.is_file():
             with open(path, "rb") as file:
                 refuse_html(file.read(512), path)
-        kind = "an archive" if path.name.endswith(ARCHIVES) else "what its name says"
+        kind = "an archive" if is_archive(path) else "what its name says"
         raise DataCorrupt(
             f"{path} cannot be read ({str(error) or type(error).__name__}): it is truncated, damaged or not {kind}. "
             "Delete it and get it again."
@@ -70,9 +75,7 @@ class Bound:
 
     def __init__(self, path: FilePath, size: int) -> None:
         self.path, self.members = path, 0
-        self.allowed = SPARE + SWELLING * size
-        with contextlib.suppress(KeyError, ValueError):
-            self.allowed = max(self.allowed, int(float(os.environ[OPTION]) * 1e9))
+        self.allowed = max(SPARE + SWELLING * size, _allowed_by_option())
 
     def count(self, size: int) -> None:
         """Counts a member of so many bytes.
@@ -88,6 +91,18 @@ class Bound:
                 f"{MEMBERS:,} members, as archives made to fill a disk do. If you trust it, allow more: set the "
                 f"environment variable {OPTION} to a number of gigabytes, or unpack it yourself."
             )
+
+
+def _allowed_by_option() -> float:
+    """Bytes that the environment variable allows, 0 where it is not set."""
+    chosen = os.environ.get(OPTION) or "0"
+    try:
+        number = float(chosen)
+    except ValueError:
+        number = -1
+    if not number >= 0:  # nor NaN
+        raise BadInput(f"The environment variable {OPTION} is {chosen!r}: set it to a number of gigabytes, such as 50.")
+    return number * 1e9
 
 
 def gunzip(data: bytes, name: FilePath) -> bytes:
@@ -114,12 +129,12 @@ def members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if path.is_dir():
         for file in _files(path):
             yield file.relative_to(path).as_posix(), file.read_bytes
-    elif path.name.endswith(".zip"):
+    elif is_archive(path, ".zip"):
         with zipfile.ZipFile(path) as archive:
             for info in _bounded(path, archive.infolist(), "file_size"):
                 if not info.is_dir():
                     yield info.filename, lambda info=info: archive.read(info)  # type: ignore[misc]
-    elif path.name.endswith(ARCHIVES):
+    elif is_archive(path):
         with tarfile.open(path) as archive:
             for member in _bounded(path, archive, "size"):
                 if member.isfile():
@@ -171,7 +186,7 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary, readable(archive):
         inner = Path(temporary, "data")
         inner.mkdir()
-        if archive.name.endswith(".zip"):
+        if is_archive(archive, ".zip"):
             with zipfile.ZipFile(archive) as file:
                 for info in _bounded(archive, file.infolist(), "file_size"):
                     if not (inner / info.filename).resolve().is_relative_to(inner.resolve()):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 import sys
 import zlib
@@ -38,7 +39,7 @@ def unpacked(archive: str | Path) -> Path:
     """The folder in the user cache that holds the unpacked archive; unpacks it at the first call."""
     archive = Path(archive).resolve()
     stat = archive.stat()
-    key = hashlib.sha256(f"{archive}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(f"{archive}|{stat.st_size}|{stat.st_mtime_ns}")).hexdigest()[:12]
     folder = store.user_cache() / "unpacked" / f"{archive.name.split('.')[0]}-{key}"
     with lock(folder):
         if folder.is_dir():
@@ -70,7 +71,7 @@ def of_file(
     with open(file, "rb") as opened:
         while block := opened.read(1 << 20):
             size, content = size + len(block), zlib.crc32(block, content)
-    where = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
+    where = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:12]
     return arrays(folder, f"{file.name.split('.')[0]}-{where}", f"{version}-{size:x}-{content:08x}", make)
 
 

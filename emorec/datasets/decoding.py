@@ -49,8 +49,9 @@ def decode_table(data: bytes, name: FilePath, encoding: str | None = None) -> tu
         return _line_ends(_decode_as(data, name, encoding).removeprefix("\ufeff")), ()
     if text := _marked(data, name):
         return text, ()
-    if b"\0" in data[:4096]:
-        raise BadInput(f"{name} holds zero bytes, as UTF-16 without a mark does. {_ADVICE}")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise BadInput(f"{name}, line {line} holds a zero byte, as UTF-16 without a mark does: remove it. {_ADVICE}")
     try:
         return _line_ends(data.decode("utf-8-sig")), ()
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.datasets.archives import ARCHIVES, members, readable
+from emorec.datasets.archives import is_archive, members, readable
 from emorec.datasets.cache import lock
 from emorec.datasets.store import download_root, holds, missing, places, refuse_html
 from emorec.datasets.verify import check_content, sha256
@@ -84,7 +84,7 @@ def _download(card, url, target, root, progress):
             f"way. Nothing was kept; run the command again, or take the file from {card.home} by hand."
         )
     with readable(target):
-        for _, read_member in members(target) if target.name.endswith(ARCHIVES) else ():
+        for _, read_member in members(target) if is_archive(target) else ():
             read_member()
 
 

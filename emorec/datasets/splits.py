@@ -119,7 +119,10 @@ def assign(
     smallest: dict[int, str] = {}
     for u, name in zip(unit.tolist(), ids):
         smallest[u] = min(smallest.get(u, str(name)), str(name))
-    digest = [hashlib.blake2b(f"{seed}|{smallest[u]}".encode(), digest_size=8).digest() for u in range(len(size))]
+    digest = [
+        hashlib.blake2b(f"{seed}|{smallest[u]}".encode(errors="surrogatepass"), digest_size=8).digest()
+        for u in range(len(size))
+    ]
     order = sorted(range(len(size)), key=lambda u: (-size[u], digest[u]))
     # Integers throughout: argmax over rounded floats could differ between machines.
     fractions = [s if isinstance(s, Fraction) else Fraction(s).limit_denominator(1000) for s in shares]
@@ -152,9 +155,9 @@ def fold_splits(
     content: Values | None = None, groups: Values | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Split names, object array (N,): the fold is the test split, a share of the rest validation."""
+    number = k_fold(ids, labels, folds=folds, seed=seed, content=content, groups=groups)
     if fold not in range(folds):
         raise BadInput(f"fold must be one of 0 to {folds - 1}; received {fold!r}.")
-    number = k_fold(ids, labels, folds=folds, seed=seed, content=content, groups=groups)
     splits = objects(np.where(number == fold, "test", "train"))
     return split_validation(
         splits, ids, labels, share=validation, seed=f"{seed}/{fold}", content=content, groups=groups

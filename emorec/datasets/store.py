@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.datasets.archives import ARCHIVES, gunzip, members, readable
+from emorec.datasets.archives import gunzip, is_archive, members, readable
 from emorec.datasets.decoding import decode, refuse_html
 from emorec.errors import BadInput, DataMissing
 from emorec.types import FilePath, Values
@@ -139,7 +139,7 @@ def read(path: FilePath, *patterns: str) -> dict[str, bytes]:
     path = Path(path).expanduser()
     contents = _matching(path, patterns)
     if not contents and path.is_dir():
-        for archive in sorted(p for p in path.rglob("*") if p.name.endswith(ARCHIVES)):
+        for archive in sorted(p for p in path.rglob("*") if is_archive(p)):
             contents |= _matching(archive, patterns)
     for name, data in contents.items():
         refuse_html(data, f"{path}: {name}")
@@ -154,7 +154,7 @@ def read_one(
     ``any_name`` takes a plain file given as ``path`` for it, whatever it is called.
     """
     path = Path(path).expanduser()
-    if any_name and path.is_file() and not path.name.endswith(ARCHIVES):
+    if any_name and path.is_file() and not is_archive(path):
         patterns = (glob.escape(path.name.removesuffix(".gz")),)
     for pattern in patterns:
         contents = read(path, pattern)

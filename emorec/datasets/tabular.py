@@ -28,6 +28,12 @@ KINDS = {
     ".ods": "excel", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _MAGIC = ((b"PK\x03\x04", "excel"), (b"\xd0\xcf\x11\xe0", "excel"), (b"PAR1", "parquet"))
+_FOREIGN = {
+    b"BZh": "packed with bzip2", b"\xfd7zXZ": "packed with xz", b"\x28\xb5\x2f\xfd": "packed with Zstandard",
+    b"\x1f\x8b": "gzipped twice", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"ARROW1": "a Feather file",
+    b"\x80\x04": "a pickle", b"\x80\x05": "a pickle", b"\x89HDF": "an HDF5 file", b"SQLite": "an SQLite database",
+    b"%PDF": "a PDF", b"\x93NUMPY": "a NumPy array",
+}  # fmt: skip
 _ENGINES = {"excel": "openpyxl", "parquet": "pyarrow"}
 
 
@@ -64,7 +70,7 @@ def read(
     """The table in a file or a DataFrame.
 
     Args:
-        source: A path, or a pandas DataFrame.
+        source: A path, or a DataFrame of pandas, Polars or Arrow.
         wanted: Dict of the columns that are used: ``text`` and ``label``, perhaps ``id``, ``split`` and ``group``,
             to their names.
         delimiter, encoding: Of a text file; None finds them.
@@ -74,6 +80,8 @@ def read(
             be named, a library that is missing.
         DataMissing: No such file. DataCorrupt: A web page, damaged, or no table.
     """
+    if hasattr(source, "to_pandas"):  # of Polars or Arrow
+        source = source.to_pandas()
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
         return _of_frame(source, wanted, "the table")
     path = Path(source).expanduser()
@@ -83,15 +91,27 @@ def read(
     data, suffixes = path.read_bytes(), [suffix.lower() for suffix in path.suffixes]
     if data[:2] == b"\x1f\x8b":
         data = gunzip(data, path)
-    refuse_html(data, path)
+    refuse_foreign(data, path)
     suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
     kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), KINDS.get(suffix, "text"))
     if kind in _ENGINES:
         return _of_binary(data, wanted, path, kind)
     text, notes = decode_table(data, path, encoding)
-    table = _of_json(text, wanted, path) if kind == "json" else _of_text(text, wanted, path, delimiter, suffix)
+    is_json = kind == "json" or text.lstrip().startswith(('{"', "[{"))  # whatever its ending says
+    table = _of_json(text, wanted, path) if is_json else _of_text(text, wanted, path, delimiter, suffix)
     table.notes = (*notes, *table.notes)
     return table
+
+
+def refuse_foreign(head: bytes, name: FilePath) -> None:
+    """Raises an error where the first bytes of a file are those of a web page, an archive, or another kind of file.
+
+    Raises:
+        BadInput: What the file is. DataCorrupt: A web page.
+    """
+    refuse_html(head, name)
+    if kind := next((kind for magic, kind in _FOREIGN.items() if head.startswith(magic)), None):
+        raise BadInput(f"{name} is {kind}, which is not read as a table: unpack it, or save the table as CSV.")
 
 
 def check_columns(columns: Values, wanted: Mapping[str, str], name: FilePath) -> None:
@@ -127,9 +147,11 @@ def _of_binary(data, wanted, path, kind):
     try:
         if kind == "parquet":
             return _of_frame(pd.read_parquet(io.BytesIO(data)), wanted, path)
-        sheet = pd.read_excel(io.BytesIO(data), header=None, dtype=object, keep_default_na=False)
+        with pd.ExcelFile(io.BytesIO(data)) as book:
+            sheets = book.sheet_names
+            sheet = book.parse(header=None, dtype=object, keep_default_na=False)
     except ImportError as error:
-        advice = f"pip install {_ENGINES[kind]}, or save the table as CSV in UTF-8"
+        advice = f"pip install {getattr(error, 'name', None) or _ENGINES[kind]}, or save the table as CSV in UTF-8"
         raise BadInput(f"{path}: pandas needs another library to read it ({error}). Do {advice}.") from error
     except BadInput:
         raise
@@ -139,7 +161,9 @@ def _of_binary(data, wanted, path, kind):
     header = [str(name).strip() for name in header]
     check_columns(header, wanted, path)
     rows = [dict(zip(header, row)) for row in cells]
-    return Table(header, rows, list(range(2, len(rows) + 2)))
+    others = ", ".join(map(repr, map(str, sheets[1:4])))
+    notes = (f"the sheet {str(sheets[0])!r} was read, and not the others ({others})",) if others else ()
+    return Table(header, rows, list(range(2, len(rows) + 2)), notes=notes)
 
 
 # --- JSON

@@ -215,10 +215,15 @@ def check_inputs(inputs: Any) -> Sequence:
     Raises:
         BadInput: Something that holds no pictures.
     """
-    if isinstance(inputs, (str, os.PathLike, bytes, bytearray)):
+    if isinstance(inputs, (str, os.PathLike, bytes, bytearray)) or hasattr(inputs, "getbands"):  # Pillow's
         return [inputs]
-    if isinstance(inputs, memoryview):
-        inputs = np.asarray(inputs)
+    if hasattr(inputs, "read") or hasattr(inputs, "columns"):
+        way = "its bytes: file.read()" if hasattr(inputs, "read") else "one of its columns"
+        raise BadInput(f"Pictures are no {type(inputs).__name__}: give {way}.")
+    if isinstance(inputs, memoryview) or (hasattr(inputs, "__array__") and getattr(inputs, "ndim", 1) != 1):
+        inputs = np.asarray(inputs)  # a tensor
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "U":
+        return inputs.ravel().tolist()  # paths
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         inputs = pictures.native(inputs)
         if inputs.ndim == 4:

@@ -86,6 +86,12 @@ def read_clip(
     heard = read_sound(path) if sound and models["voice"] is not None else None
     seen = _faces(path, models["face"], step)
     length = max(seen["seconds"].max() + 1e-3 if len(seen) else 0, _length(path), heard.seconds if heard else 0)
+    if late := [cue for cue in cues if cue.start > length]:
+        notice(
+            f"{len(late)} of {len(cues)} subtitles begin after the end of {path.name}, {length:.1f} s, the first at "
+            f"{late[0].start:.1f} s: are they another film's?",
+            ClipNotice,
+        )
     stretches = cut(cues, length, window)
     answers = {
         "face": _face_answers(seen, models["face"], stretches),
@@ -120,13 +126,13 @@ def cut(cues: list[Cue], length: float, window: float) -> list[Cue]:
 
     Args:
         cues: In order; where two overlap, the first ends where the second begins.
-        length: Of the film, seconds.
+        length: Of the film, seconds; where subtitles begin later, there is nothing to see or hear between them.
         window: Longest stretch without subtitles, seconds.
     """
     stretches, place = [], 0.0
     for number, cue in enumerate(cues):
         end = min(cue.end, cues[number + 1].start) if number + 1 < len(cues) else cue.end
-        stretches += _windows(place, cue.start, window)
+        stretches += _windows(place, min(cue.start, max(length, place)), window)
         stretches.append(cue._replace(end=max(end, cue.start + 0.01)))
         place = max(place, end)
     return stretches + _windows(place, length, window)

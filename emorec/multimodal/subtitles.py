@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emorec.arguments import explained
-from emorec.datasets.decoding import decode
+from emorec.datasets.decoding import decode_table
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.notices import notice
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _ARROW = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
@@ -32,26 +33,28 @@ class Cue(NamedTuple):
 
 
 @explained
-def read_subtitles(source: Any) -> list[Cue]:
+def read_subtitles(source: Any, encoding: str | None = None) -> list[Cue]:
     """Cues in the order of their start.
 
     Args:
         source: The path of an .srt or .vtt file; or a list of (start, end, text) or (start, end, text, speaker), in
             seconds.
+        encoding: Of a file, such as ``"cp1251"``; None takes UTF-8, UTF-16 with its mark, or cp1252, with a notice.
 
     Returns:
         A list of `Cue`; markup is taken away, lines are joined, cues without words are left out. A speaker is read from
         ``<v Anna>`` of WebVTT and from ``ANNA: `` at the beginning.
 
     Raises:
-        DataMissing: No such file. DataCorrupt: It holds no cue. BadInput: Times that are none, or run backwards.
+        DataMissing: No such file. DataCorrupt: It holds no cue. BadInput: Times that are none, or run backwards;
+            an encoding that has to be named.
 
     Example:
         >>> read_subtitles([(0.5, 2, "Hello there.")])
         [Cue(start=0.5, end=2.0, text='Hello there.', speaker=None)]
     """
     if isinstance(source, (str, os.PathLike)):
-        cues = _from_file(Path(os.path.expanduser(source)))
+        cues = _from_file(Path(os.path.expanduser(source)), encoding)
     elif isinstance(source, (bytes, dict)) or hasattr(source, "columns") or not hasattr(source, "__iter__"):
         raise BadInput(f"Subtitles are a path, or a list of (start, end, text); received {source!r:.60}.")
     else:
@@ -73,10 +76,13 @@ def _from_row(number, row):
         ) from error
 
 
-def _from_file(path):
+def _from_file(path, encoding):
     if not path.is_file():
         raise DataMissing(f"The subtitle file {str(path)!r}", [path.absolute()], "check the path.")
-    lines, cues, place = decode(path.read_bytes()).split("\n"), [], 0
+    text, notes = decode_table(path.read_bytes(), path, encoding)
+    if notes:
+        notice(f"{path.name}: {'; '.join(notes)}.")
+    lines, cues, place = text.split("\n"), [], 0
     while place < len(lines):
         times = _ARROW.match(lines[place])
         place += 1

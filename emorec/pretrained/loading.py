@@ -12,6 +12,7 @@ import numpy as np
 import emorec
 from emorec import sealed
 from emorec.arguments import explained
+from emorec.datasets.base import objects
 from emorec.datasets.verify import sha256
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.files import replacing, written
@@ -144,7 +145,7 @@ def with_head(classifier: Any, path: FilePath) -> Any:
     model = keras.Model(classifier.model_.inputs, layer(before.input))
     layer.set_weights([kernel, bias])
     classifier.model_, classifier.label_set_ = model, label_set
-    classifier.classes_ = np.array(label_set.names)
+    classifier.classes_ = objects(label_set.names)
     classifier.temperature_, classifier.thresholds_ = config["temperature"], config["thresholds"]
     if classifier.thresholds_ is not None:
         classifier.thresholds_ = np.asarray(classifier.thresholds_, dtype="float64")

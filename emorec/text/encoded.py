@@ -275,7 +275,7 @@ def check_strings(texts: Strings) -> list[str]:
     if isinstance(texts, Mapping) or hasattr(texts, "columns"):
         raise BadInput(f"Give a list of texts, not a {type(texts).__name__}: take one of its columns {[*texts][:9]}.")
     try:
-        texts = list(texts)
+        texts = texts.to_pylist() if hasattr(texts, "to_pylist") else list(texts)  # the former of Arrow
     except TypeError:
         raise BadInput(f"Give a list of texts; received {type(texts).__name__} {texts!r}.") from None
     for i, text in enumerate(texts):

@@ -391,7 +391,7 @@ def sound_key(source: Any) -> str:
     """A key that is equal for equal sounds."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(os.path.expanduser(source))  # where it is no file, reading it for training says so
-        source = path.read_bytes() if path.is_file() else str(path).encode()
+        source = path.read_bytes() if path.is_file() else os.fsencode(path)
     elif not isinstance(source, (bytes, bytearray)):
         array = source.samples if isinstance(source, Sound) else np.asarray(source[0])
         source = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()

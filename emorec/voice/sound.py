@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,13 +19,16 @@ import numpy as np
 from scipy import signal
 
 from emorec.arguments import explained
+from emorec.checks import whole_number
 from emorec.errors import BadInput, DataCorrupt, DataMissing
+from emorec.files import output, replacing, written
 from emorec.images import native
 from emorec.notices import notice
 
 RATE = 16_000  # samples a second
 RATES = (4_000, 384_000)  # between which a rate is believed
 MOST = 2**28  # samples of all channels, 1 GB: a longer sound is not read whole
+FINEST = 6_000  # up or down: the filter has 100 times as many taps, a finer ratio differs by a few millionths
 LEAST = 0.1  # seconds: a shorter sound holds no syllable
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".mp3")
 SILENT = 1e-4  # of full scale, -80 dB: below it nothing is audible
@@ -67,16 +71,29 @@ class Sound:
     def __repr__(self):
         return f"<{self.name}: {self.seconds:.2f} s at {self.rate:,} Hz>"
 
+    def __post_init__(self):
+        if not isinstance(self.rate, (int, float, np.number)) or not self.rate > 0:
+            raise BadInput(f"The rate of a sound is a number of samples a second; received {self.rate!r:.60}.")
+
+    @explained
     def save(self, path: str | os.PathLike) -> Path:
-        """Writes a 16-bit file, whose kind the suffix names: ``.wav``, ``.flac`` or ``.ogg``."""
+        """Writes a 16-bit file, whose kind the suffix names: ``.wav``, ``.flac`` or ``.ogg``.
+
+        Raises:
+            BadInput: Another suffix, a folder, or samples that are none. NotWritten: A full disk; what was there stays.
+        """
         import soundfile
 
-        path = Path(os.path.expanduser(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path, data = output(path), io.BytesIO()
+        if not np.isfinite(self.samples).all():
+            raise BadInput(f"{_say(self.name)} holds samples that are NaN or infinite, which no file can hold.")
         try:
-            soundfile.write(path, np.clip(self.samples, -1, 1), self.rate)
+            kind = path.suffix.lstrip(".").upper()
+            soundfile.write(data, np.clip(self.samples, -1, 1), self.rate, format="AIFF" if kind == "AIF" else kind)
         except (ValueError, TypeError, soundfile.LibsndfileError) as error:
             raise BadInput(f"{path.name!r} cannot be written ({error}): name a .wav, .flac or .ogg file.") from error
+        with written(path), replacing(path) as temporary:
+            temporary.write_bytes(data.getvalue())
         return path
 
     def _repr_html_(self):
@@ -85,7 +102,7 @@ class Sound:
         import soundfile
 
         buffer = io.BytesIO()
-        soundfile.write(buffer, np.clip(self.samples, -1, 1), self.rate, format="FLAC")
+        soundfile.write(buffer, np.nan_to_num(np.clip(self.samples, -1, 1)), self.rate, format="FLAC")
         data = base64.b64encode(buffer.getvalue()).decode()
         return f'<audio controls src="data:audio/flac;base64,{data}"></audio>'
 
@@ -137,6 +154,12 @@ def check_sounds(inputs: object) -> list:
     """
     if isinstance(inputs, (str, os.PathLike, bytes, bytearray, Sound)) or _is_pair(inputs):
         return [inputs]
+    if hasattr(inputs, "read"):
+        raise BadInput(
+            f"A sound is a path, bytes or a pair (array, rate); this {type(inputs).__name__} is a file: file.read()."
+        )
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "U":
+        return inputs.ravel().tolist()  # paths
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         raise BadInput(
             f"An array of shape {inputs.shape} does not say its rate: give a pair (array, rate), or a list of them."
@@ -182,11 +205,16 @@ def resample(samples: np.ndarray, rate: int, target: int = RATE) -> np.ndarray:
         float32 (ceil(N target / rate),).
     """
     samples = np.asarray(samples, dtype="float32")
+    for what, hertz in (("rate", rate), ("target", target)):
+        whole_number(what, hertz, 100, RATES[1])
     if rate == target:
         return samples
-    common = math.gcd(rate, target)
-    up, down = target // common, rate // common
-    return signal.resample_poly(samples, up, down, window=_low_pass(up, down)).astype("float32")
+    ratio, length = Fraction(target, rate), math.ceil(len(samples) * target / rate)
+    if max(ratio.numerator, ratio.denominator) > FINEST:  # of a rate that no device has, such as a prime number
+        ratio = ratio.limit_denominator(FINEST * min(rate, target) // target)
+    up, down = ratio.numerator, ratio.denominator
+    result = signal.resample_poly(samples, up, down, window=_low_pass(up, down)).astype("float32")[:length]
+    return np.pad(result, (0, length - len(result)))
 
 
 @lru_cache(maxsize=8)

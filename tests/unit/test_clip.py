@@ -57,6 +57,20 @@ def test_srt(tmp_path, encoding, end):
     ]
 
 
+@pytest.mark.fault(
+    "Subtitles in cp1251, GBK and their like", "`BadInput`, which asks for `encoding=`; Western ones with a notice"
+)
+def test_subtitles_in_other_encodings_are_asked_for_and_then_read(tmp_path):
+    path = tmp_path / "talk.srt"
+    path.write_bytes("00:00:08,000 --> 00:00:09,000\nЯ так счастлив\n".encode("cp1251"))
+    with pytest.raises(BadInput, match="cp1251"):
+        read_subtitles(path)
+    assert read_subtitles(path, encoding="cp1251") == [Cue(8.0, 9.0, "Я так счастлив")]
+    path.write_bytes("00:00:08,000 --> 00:00:09,000\nCafé\n".encode("cp1252"))
+    with pytest.warns(UserWarning, match="read as cp1252"):
+        assert read_subtitles(path)[0].text == "Café"
+
+
 def test_vtt(tmp_path):
     path = tmp_path / "talk.vtt"
     path.write_text(VTT)
@@ -251,3 +265,12 @@ def test_without_pyav_the_way_out_is_named(tmp_path, monkeypatch):
     with pytest.raises(DataMissing, match="pip install av"):
         read_clip(path, **MODELS)
     assert read_clip(path, sound=False, window=1.0, **MODELS)["has_face"].any()
+
+
+@pytest.mark.fault(
+    "Subtitles of another film, which begin after the end of this one",
+    "a notice that counts them; no empty stretches are made up between them",
+)
+def test_subtitles_after_the_end_make_no_stretches():
+    cues = [Cue(0, 1, "a"), Cue(5_000_000, 5_000_001, "b"), Cue(9_000_000, 9_000_001, "c")]
+    assert [stretch.text for stretch in clip.cut(cues, 3, window=2)] == ["a", "", "b", "c"]

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import io
 import os
+import shutil
 import struct
 import tarfile
 import threading
@@ -313,3 +314,31 @@ def test_a_dripping_download_is_abandoned(tmp_path, monkeypatch, limit):
     with Moody(dripping) as (_, card), pytest.raises(DataCorrupt, match="given up|not complete after"):
         download.fetch(card, tmp_path / "data", progress=False)
     assert not Path(tmp_path, "data", "yunet").exists()
+
+
+@pytest.mark.fault(
+    "`EMOREC_UNPACK_GB` is no number, or infinite", "`BadInput` that names it; infinite allows everything"
+)
+def test_the_option_is_a_number(monkeypatch):
+    for wrong in ("much", "nan", "-1"):
+        monkeypatch.setenv("EMOREC_UNPACK_GB", wrong)
+        with pytest.raises(BadInput, match=f"EMOREC_UNPACK_GB is '{wrong}'"):
+            archives.Bound("a.zip", 10)
+    for chosen in ("inf", "1e9"):
+        monkeypatch.setenv("EMOREC_UNPACK_GB", chosen)
+        archives.Bound("a.zip", 10).count(10**15)
+    monkeypatch.setenv("EMOREC_UNPACK_GB", "")
+    with pytest.raises(BadInput, match="archives made to fill a disk"):
+        archives.Bound("a.zip", 10).count(10**15)
+
+
+@pytest.mark.fault("An archive whose ending is in capitals, as of cameras and Windows", "it is read as any other")
+@pytest.mark.parametrize("ending, kind", [(".ZIP", "zip"), (".TGZ", "gztar"), (".Tar.Gz", "gztar")])
+def test_endings_in_capitals(ending, kind, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("hello")
+    made = shutil.make_archive(str(tmp_path / "made"), kind, tmp_path / "in")
+    packed = (tmp_path / "packed").with_suffix(ending)
+    os.rename(made, packed)
+    assert list(store.read(packed, "a.txt").values()) == [b"hello"]
+    assert (archives.extract(packed, tmp_path / "out") / "a.txt").read_text() == "hello"

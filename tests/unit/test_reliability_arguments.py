@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import SAVED, quietly
+from PIL import Image
 
 import emorec
 from emorec import attention, datasets, metrics
 from emorec.errors import BadInput, DataMissing, EmorecError, LabelMismatch
+from emorec.labels import LabelSet
 from emorec.multimodal import read_clip, read_subtitles
 from emorec.text.vectors import read_vectors
 
@@ -136,6 +138,109 @@ def test_labels_that_are_no_names(labels):
         emorec.TextClassifier(epochs=1).fit(TEXTS, labels, progress=None)
 
 
+@pytest.mark.fault(
+    "Two classes that differ by case, blanks or invisible signs alone: a slip of who labelled",
+    "they count as two, and a notice names them",
+)
+@pytest.mark.parametrize(
+    "alike", [("up", "up "), ("Up", "up"), ("é", "e\u0301"), ("a b", "a\u00a0b"), ("a", "a\u200b")]
+)
+def test_classes_that_look_alike_are_named(alike, tmp_path):
+    labels = [*alike, "other"] * 8
+    with pytest.warns(UserWarning, match="blanks or invisible signs"):
+        assert len(emorec.classifier.infer_classes(labels)[1]) == 3
+    for number, name in enumerate(labels):
+        if name.strip() == name:  # what a folder of any system may be called
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(FACES[number]).save(tmp_path / name / f"{number}.png")
+    if len(list(tmp_path.iterdir())) == 3:
+        with pytest.warns(UserWarning, match="invisible signs"):
+            datasets.from_folder(tmp_path, folds=3)
+
+
+@pytest.mark.fault(
+    "Labels as numbers of 16 or 32 bits, or minus zero; a label that is empty, NaN, NA or NaT",
+    "the whole numbers; `LabelMismatch`, which counts those that are missing",
+)
+def test_numbers_and_gaps_among_labels():
+    for values in (np.array([0, 1], "float32"), [np.float16(0), np.float16(1)], [-0.0, 1.0], np.array([0, 1], "uint8")):
+        label_set, classes = emorec.classifier.infer_classes(values)
+        assert label_set.encode(values).tolist() == [0, 1] and classes.tolist() == [0, 1]
+    for gap in ("", "  ", None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT")):
+        with pytest.raises(LabelMismatch, match="Label 1 is missing .* 2 of 3"):
+            emorec.classifier.infer_classes(["a", gap, gap])
+    for nothing in ([(), ()], []):
+        with pytest.raises(BadInput):
+            emorec.classifier.infer_classes(nothing)
+
+
+@pytest.mark.fault(
+    "Names of classes as a set, whose order changes from run to run, a string, or numbers; an index or a probability "
+    "that no class has",
+    "`BadInput`",
+)
+def test_names_and_indices_of_classes():
+    frame = pd.DataFrame({"text": TEXTS, "label": LABELS})
+    for names in ({"up", "down"}, "up", {"up": 0, "down": 1}, (1, 2)):
+        with pytest.raises(BadInput, match="list of strings"):
+            LabelSet("x", names)
+        if isinstance(names, (set, str, dict)):
+            with pytest.raises(BadInput, match="in their order"):
+                datasets.from_table(frame, label_set=names)
+    one, several = LabelSet("x", ("a", "b")), LabelSet("x", ("a", "b"), multi_label=True)
+    for label_set, wrong in ((one, [-1]), (one, [2]), (one, [0.7]), (one, ["a"]), (several, [[0.2, 0.9]])):
+        with pytest.raises(BadInput, match="decodes whole numbers"):
+            label_set.decode(wrong)
+    assert one.decode([1.0, True]).tolist() == ["b", "b"] and several.decode([[True, 0]]).tolist() == [("a",)]
+    with pytest.raises(BadInput, match="list of names"):
+        LabelSet("x", ("a", "b")).check_same("ab")
+
+
+@pytest.mark.fault(
+    "Arrays with a mask (numpy.ma), as inputs, labels, weights, boxes or samples",
+    "`BadInput`, which counts what is masked: it would be read as data",
+)
+def test_masks_are_never_passed_over(text, face, voice):
+    masked = np.ma.array([0, 1] * 12, mask=[1] + [0] * 23)
+    calls = [
+        lambda: emorec.TextClassifier().fit(TEXTS, masked), lambda: face.predict(np.ma.array(FACES, mask=FACES > 9)),
+        lambda: emorec.TextClassifier().fit(TEXTS, LABELS, sample_weight=masked),
+        lambda: metrics.macro_f1(masked, masked),
+        lambda: face.predict(FACES[0], detect=np.ma.array([0, 0, 9, 9], mask=[1, 0, 0, 0])),
+        lambda: emorec.voice.as_sound((np.ma.array(TONE, mask=TONE > 0), 16000)),
+        lambda: emorec.images.as_picture(np.ma.array(FACES[0], mask=FACES[0] > 9)),
+        lambda: text.answers(np.ma.array(np.eye(7), mask=np.eye(7))),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(BadInput, match="are masked"):
+            call()
+    assert emorec.images.as_picture(np.ma.array(FACES[0])).shape == (24, 24)  # nothing is masked
+
+
+@pytest.mark.fault(
+    "Inputs of other libraries: a picture of Pillow, a tensor, an array of paths, columns of Arrow; an open file, or a "
+    "table where a list belongs",
+    "the answer; `BadInput` with what to give instead",
+)
+def test_inputs_of_other_libraries(text, face, voice, tmp_path):
+    tensorflow, arrow = pytest.importorskip("tensorflow"), pytest.importorskip("pyarrow")
+    picture = Image.fromarray(FACES[0])
+    picture.save(path := tmp_path / "a.png")
+    expected = face.predict_proba([FACES[0]])
+    for same in (picture, np.array([str(path)]), tensorflow.constant(FACES[:1]), tensorflow.constant(FACES[0])):
+        assert np.allclose(face.predict_proba(same), expected, atol=1e-5)
+    words = ["a good day", "a bad film"]
+    assert np.array_equal(quietly(text.predict_proba, arrow.array(words)), quietly(text.predict_proba, words))
+    frame = pd.DataFrame({"text": TEXTS, "label": LABELS})
+    whole = datasets.from_table(frame).train.inputs.tolist()
+    assert datasets.from_table(arrow.Table.from_pandas(frame)).train.inputs.tolist() == whole
+    for read in (face.predict, emorec.images.as_picture, voice.predict):
+        with open(path, "rb") as file, pytest.raises(BadInput, match=r"file.read\(\)"):
+            read(file)
+    with pytest.raises(BadInput, match="one of its columns"):
+        face.predict(frame)
+
+
 # --- settings
 
 
@@ -200,6 +305,13 @@ def test_names_that_no_file_has(name, folder, face, voice):
             read(pipe if name == "pipe" else name)
 
 
+def pictures_in(folder):
+    for number, name in enumerate(("happy", "sad")):
+        (folder / "pictures" / name).mkdir(parents=True)
+        Image.fromarray(FACES[number]).save(folder / "pictures" / name / "a.png")
+    return folder / "pictures"
+
+
 @pytest.mark.fault(
     "Arguments of other kinds for readers, methods and measures: bytes, one string, NaN, infinity, other shapes",
     "`BadInput` that names the argument; never an answer about something else",
@@ -208,7 +320,13 @@ def test_calls_that_mean_nothing(folder, text, face, voice, several):
     frame = pd.DataFrame({"text": TEXTS, "label": LABELS})
     calls = {
         "bytes in the place of a text": lambda: datasets.from_table(frame.assign(text=[t.encode() for t in TEXTS])),
-        "bytes in the place of a label": lambda: datasets.from_table(frame.assign(label=[t.encode() for t in LABELS])),
+        "has a bytes in the place of a label": lambda: datasets.from_table(frame.assign(label=[b"a", b"b"] * 12)),
+        "a dict in the place of a label": lambda: datasets.from_table(frame.assign(label=[{"up": 1}] * 24)),
+        "are these logits": lambda: text.answers([[9.0, -3, 0, 0, 0, 0, 0]]),
+        "names of columns": lambda: datasets.from_table(frame, label=None),
+        "size must be a whole number from 1": lambda: emorec.images.squared(FACES[0], 0),
+        "unterminated subpattern": lambda: datasets.from_folder(pictures_in(folder), subject="("),
+        "folds must lie between": lambda: datasets.from_table(frame, folds=0),
         "delimiter is one sign": lambda: datasets.from_table(folder / "vectors.txt", delimiter="||"),
         "label_separator is what": lambda: datasets.from_table(frame, label_separator=""),
         "n_identities must be a whole number": lambda: datasets.load("sample-faces", n_identities="a"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -453,3 +454,140 @@ def test_a_network_larger_than_the_memory_names_the_knobs():
     with pytest.raises(training.OutOfMemory, match="units, layers, width, embedding_dim"):
         made.fit(TEXTS, LABELS, progress=None)
     assert issubclass(training.OutOfMemory, EmorecError)
+
+
+# --- what else a shell hands over
+
+
+@pytest.mark.fault(
+    "Options of `score` that are empty, for another kind of input, or that contradict each other",
+    "one line that names the option, and status 2; a value that is not used is never passed over",
+)
+@pytest.mark.parametrize("arguments, words", [
+    (["I am happy", "--model", ""], "model is empty"),
+    (["I am happy", "--encoding", "cp1252"], "--encoding is for a table"),
+    (["-", "I am happy"], "comes alone"),
+    (["film.mp4", "--model", "text-emotion-small"], "--model is not for it"),
+])  # fmt: skip
+def test_options_that_say_nothing_or_two_things(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    assert main(["score", *arguments]) == 2 and words in capsys.readouterr().err
+
+
+@pytest.mark.fault(
+    "Tables for `score` in UTF-16, with a byte-order mark, a cell of a million letters, blank lines, or packed",
+    "every row once; `BadInput` where it is another kind of file. A refused table leaves no file behind",
+)
+def test_tables_of_every_kind_for_score(tmp_path):
+    rows = "text,n\n" + "".join(f"good day,{n}\n" for n in range(3))
+    out = tmp_path / "out.csv"
+    for data, encoding in (
+        (rows.encode("utf-16"), None), (rows.encode("utf-8-sig"), None), (rows.encode("utf-8-sig"), "utf-8"),
+        ((rows.replace("good", "good " * 50_000)).encode(), None), ((rows + "   \n,,,\n\n").encode(), None),
+        (rows.replace("\n", "\r").encode(), None), ('\ufeff"text","n"\n"a, b",1\n"c",2\nd,3\n'.encode("utf-16-le"),
+         "utf-16-le"),
+    ):  # fmt: skip
+        (tmp_path / "in.csv").write_bytes(data)
+        assert scoring.score_table(tmp_path / "in.csv", "text", out, Counting(), encoding=encoding, progress=False) == 3
+        assert list(scored(out)[0])[:3] == ["text", "n", "emotion"] and len(scored(out)) == 3
+        out.unlink()
+    for data in (
+        b"\x1f\x8b\x08",
+        b"PK\x03\x04",
+        b"<!doctype html>",
+        b"",
+        b"text,n\ngood\n",
+        b'text,n\n"a,1\n',
+        b"\xff\n",
+    ):
+        (tmp_path / "in.csv").write_bytes(data)
+        with pytest.raises(EmorecError):
+            scoring.score_table(tmp_path / "in.csv", "text", out, Counting(), progress=False)
+        assert os.listdir(tmp_path) == ["in.csv"]
+
+
+@pytest.mark.fault(
+    "Two stray quotation marks in a table for `score`: the rows between them become one cell",
+    "a notice that names the line; a text that goes over lines is none",
+)
+def test_swallowed_rows_are_noticed_by_score(tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('text,n\n"so good,1\nbad,2\nfine",3\n')
+    with pytest.warns(UserWarning, match="goes over 3 lines, up to line 4"):
+        scoring.score_table(source, "text", out, Counting(), progress=False)
+    source.write_text('text,n\n"so good\nbad\nfine",3\n')
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scoring.score_table(source, "text", out, Counting(), progress=False)
+
+
+@pytest.mark.fault(
+    "`score` goes on after it was stopped, and the model's file or the encoding is another one by now",
+    "it begins anew: answers of two models never stand in one table",
+)
+def test_a_table_is_never_scored_by_two_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "BLOCK", 2)
+    source, out, model = (
+        table(tmp_path / "in.csv", [[i, "good"] for i in range(5)]),
+        tmp_path / "out.csv",
+        tmp_path / "m",
+    )
+    for settings in ({"encoding": "utf-8"}, {"encoding": "cp1252"}, {"model": str(model)}, {"model": str(model)}):
+        model.write_bytes(os.urandom(9 + len(settings)))
+        os.utime(model, ns=(time.time_ns(), time.time_ns()))
+        with pytest.raises(KeyboardInterrupt):
+            scoring.score_table(source, "review", out, Counting(fail_after=2), progress=False, **settings)
+        assert json.loads((tmp_path / "out.csv.part.json").read_text())["rows"] == 2
+
+
+@pytest.mark.fault(
+    "Names of files, and sentences, with bytes that are no UTF-8: in folders and in tables of answers",
+    "they are read; in ids and answers the byte is an escape",
+)
+def test_names_that_are_no_text(tmp_path, capsys):
+    import soundfile
+    from PIL import Image
+
+    folder = os.fsencode(tmp_path / "faces")
+    for name in (b"happy", b"s\xff"):
+        os.makedirs(folder + b"/" + name)
+        for number in range(12):
+            Image.fromarray(np.roll(PICTURE, number + 7 * len(name))).save(
+                folder + b"/" + name + b"/\xfe%d.png" % number, "PNG"
+            )
+    loaded = emorec.datasets.from_folder(tmp_path / "faces", folds=4)
+    assert set(loaded.label_set) == {"happy", r"s\udcff"} and all(r"\udcfe" in name for name in loaded.train.ids)
+    table, skipped = classifier("face").predict_folder(tmp_path / "faces", detect="none")
+    assert len(table) == 24 and not skipped
+    tone = np.sin(np.arange(16000) / 7) * np.sin(np.arange(16000) / 900) / 2
+    soundfile.write(os.fsencode(tmp_path) + b"/\xfe.wav", tone, 16000, format="WAV")
+    for what, cell in (
+        (os.fsdecode(os.fsencode(tmp_path) + b"/\xfe.wav"), r"\udcfe.wav"),
+        ("bad \udcff day", r"bad \udcff day"),
+    ):
+        model = [] if cell.endswith("wav") else ["--model", str(SAVED / "text.emorec")]
+        assert main(["score", what, *model, "--out", str(tmp_path / "out.csv")]) == 0
+        assert cell in (tmp_path / "out.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.fault(
+    "A sound is saved under a name of no sound, over a folder, with NaN, or to a full disk",
+    "`BadInput` or `NotWritten`; the file that was there stays whole",
+)
+def test_saved_sounds_are_whole_or_not_there(tmp_path):
+    tone = np.sin(np.arange(8000) / 7).astype("float32") / 2
+    path = tmp_path / "a.wav"
+    path.write_bytes(before := b"what was there before")
+    for sound, place in (
+        (emorec.voice.Sound(tone * np.nan), path), (emorec.voice.Sound(tone, 10**12), path),
+        (emorec.voice.Sound(tone), tmp_path), (emorec.voice.Sound(tone), tmp_path / "a.txt"),
+        (emorec.voice.Sound(np.array(["a"])), path),
+    ):  # fmt: skip
+        with pytest.raises(BadInput):
+            sound.save(place)
+    with full_disk(100), pytest.raises(NotWritten):
+        emorec.voice.Sound(tone).save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.wav"]
+    for ending in ("wav", "WAV", "aif", "flac"):
+        assert emorec.voice.as_sound(emorec.voice.Sound(tone).save(tmp_path / f"b.{ending}")).seconds == 0.5

@@ -36,7 +36,7 @@ class Counting:
 
 def asked(*inputs, **others):
     """The options of a command line."""
-    options = dict.fromkeys(("text", "out", "model", "subtitles", "explain")) | {"encoding": "utf-8-sig"}
+    options = dict.fromkeys(("text", "out", "model", "subtitles", "explain", "encoding"))
     return argparse.Namespace(inputs=list(inputs), **options | others)
 
 

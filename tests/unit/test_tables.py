@@ -299,3 +299,43 @@ def test_ordered_categories_keep_their_order():
 def test_a_handful_of_rows_is_too_few_and_says_what_to_do(n):
     with pytest.raises(BadInput, match=rf"{n} rows with a text are too few for 10 folds.*folds=3"):
         read(frame(["a", "b"], n))
+
+
+# --- other kinds of files
+
+
+@pytest.mark.fault("A workbook of several sheets", "the first is read, and a note names the others")
+def test_several_sheets_are_named(tmp_path):
+    pandas, _ = pytest.importorskip("pandas"), pytest.importorskip("openpyxl")
+    frame = pandas.DataFrame(ROWS, columns=["text", "label"])
+    with pandas.ExcelWriter(tmp_path / "t.xlsx") as book:
+        for sheet in ("2023", "2024"):
+            frame.to_excel(book, sheet_name=sheet, index=False)
+    with pytest.warns(UserWarning, match="'2023' was read, and not the others .*'2024'"):
+        assert len(datasets.from_table(tmp_path / "t.xlsx").train) == 32
+
+
+@pytest.mark.fault(
+    "A table that is packed by bzip2, xz or twice by gzip, a pickle, a database, or holds zero bytes anywhere",
+    "`BadInput`: what it is, or the line; never advice on encodings that do not help",
+)
+def test_files_that_are_no_tables_are_named(tmp_path):
+    import bz2
+    import lzma
+    import pickle
+
+    table = lines().encode()
+    for data, words in (
+        (bz2.compress(table), "bzip2"), (lzma.compress(table), "xz"), (pickle.dumps(ROWS), "a pickle"),
+        (gzip.compress(gzip.compress(table)), "gzipped twice"), (b"SQLite format 3\0", "SQLite"),
+        (table + b"x" * 5000 + b",u\0p\n", "line 42 holds a zero byte"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=words):
+            read(written(tmp_path, data))
+
+
+@pytest.mark.fault("JSON under the name of a CSV file", "it is read as JSON")
+def test_json_of_another_name(tmp_path):
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    for data in (json.dumps(rows, separators=(",", ":")), "\n".join(json.dumps(row) for row in rows)):
+        assert read(written(tmp_path, data))[0] == dict(ROWS)

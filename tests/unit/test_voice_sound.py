@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import warnings
 
 import numpy as np
@@ -181,3 +182,17 @@ def test_one_sound_or_a_list_of_them():
                          (["a.wav", 5], "Sound 1 is of type int")):  # fmt: skip
         with pytest.raises(BadInput, match=words):
             check_sounds(wrong)
+
+
+@pytest.mark.fault(
+    "A sound at a rate that no device has, such as a prime number, from a damaged header",
+    "the sound, at once: the filter's length has a bound",
+)
+@pytest.mark.parametrize("rate", [383_983, 47_969, 4_001])
+def test_rates_that_have_nothing_in_common(rate):
+    tone = np.sin(2 * np.pi * 440 * np.arange(rate) / rate) / 2
+    started = time.perf_counter()
+    heard = as_sound((tone, rate), notices=False)
+    assert time.perf_counter() - started < 10 and len(heard) == 16_000
+    spectrum = np.abs(np.fft.rfft(heard.samples * np.hanning(16_000)))
+    assert spectrum.argmax() == 440 and abs(heard.samples[4000:12000]).max() == pytest.approx(0.5, abs=0.01)

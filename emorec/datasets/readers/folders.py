@@ -22,7 +22,8 @@ from emorec.datasets import archives, cache
 from emorec.datasets.base import SPLIT_NAMES, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput, DataCorrupt, DataMissing, LabelMismatch
-from emorec.labels import EMOTIONS7, LabelSet
+from emorec.files import printable
+from emorec.labels import EMOTIONS7, LabelSet, notice_alike
 from emorec.types import Strings, Values
 
 WHOLE = 2**30  # bytes of pictures that are read into memory when no size is asked for
@@ -43,12 +44,12 @@ def files(
     """
     path = Path(path).expanduser()
     if path.is_file():
-        if not path.name.endswith(archives.ARCHIVES):
+        if not archives.is_archive(path):
             raise BadInput(f"{path} is a file; give the folder that holds the files, or an archive of it.")
         path = cache.unpacked(path)
     entries = list(_walk(path, other=other, suffixes=suffixes))
     if not any(name.lower().endswith(suffixes) for name, _ in entries):
-        packed = sorted(p for p in path.rglob("*") if p.name.endswith(archives.ARCHIVES))
+        packed = sorted(p for p in path.rglob("*") if archives.is_archive(p))
         inside = [
             pair for archive in packed for pair in _walk(cache.unpacked(archive), f"{archive.name}/", other, suffixes)
         ]
@@ -62,7 +63,7 @@ def _walk(path, prefix="", other=False, suffixes=pictures.SUFFIXES):
         for name in sorted(names):
             if (other or name.lower().endswith(suffixes)) and not name.startswith("."):
                 file = Path(folder, name)
-                yield prefix + file.relative_to(path).as_posix(), file
+                yield prefix + printable(file.relative_to(path).as_posix()), file
 
 
 def _refuse(error):
@@ -215,7 +216,7 @@ def fingerprint(picture: np.ndarray) -> str:
 
 @explained
 def from_folder(
-    path: str | Path, *, label_set: LabelSet | None = None, subject: Callable[[str], str] | None = None,
+    path: str | Path, *, label_set: LabelSet | None = None, subject: str | Callable[[str], str] | None = None,
     skip_unknown: bool = False, size: int | None = None, grey: bool = False,
     crop: Callable[[np.ndarray], np.ndarray] | None = None, name: str | None = None, fold: int = 0, folds: int = 10,
     seed: int = 0, validation: float = 0.1,
@@ -275,7 +276,7 @@ def _refuse_empty(path):
 
 def _label_set(wanted, listed, name, path):
     if wanted is not None:
-        return wanted if isinstance(wanted, LabelSet) else LabelSet(name, tuple(wanted))
+        return wanted if isinstance(wanted, LabelSet) else LabelSet(name, wanted)
     folders = sorted({("/" + file).split("/")[-2] for file, _ in listed})
     nameless = [folder for folder in folders if not folder or split_of(f"{folder}/")]
     if nameless or len(folders) < 2:
@@ -285,6 +286,7 @@ def _label_set(wanted, listed, name, path):
         classes = tuple(known.names[i] for i in sorted(set(known.encode(folders))))
     except LabelMismatch:
         classes = tuple(folders)
+        notice_alike(classes, name)
     return EMOTIONS7 if classes == EMOTIONS7.names else LabelSet(name, classes)
 
 

@@ -14,7 +14,7 @@ from emorec.datasets import tabular
 from emorec.datasets.base import SPLIT_NAMES, SPLITS, Dataset, objects
 from emorec.datasets.splits import Rows, assemble
 from emorec.errors import BadInput
-from emorec.labels import LabelSet
+from emorec.labels import LabelSet, notice_alike
 from emorec.notices import notice
 from emorec.types import FilePath, Strings
 
@@ -32,14 +32,14 @@ def from_table(
     label_separator: str | None = None, delimiter: str | None = None, encoding: str | None = None,
     name: str | None = None, fold: int = 0, folds: int = 10, seed: int = 0, validation: float = 0.1,
 ) -> Dataset:  # fmt: skip
-    """A dataset from a CSV, TSV, JSON, Excel or Parquet file, gzipped or not, or a pandas DataFrame.
+    """A dataset from a CSV, TSV, JSON, Excel or Parquet file, gzipped or not, or a DataFrame.
 
     A text with a delimiter that is not quoted is never cut: such a row is put together again where there is one way
     to do it, which the notes tell, or is an error that names its line.
 
     Args:
-        path: The file, or the DataFrame. JSON may be one object a line or an array of objects. Excel files need the
-            library openpyxl, Parquet files pyarrow.
+        path: The file, or a DataFrame of pandas, Polars or Arrow. JSON may be one object a line or an array of
+            objects. Excel files need the library openpyxl, Parquet files pyarrow.
         text: Column of the texts.
         label: Column of the class names or numbers; of lists, sets or arrays of them for a multi-label dataset.
         id: Column of unique ids; row numbers where None.
@@ -70,6 +70,8 @@ def from_table(
         raise BadInput(f"delimiter is one sign, such as ',' or '|'; received {delimiter!r:.40}.")
     if label_separator is not None and (not isinstance(label_separator, str) or not label_separator):
         raise BadInput(f"label_separator is what stands between labels, such as '|'; received {label_separator!r:.40}.")
+    if text is None or label is None:
+        raise BadInput(f"text and label are names of columns; received text={text!r:.40} and label={label!r:.40}.")
     wanted = {"text": text, "label": label, "id": id, "split": split, "group": group}
     wanted = {role: column for role, column in wanted.items() if column is not None}
     table = tabular.read(path, wanted, delimiter=delimiter, encoding=encoding)
@@ -126,8 +128,8 @@ def _cell(value):
 def _labels(value, multi_label, separator, name, where):
     """The class name of a cell, or the tuple of its names."""
     if not multi_label:
-        if isinstance(value, (bytes, bytearray)):
-            raise BadInput(f"{name}: {where} has bytes in the place of a label; decode them first.")
+        if isinstance(value, (bytes, bytearray, dict)):
+            raise BadInput(f"{name}: {where} has a {type(value).__name__} in the place of a label; make it a string.")
         if not _cell(value):
             raise BadInput(f"{name}: {where} has no label; give it one or leave the row out.")
         return _cell(value)
@@ -148,6 +150,9 @@ def _label_set(wanted, labels, name, multi_label, order):
         names = sorted(counts, key=_sort_key(counts))
         if order is not None:
             names = [x for x in map(_cell, order) if x in counts]
+        notice_alike(names, name)
+    elif isinstance(wanted, (str, bytes, dict, set, frozenset)):
+        raise BadInput(f"{name}: label_set is a list of class names in their order; received {wanted!r:.60}.")
     else:
         names = list(map(_cell, wanted))
     if len(names) < 2:
