@@ -137,6 +137,7 @@ class LabelSet:
             raise LabelMismatch(f"Label order differs: expected {list(self.names)}, received {list(other)}.")
 
 
+@explained
 def notice_alike(names: Strings, name: str = "Labels") -> None:
     """A notice where two names differ by case, blanks or signs that nobody sees alone: a slip made one class two.
 

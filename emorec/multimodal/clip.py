@@ -324,6 +324,11 @@ def timeline(table: pd.DataFrame) -> Figure:
     """A matplotlib ``Figure`` of a table of `read_clip`: the fused probabilities over time, and what each part says."""
     from matplotlib.figure import Figure
 
+    needed = ("start", "end", *MODALITIES, "emotion", "disagree")
+    if not len(table) or not all(name in table.columns for name in needed):
+        raise BadInput(
+            f"timeline takes a table of read_clip with rows; received {len(table)} rows of {list(table)!r:.80}."
+        )
     names = list(table.columns[table.columns.get_loc("disagree") + 1 :])
     figure = Figure(figsize=(9, 4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))

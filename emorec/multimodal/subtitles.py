@@ -86,6 +86,10 @@ def _from_file(path, encoding):
     while place < len(lines):
         times = _ARROW.match(lines[place])
         place += 1
+        if times is None and "-->" in lines[place - 1]:
+            raise BadInput(
+                f"{path}, line {place}: {lines[place - 1].strip()[:60]!r} holds no times of a subtitle; mend it."
+            )
         if times is None:
             continue
         text = []

@@ -274,3 +274,20 @@ def test_without_pyav_the_way_out_is_named(tmp_path, monkeypatch):
 def test_subtitles_after_the_end_make_no_stretches():
     cues = [Cue(0, 1, "a"), Cue(5_000_000, 5_000_001, "b"), Cue(9_000_000, 9_000_001, "c")]
     assert [stretch.text for stretch in clip.cut(cues, 3, window=2)] == ["a", "", "b", "c"]
+
+
+@pytest.mark.fault(
+    "A time in a file of subtitles that is none, such as a negative one", "`BadInput` with its line; no cue is left out"
+)
+def test_times_that_are_none_are_named(tmp_path):
+    (tmp_path / "a.srt").write_text("00:00:00,000 --> 00:00:01,000\nA\n\n-00:00:01,000 --> 00:00:02,000\nB --> C\n")
+    with pytest.raises(BadInput, match="line 4: '-00:00:01,000"):
+        read_subtitles(tmp_path / "a.srt")
+    (tmp_path / "a.srt").write_text("00:00:00,000 --> 00:00:01,000\nA --> C\n")
+    assert [cue.text for cue in read_subtitles(tmp_path / "a.srt")] == ["A --> C"]
+
+
+def test_other_tables_have_no_timeline():
+    for table in (pd.DataFrame({"a": [1]}), pd.DataFrame({"start": []})):
+        with pytest.raises(BadInput, match="a table of read_clip"):
+            timeline(table)

@@ -260,6 +260,7 @@ def entries(folder):
         "images.to_rgb": (images.to_rgb, {"picture": GREY}),
         "labels.LabelSet": (lambda **v: labels.LabelSet(**v).encode(["a"]), {"name": "n", "names": ("a", "b"),
                                                                              "multi_label": False}),
+        "labels.notice_alike": (labels.notice_alike, {"names": ("a", "b"), "name": "Labels"}),
         "labels.shared": (labels.shared, {"first": labels.EMOTIONS7, "second": labels.MELD}),
         "plots.accuracies": (plots.accuracies, {"evaluations": {"a": evaluation()}}),
         "plots.answer": (plots.answer, {"probabilities": {"a": 0.2, "b": 0.8}, "target": "b"}),
