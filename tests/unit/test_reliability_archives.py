@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 
-from emorec.datasets import archives, cache, cards, download, hdf5, store, tabular
+from emorec.datasets import archives, cache, download, extras, hdf5, store, tabular
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 
 
@@ -228,7 +228,7 @@ class Moody:
     def __enter__(self):
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://127.0.0.1:{self.http.server_address[1]}/yunet.onnx"
-        card = replace(cards.extras.EXTRAS["yunet"], urls=[url], sha256={}, files=[["yunet.onnx"]])
+        card = replace(extras.EXTRAS["yunet"], urls=[url], sha256={}, files=[["yunet.onnx"]])
         return self, card
 
     def __exit__(self, *_):
