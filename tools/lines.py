@@ -28,7 +28,7 @@ ORDER = (
 ADDED = (
     "pretrained", "voice", "scoring", "exports", "devices", "optimizers", "networks", "weights", "sealed",
     "registration", "arguments", "text.transformer", "text.wordpieces", "text.minilm", "text.pretraining", "text.glove",
-    "faces.examples",
+    "faces.examples", "faces.mtcnn_networks",
     "multimodal.clip", "multimodal.subtitles", "multimodal.product", "multimodal.agreement", "multimodal.rendered",
     "datasets.extras", "datasets.hdf5", "datasets.readers.voices", "metrics.intensity",
 )  # fmt: skip
