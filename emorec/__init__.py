@@ -11,6 +11,9 @@ from emorec.version import __version__
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silences TensorFlow's start-up messages
 
+if not os.path.isdir(os.path.dirname(__file__)):  # imported from within a zip file
+    raise ImportError("emorec reads its models from files beside its code: unzip it, or install it with pip.")
+
 CLASSES = {
     "TextClassifier": "emorec.text.classifier",
     "FaceClassifier": "emorec.faces.classifier",

@@ -21,6 +21,9 @@ def command_line(prog: str, description: str, adders: Sequence[Callable], argume
         arguments: List of str; None takes those of the process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stdout is None or sys.stderr is None:  # closed by the shell, or of a service
+        nowhere = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # texts and names that a terminal's encoding lacks are shown as escapes
             stream.reconfigure(errors="backslashreplace")

@@ -59,6 +59,8 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
                         f"{function.__qualname__}: nothing more can be written ({error.strerror}): make room; data lie "
                         "below EMOREC_DATA, temporary files below TMPDIR, and either may be set to another disk."
                     ) from error
+                if error.filename is None and isinstance(error, FileNotFoundError):  # of os.getcwd
+                    raise FileRefused("The working directory is no longer there: change to another one.") from error
                 if error.filename is None or isinstance(error, FileNotFoundError):
                     raise
                 raise FileRefused(

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from emorec.errors import DataCorrupt, NotWritten
+from emorec.errors import BadInput, DataCorrupt, NotWritten
 from emorec.files import named, replacing
 from emorec.notices import notice
 from emorec.version import __version__
@@ -91,7 +91,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path | None, model: keras.Model) -> None:
-        self.folder = None if folder is None else named(folder, "checkpoint")
+        self.folder = None if folder is None else _folder(folder)
         self.model = model
         self.fingerprint = ""
         self._arrays: list | None = None
@@ -227,6 +227,17 @@ class Checkpoint:
                 self._clear([*self._own("epoch"), *self._own("best")])
                 if not any(self.folder.iterdir()):
                     self.folder.rmdir()
+
+
+def _folder(path):
+    """The folder, checked before the work: an epoch that cannot be kept may have taken hours."""
+    folder = named(path, "checkpoint")
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise BadInput(f"checkpoint={str(path)!r} is no folder: give another name.")
+    above = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise NotWritten(f"The checkpoint {folder}", f"no right to write to {above}", "give another folder.")
+    return folder
 
 
 def _tell(progress, text):

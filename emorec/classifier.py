@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -93,6 +94,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.poor_score = True  # a network with default settings, on a handful of rows
         return tags
 
+    _structure: tuple[str, ...] = ()  # settings that say of which kind the encoding and the network are
+    _trained_as: dict[str, Any] = {}  # their values when it was trained
+
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "model_", None) is not None
 
@@ -136,6 +140,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             training.refuse_test_split(validation)
             self._training_options()  # refuses numbers out of range before anything is read
             check_settings(self)
+            self._trained_as = {name: getattr(self, name) for name in self._structure}
             train, validation = self._examples(inputs, labels, sample_weight, validation, label_set)
             self._class_weights(train)  # refuses too
             self.temperature_, self.thresholds_ = 1.0, None
@@ -430,6 +435,12 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self._check_fitted()
         choice("precision", precision, weights.PRECISIONS)
         path = output(path)
+        for name, value in self._trained_as.items():
+            if getattr(self, name) != value:
+                raise BadInput(
+                    f"{name} was {value!r} in training and is {getattr(self, name)!r} now; nobody could load such a "
+                    "file. Set it back, or fit again, before saving."
+                )
         config = {
             "format": FORMAT if precision == "float32" else PACKED_FORMAT,
             "sealed": True,
@@ -498,6 +509,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         classifier.temperature_ = config["temperature"]
         classifier.thresholds_ = None if thresholds is None else np.array(thresholds, dtype="float64")
         classifier.model_ = model
+        classifier._trained_as = {name: getattr(classifier, name) for name in cls._structure}
         classifier._restore(config["state"])
         classifier._check_restored(path)
         return classifier
@@ -629,7 +641,13 @@ def _json(value):
         return {"pairs": [[_json(k), _json(v)] for k, v in value.items()]}  # JSON has no keys but strings
     if isinstance(value, (list, tuple)):
         return [_json(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else str(value) if isinstance(value, Path) else value
+    if hasattr(value, "tolist"):  # of NumPy or pandas
+        return _json(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if not isinstance(value, (str, int, float, type(None))):
+        raise BadInput(f"The setting {value!r:.60} cannot be saved: give strings, numbers, lists and dicts.")
+    return value
 
 
 def _from_json(params):
@@ -642,5 +660,5 @@ def _setting(value):
         kinds = {kind.__name__: kind for kind in Classifier.__subclasses__()}
         return kinds[value["classifier"]](**_from_json(value["params"]))
     if isinstance(value, dict) and set(value) == {"pairs"}:
-        return {key: _setting(item) for key, item in value["pairs"]}
+        return {tuple(key) if isinstance(key, list) else key: _setting(item) for key, item in value["pairs"]}
     return value

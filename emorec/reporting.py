@@ -16,6 +16,7 @@ from typing import Any
 
 from emorec.arguments import explained
 from emorec.errors import DataMissing
+from emorec.files import written
 from emorec.version import __version__
 
 RESULTS_MIME = "application/vnd.emorec.results+json"
@@ -79,7 +80,8 @@ def work_folder(name: str = "") -> Path:
     checkout = next((p for p in (here, *here.parents) if (p / "emorec" / "version.py").is_file()), here)
     chosen = os.environ.get("EMOREC_OUTPUT")
     folder = (Path(chosen).expanduser() if chosen else Path(os.path.relpath(checkout), "output", "notebooks")) / name
-    folder.mkdir(parents=True, exist_ok=True)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

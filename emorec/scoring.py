@@ -98,6 +98,8 @@ def _score(options):
 
 def _lines(stream):
     """The sentences of standard input."""
+    if stream is None:
+        raise BadInput("Standard input is closed: give sentences as arguments, or through a pipe.")
     try:
         lines = [line.strip() for line in stream if line.strip()]
     except UnicodeDecodeError as error:

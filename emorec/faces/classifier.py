@@ -95,6 +95,7 @@ class FaceClassifier(SceneReader, Classifier):
         self.weight_decay, self.label_smoothing, self.class_weight = weight_decay, label_smoothing, class_weight
         self.patience, self.monitor, self.seed = patience, monitor, seed
 
+    _structure = ("model",)
     _source = ""  # of the pictures it is trained on, see `Split`
 
     # What the base class asks for

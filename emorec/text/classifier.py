@@ -115,6 +115,8 @@ class TextClassifier(Classifier):
         self.encoder_rate, self.layer_decay, self.warmup, self.clip = encoder_rate, layer_decay, warmup, clip
         self.bucketing, self.patience, self.monitor, self.seed = bucketing, patience, monitor, seed
 
+    _structure = ("encoder", "attention")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = tags.input_tags.string = True

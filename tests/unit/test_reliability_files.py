@@ -15,7 +15,7 @@ from harness import SAVED, full_disk
 from test_scoring import Counting, scored, table
 
 import emorec
-from emorec import exports, scoring, training
+from emorec import checkpoints, exports, scoring, training
 from emorec.__main__ import main
 from emorec.datasets import cache, store
 from emorec.errors import BadInput, DataMissing, EmorecError, FileRefused, NotWritten
@@ -586,3 +586,29 @@ def test_saved_sounds_are_whole_or_not_there(tmp_path):
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.wav"]
     for ending in ("wav", "WAV", "aif", "flac"):
         assert emorec.voice.as_sound(emorec.voice.Sound(tone).save(tmp_path / f"b.{ending}")).seconds == 0.5
+
+
+@pytest.mark.fault(
+    "Standard input or output is closed, the working directory is gone, or a folder for checkpoints is a file",
+    "one line that says so, before any work; what is closed is passed over",
+)
+def test_closed_streams_and_places_that_are_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["score", "-"]) == 2 and "Standard input is closed" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is no folder"):
+        checkpoints.Checkpoint(tmp_path / "a.txt", None)
+    monkeypatch.setenv("EMOREC_OUTPUT", str(tmp_path / "a.txt" / "b"))
+    with pytest.raises(NotWritten):
+        emorec.reporting.work_folder()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileRefused, match="working directory is no longer there"):
+        emorec.reporting.work_folder()
+    os.chdir(tmp_path)
+    with open(os.devnull, "w") as nowhere, monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)
+        closed.setattr(sys, "stderr", nowhere)
+        assert main(["models"]) == 0

@@ -11,7 +11,7 @@ from harness import SAVED
 
 import emorec
 from emorec import TextClassifier, sealed
-from emorec.errors import DataCorrupt
+from emorec.errors import BadInput, DataCorrupt
 from emorec.text.vectors import read_vectors
 
 TEXTS = [f"{'good fine' if i % 2 else 'bad poor'} day {i}" for i in range(40)]
@@ -166,3 +166,24 @@ def test_links_that_run_code_are_left_out_of_pages():
     )
     assert without_script_links(fine) == fine
     assert still(fine + "<script>1</script >") == fine.replace(' onclick="x"', "")
+
+
+@pytest.mark.fault(
+    "A setting that says what kind of network it is changes between training and saving, or cannot stand in a file",
+    "`BadInput` before anything is written; arrays, and whatever else can be loaded again, are saved",
+)
+def test_what_is_saved_can_be_loaded(tmp_path):
+    made, path = emorec.load(SAVED / "text.emorec"), tmp_path / "a.emorec"
+    for settings, words in (
+        ({"encoder": "transformer"}, "encoder was .* in training"), ({"attention": "hierarchical"}, "attention was"),
+        ({"kernel_sizes": object()}, "cannot be saved"),
+    ):  # fmt: skip
+        before = made.get_params()
+        with pytest.raises(BadInput, match=words):
+            made.set_params(**settings).save(path)
+        made.set_params(**before)
+        assert not list(tmp_path.iterdir())
+    odd = {"kernel_sizes": np.array([3, 4]), "class_weight": {("a", 1): 2}, "seed": np.int64(3), "embedding": tmp_path}
+    made.set_params(**odd).save(path)
+    loaded = emorec.load(path)
+    assert loaded.kernel_sizes == [3, 4] and loaded.class_weight == {("a", 1): 2} and loaded.embedding == str(tmp_path)
