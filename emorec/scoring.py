@@ -318,10 +318,17 @@ def score_table(
     if any(head.startswith(magic) for magic in (b"PK\x03\x04", b"PAR1", b"\x1f\x8b")):
         raise BadInput(f"{source} is packed, or of another program (Excel, Parquet, gzip): save it as CSV.")
     refuse_foreign(head, source)
-    part, note = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
     identity = {"source": str(source.resolve()), "size": source.stat().st_size, "mtime": source.stat().st_mtime_ns,
                 "column": column, "encoding": encoding, "model": [model, *_state_of(model)],
                 "classes": list(classifier.label_set_)}  # fmt: skip
+    part = target.with_name(target.name + ".part")
+    with _alone(part):
+        return _score_rows(source, target, part, column, classifier, encoding, identity, progress)
+
+
+def _score_rows(source, target, part, column, classifier, encoding, identity, progress):
+    """Scores the rows that an earlier run has not, and moves the whole table into its place."""
+    note = part.with_name(part.name + ".json")
     done, size = _progress_of(note, part, identity)
     if not size:
         note.unlink(missing_ok=True)  # of another run
@@ -390,9 +397,29 @@ def _new_columns(classifier):
 
 
 @contextlib.contextmanager
+def _alone(path):
+    """Keeps other processes from writing the same file: their rows would stand among these."""
+    import filelock
+
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=0)
+    with written(path):
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise BadInput(f"Another process is writing {path}: wait for it, or name another file.") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+@contextlib.contextmanager
 def _part(path, size):
     """The unfinished file, open in bytes at the end of what is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(path, "r+b" if size else "wb") as file:
             file.truncate(size)

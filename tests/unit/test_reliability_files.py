@@ -612,3 +612,19 @@ def test_closed_streams_and_places_that_are_none(tmp_path, monkeypatch, capsys):
         closed.setattr(sys, "stdout", None)
         closed.setattr(sys, "stderr", nowhere)
         assert main(["models"]) == 0
+
+
+@pytest.mark.fault(
+    "Two processes write one file of answers at once", "the second one is told so, and the first one's rows stay whole"
+)
+def test_two_processes_never_write_one_table(tmp_path):
+    source, out = table(tmp_path / "in.csv", [[i, "good"] for i in range(5)]), tmp_path / "out.csv"
+
+    class Meanwhile(Counting):
+        def score_texts(self, texts):
+            with pytest.raises(BadInput, match="Another process is writing .*out.csv.part"):
+                scoring.score_table(source, "review", out, Counting(), progress=False)
+            return super().score_texts(texts)
+
+    assert scoring.score_table(source, "review", out, Meanwhile(), progress=False) == 5
+    assert len(scored(out)) == 5 and sorted(os.listdir(tmp_path)) == ["in.csv", "out.csv"]

@@ -183,7 +183,12 @@ def test_what_is_saved_can_be_loaded(tmp_path):
             made.set_params(**settings).save(path)
         made.set_params(**before)
         assert not list(tmp_path.iterdir())
-    unusual = {"kernel_sizes": np.array([3, 4]), "class_weight": {("a", 1): 2}, "seed": np.int64(3), "embedding": tmp_path}
+    unusual = {
+        "kernel_sizes": np.array([3, 4]),
+        "class_weight": {("a", 1): 2},
+        "seed": np.int64(3),
+        "embedding": tmp_path,
+    }
     made.set_params(**unusual).save(path)
     loaded = emorec.load(path)
     assert loaded.kernel_sizes == [3, 4] and loaded.class_weight == {("a", 1): 2} and loaded.embedding == str(tmp_path)
