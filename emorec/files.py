@@ -41,8 +41,8 @@ def printable(name: str) -> str:
     """A file's name as text: bytes that are no text, which Python keeps as half letters, become escapes.
 
     Example:
-        >>> printable("caf\udce9.png")
-        'caf\\\\udce9.png'
+        >>> len(printable(os.fsdecode(b"caf\\xe9.png")))  # caf\\udce9.png, with a backslash
+        13
     """
     return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
