@@ -231,10 +231,15 @@ def delimiter_of(header: str, suffix: str) -> str:
         header: The first line of the file that is not empty.
         suffix: The ending of its name, such as ``.tsv``.
 
+    Raises:
+        BadInput: The line is one that Excel writes for itself, ``sep=;``.
+
     Example:
         >>> delimiter_of("id;review;stars", ".csv")
         ';'
     """
+    if header.strip().strip('"').lower().startswith("sep="):
+        raise BadInput(f"The table begins with {header.strip()!r}, a line for Excel alone: remove it.")
     return "\t" if suffix == ".tsv" and "\t" in header else max(",;\t|", key=header.count)
 
 

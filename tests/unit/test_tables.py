@@ -328,6 +328,7 @@ def test_files_that_are_no_tables_are_named(tmp_path):
     for data, words in (
         (bz2.compress(table), "bzip2"), (lzma.compress(table), "xz"), (pickle.dumps(ROWS), "a pickle"),
         (gzip.compress(gzip.compress(table)), "gzipped twice"), (b"SQLite format 3\0", "SQLite"),
+        (b"sep=,\n" + table, "'sep=,', a line for Excel"),
         (table + b"x" * 5000 + b",u\0p\n", "line 42 holds a zero byte"),
     ):  # fmt: skip
         with pytest.raises(BadInput, match=words):
