@@ -186,15 +186,23 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary, readable(archive):
         inner = Path(temporary, "data")
         inner.mkdir()
-        if is_archive(archive, ".zip"):
-            with zipfile.ZipFile(archive) as file:
-                for info in _bounded(archive, file.infolist(), "file_size"):
-                    if not (inner / info.filename).resolve().is_relative_to(inner.resolve()):
-                        raise DataCorrupt(f"{archive} would write outside of its folder: {info.filename!r}.")
-                file.extractall(inner)
-        else:
-            with tarfile.open(archive) as file:
-                file.extractall(inner, _bounded(archive, file, "size"), filter="data")
-                _read_to_end(file, archive)
+        try:
+            _unpack(archive, inner)
+        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            raise DataCorrupt(f"{archive} holds a file without a name, or one name for a file and a folder.") from error
         os.replace(inner, folder)
     return folder
+
+
+def _unpack(archive, inner):
+    """Writes the members of an archive below a folder, and none elsewhere."""
+    if is_archive(archive, ".zip"):
+        with zipfile.ZipFile(archive) as file:
+            for info in _bounded(archive, file.infolist(), "file_size"):
+                if not (inner / info.filename).resolve().is_relative_to(inner.resolve()):
+                    raise DataCorrupt(f"{archive} would write outside of its folder: {info.filename!r}.")
+            file.extractall(inner)
+    else:
+        with tarfile.open(archive) as file:
+            file.extractall(inner, _bounded(archive, file, "size"), filter="data")
+            _read_to_end(file, archive)

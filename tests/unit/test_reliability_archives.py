@@ -342,3 +342,23 @@ def test_endings_in_capitals(ending, kind, tmp_path):
     os.rename(made, packed)
     assert list(store.read(packed, "a.txt").values()) == [b"hello"]
     assert (archives.extract(packed, tmp_path / "out") / "a.txt").read_text() == "hello"
+
+
+@pytest.mark.fault("An archive with a file of no name, or with one name for a file and a folder", "`DataCorrupt`")
+@pytest.mark.parametrize("names", [["", "a.csv"], ["a", "a/b.csv"]])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_members_that_exclude_each_other(tmp_path, names, kind):
+    path = tmp_path / f"data.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as file:
+            for name in names:
+                file.writestr(name or ".", "x")
+    else:
+        with tarfile.open(path, "w") as file:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = 1
+                file.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(DataCorrupt, match="without a name, or one name"):
+        archives.extract(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
