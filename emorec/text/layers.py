@@ -79,11 +79,11 @@ class SharedEmbedding(keras.layers.Embedding):
         return ops.where(ops.expand_dims(ids < self.input_dim, -1), own, fixed)
 
 
-class Stepwise(keras.layers.Layer):
-    """Base of the layers from states (B, T, D) to states of the same steps, whose mask stays.
+class OnStates(keras.layers.Layer):
+    """Base of the layers that take states (B, T, D) and their mask.
 
     Example:
-        >>> issubclass(SequenceEncoder, Stepwise)
+        >>> issubclass(MaskedPooling, OnStates)
         True
     """
 
@@ -94,15 +94,24 @@ class Stepwise(keras.layers.Layer):
     def build(self, states_shape: Shape) -> None:
         check_states(type(self).__name__, states_shape)
 
-    def compute_output_shape(self, states_shape: Shape) -> tuple:
-        return tuple(states_shape)
-
     def compute_output_spec(self, states: Tensor, mask: Tensor = None, training: bool | None = None) -> Tensor:
         check_mask(type(self).__name__, states, mask)
         return output_spec(self, self.compute_output_shape(states.shape))
 
 
-class MaskedPooling(keras.layers.Layer):
+class Stepwise(OnStates):
+    """Base of the layers from states (B, T, D) to states of the same steps, whose mask stays.
+
+    Example:
+        >>> issubclass(SequenceEncoder, Stepwise)
+        True
+    """
+
+    def compute_output_shape(self, states_shape: Shape) -> tuple:
+        return tuple(states_shape)
+
+
+class MaskedPooling(OnStates):
     """Base of the layers that pool states (B, T, D) to (B, D); all zeros where no step is real.
 
     A subclass says how in ``pool(states, mask)``; the states it gets are 0 on padding, the mask may be None.
@@ -119,13 +128,6 @@ class MaskedPooling(keras.layers.Layer):
         True
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def build(self, states_shape: Shape) -> None:
-        check_states(type(self).__name__, states_shape)
-
     def call(self, states: Tensor, mask: Tensor = None) -> Tensor:
         mask = boolean_mask(type(self).__name__, states, mask)
         return self.pool(zero_padding(states, mask), mask)
@@ -135,10 +137,6 @@ class MaskedPooling(keras.layers.Layer):
 
     def compute_output_shape(self, states_shape: Shape) -> tuple:
         return (states_shape[0], states_shape[-1])
-
-    def compute_output_spec(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        check_mask(type(self).__name__, states, mask)
-        return output_spec(self, self.compute_output_shape(states.shape))
 
 
 @keras.saving.register_keras_serializable(package="emorec")
