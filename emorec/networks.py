@@ -45,10 +45,10 @@ def load(path: FilePath) -> keras.Model:
     """
     with zipfile.ZipFile(path) as file:
         config = json.loads(file.read("config.json"))
-        if (known := understood(config)) != config:
-            with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as anew:
-                for name in file.namelist():
-                    anew.writestr(name, json.dumps(known) if name == "config.json" else file.read(name))
+    if (known := understood(config)) != config:  # the file is closed before it is replaced, as Windows wants it
+        with replacing(path) as temporary, zipfile.ZipFile(path) as file, zipfile.ZipFile(temporary, "w") as anew:
+            for name in file.namelist():
+                anew.writestr(name, json.dumps(known) if name == "config.json" else file.read(name))
     with _explained():
         return keras.saving.load_model(path, compile=False)
 
