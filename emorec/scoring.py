@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from emorec.datasets.tabular import KINDS, delimiter_of, refuse_foreign
+from emorec.datasets.tabular import KINDS, MAGIC, delimiter_of, refuse_foreign
 from emorec.errors import BadInput, DataCorrupt, DataMissing
 from emorec.files import named, output, printable, replacing, write_text, written
 from emorec.notices import notice
@@ -315,7 +315,7 @@ def score_table(
     encoding = _known_encoding(encoding, source)
     with open(source, "rb") as file:
         head = file.read(512)
-    if any(head.startswith(magic) for magic in (b"PK\x03\x04", b"PAR1", b"\x1f\x8b")):
+    if any(head.startswith(magic) for magic in (*dict(MAGIC), b"\x1f\x8b")):
         raise BadInput(f"{source} is packed, or of another program (Excel, Parquet, gzip): save it as CSV.")
     refuse_foreign(head, source)
     identity = {"source": str(source.resolve()), "size": source.stat().st_size, "mtime": source.stat().st_mtime_ns,

@@ -27,7 +27,7 @@ KINDS = {
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel",
     ".ods": "excel", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
-_MAGIC = ((b"PK\x03\x04", "excel"), (b"\xd0\xcf\x11\xe0", "excel"), (b"PAR1", "parquet"))
+MAGIC = ((b"PK\x03\x04", "excel"), (b"\xd0\xcf\x11\xe0", "excel"), (b"PAR1", "parquet"))
 _FOREIGN = {
     b"BZh": "packed with bzip2", b"\xfd7zXZ": "packed with xz", b"\x28\xb5\x2f\xfd": "packed with Zstandard",
     b"\x1f\x8b": "gzipped twice", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"ARROW1": "a Feather file",
@@ -93,7 +93,7 @@ def read(
         data = gunzip(data, path)
     refuse_foreign(data, path)
     suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
-    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), KINDS.get(suffix, "text"))
+    kind = next((kind for magic, kind in MAGIC if data.startswith(magic)), KINDS.get(suffix, "text"))
     if kind in _ENGINES:
         return _of_binary(data, wanted, path, kind)
     text, notes = decode_table(data, path, encoding)
