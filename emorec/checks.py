@@ -54,3 +54,9 @@ def choice(name: str, value: Any, known: Collection) -> None:
 
 def _prefix(owner: str) -> str:
     return f"{owner}: " if owner else ""
+
+
+def is_missing(value: Any) -> bool:
+    """None, or what pandas has in its place: NaN, NA and NaT."""
+    nan = isinstance(value, float) and value != value
+    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")

@@ -20,7 +20,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from emorec import devices as several
 from emorec import metrics, networks, sealed, training, weights
 from emorec.arguments import check_settings, explained
-from emorec.checks import choice, real_number
+from emorec.checks import choice, is_missing, real_number
 from emorec.datasets.base import Split, objects
 from emorec.datasets.splits import split_validation
 from emorec.errors import BadInput, DataMissing, LabelMismatch
@@ -536,7 +536,7 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
         (LabelSet(name='inferred', names=('2', '10'), multi_label=False), array([ 2, 10]))
     """
     values = [x.item() if isinstance(x, np.generic) else x for x in labels]
-    empty = [i for i, x in enumerate(values) if _is_missing(x)]
+    empty = [i for i, x in enumerate(values) if (not x.strip() if isinstance(x, str) else is_missing(x))]
     if empty:
         raise LabelMismatch(
             f"Label {empty[0]} is missing ({values[empty[0]]!r}), as {len(empty)} of {len(values)} are: leave those "
@@ -561,13 +561,6 @@ def infer_classes(labels: Values) -> tuple[LabelSet, np.ndarray]:
         "Unknown label type: labels are class names, whole numbers or booleans, all of one kind, or tuples of names; "
         f"received {unexpected!r} ({type(unexpected).__name__})."
     )
-
-
-def _is_missing(label):
-    """None, NaN, NA or NaT, and an empty string, which stands in the cell of a label that nobody gave."""
-    if isinstance(label, str):
-        return not label.strip()
-    return label is None or str(label) in ("<NA>", "NaT") or (isinstance(label, float) and label != label)
 
 
 def _classes_of(label_set, classes=None):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from emorec import images as pictures
+from emorec.checks import is_missing
 from emorec.datasets.splits import normalise
 from emorec.errors import BadInput, DataCorrupt
 from emorec.faces.classifier import FaceClassifier, picture_key
@@ -96,7 +97,7 @@ class Pictures(Modality):
     def check(self, values: Any) -> list:
         if isinstance(values, dict) or hasattr(values, "columns"):
             raise BadInput(f"images= is a list of pictures, not a {type(values).__name__}: take one of its columns.")
-        return [None if _missing(picture) else picture for picture in check_inputs(values)]
+        return [None if is_missing(picture) else picture for picture in check_inputs(values)]
 
     def key(self, value: Any) -> str:
         return picture_key(value)
@@ -134,7 +135,7 @@ class Sentences(Modality):
     def check(self, values: Any) -> list:
         if isinstance(values, (str, dict, set, frozenset)) or hasattr(values, "columns"):
             check_texts(values)  # says what to give instead
-        values = [None if _missing(text) else text for text in values]
+        values = [None if is_missing(text) else text for text in values]
         check_texts(["-" if text is None else text for text in values])
         return values
 
@@ -172,8 +173,8 @@ class Sounds(Modality):
     def check(self, values: Any) -> list:
         if not isinstance(values, list) and not hasattr(values, "iloc"):
             return check_sounds(values)
-        checked = iter(check_sounds([sound for sound in values if not _missing(sound)]))
-        return [None if _missing(sound) else next(checked) for sound in values]
+        checked = iter(check_sounds([sound for sound in values if not is_missing(sound)]))
+        return [None if is_missing(sound) else next(checked) for sound in values]
 
     def key(self, value: Any) -> str:
         return sound_key(value)
@@ -196,12 +197,6 @@ class Sounds(Modality):
 
     def restored(self, state: dict) -> Any:
         return VoiceEncoding.from_config(state)
-
-
-def _missing(value):
-    """None, or what pandas has in its place: NaN, NA and NaT."""
-    nan = isinstance(value, float) and value != value
-    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 MODALITIES = {modality.name: modality for modality in (Pictures(), Sentences(), Sounds())}
